@@ -1,0 +1,13 @@
+"""Autoencoders on 2-D slices of T1 brain MRI: the library that the workbook's notebooks call.
+
+Rooms, lower ones know nothing of higher ones:
+
+    widgets | report
+    plots | runs | training | generation
+    models | pipelines
+    slices | layers | losses | corruptions | metrics | stats | splits
+    volumes | masking | phantom | datasets
+    files
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,37 @@
+"""Puts pip into the running virtual environment where Python came without ensurepip (Debian, Ubuntu).
+
+Standard library only: it runs before anything is installed. The wheel's SHA-256 is the one that PyPI states.
+"""
+
+import hashlib
+import json
+import os
+import runpy
+import sys
+import tempfile
+import urllib.request
+
+INDEX = "https://pypi.org/pypi/pip/json"
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return answer.read()
+
+
+def main():
+    wheel = next(item for item in json.loads(fetch(INDEX))["urls"] if item["packagetype"] == "bdist_wheel")
+    content = fetch(wheel["url"])
+    if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
+        sys.exit(f"{wheel['url']}: the checksum is not the one that PyPI states. Try again.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, wheel["filename"])
+        with open(path, "wb") as handle:
+            handle.write(content)
+        sys.path.insert(0, path)                         # pip runs out of its own wheel and installs itself
+        sys.argv = ["pip", "install", "--quiet", "--no-index", path]
+        runpy.run_module("pip", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
