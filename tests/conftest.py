@@ -1,0 +1,48 @@
+"""Shared fixtures: real heads where they are at hand, small volumes with unequal sides everywhere."""
+
+import os
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _ixi_sample():
+    named = os.environ.get("BRAINLIB_IXI_SAMPLE")
+    for folder in filter(None, [named, ROOT.parent / "shared" / "ixi-sample"]):
+        if (Path(folder) / "t1").is_dir():
+            return Path(folder)
+    return None
+
+
+@pytest.fixture(scope="session")
+def ixi_sample():
+    """Folder of the ten real IXI heads; tests that need it skip where it is not at hand."""
+    folder = _ixi_sample()
+    if folder is None:
+        pytest.skip("the ten real IXI heads are not at hand: set BRAINLIB_IXI_SAMPLE to their folder")
+    return folder
+
+
+@pytest.fixture
+def write_nifti(tmp_path):
+    """Function (array, name=..., affine=..., dtype=...) -> path of a NIfTI file made of the array."""
+
+    def write(array, *, name="volume.nii.gz", affine=None, dtype=None):
+        array = np.asarray(array, dtype=dtype)
+        image = nibabel.Nifti1Image(array, np.diag([1.5, 2.0, 3.0, 1.0]) if affine is None else affine)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nibabel.save(image, path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def random_volume():
+    """float32 array of unequal sides (7, 8, 9), values 0 to 1000."""
+    return np.random.default_rng(0).uniform(0, 1000, (7, 8, 9)).astype("float32")
