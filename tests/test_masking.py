@@ -1,0 +1,83 @@
+"""Brain masks: against the parcellations of the real heads, and what must hold without them."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainlib import masking, volumes
+
+
+def heads(folder):
+    for path in sorted((folder / "t1").glob("*.nii.gz")):
+        yield path, folder / "brain" / path.name.replace("_ds.", "_ds_DLMUSE.")
+
+
+def make_volume(array, voxel_mm=(2.0, 2.0, 2.0)):
+    array = np.asarray(array, dtype=np.float32)
+    return volumes.Volume(array, voxel_mm, np.diag([*voxel_mm, 1.0]), Path("made.nii"), ("R", "A", "S"), array.shape)
+
+
+def test_deepbrain_agrees_with_the_parcellation_of_every_real_head(ixi_sample):
+    for path, parcellation in heads(ixi_sample):
+        volume = volumes.load(path)
+        mask = masking.brain_mask(volume)
+        assert mask.dtype == bool and mask.shape == volume.array.shape
+        assert masking.dice(mask, masking.read_mask(parcellation, volume)) >= 0.965, path.name
+
+
+def test_squeezing_the_field_of_view_as_the_seed_did_is_still_there_and_worse(ixi_sample):
+    path, parcellation = next(heads(ixi_sample))
+    volume = volumes.load(path)
+    truth = masking.read_mask(parcellation, volume)
+    squeezed = masking.dice(masking.brain_mask(volume, field_mm=0), truth)
+    assert 0.93 <= squeezed < masking.dice(masking.brain_mask(volume), truth)
+
+
+def test_a_stripped_head_is_its_own_mask(ixi_sample):
+    path, parcellation = next(heads(ixi_sample))
+    volume = volumes.load(path)
+    brain = masking.read_mask(parcellation, volume)
+    stripped = dataclasses.replace(volume, array=np.where(brain, volume.array, 0))
+    assert masking.dice(masking.brain_mask(stripped), brain) > 0.99
+
+
+def test_dice_closed_forms():
+    first, second = np.zeros((3, 4, 5), bool), np.zeros((3, 4, 5), bool)
+    assert masking.dice(first, second) == 1
+    first[0, 0, :4] = True
+    second[0, 0, 2:5] = True
+    assert masking.dice(first, second) == pytest.approx(2 * 2 / (4 + 3))
+
+
+def test_given_masks_are_turned_to_the_heads_grid(write_nifti):
+    labels = np.zeros((7, 8, 9), np.int16)
+    labels[1, 2, 3] = 5
+    flipped = np.diag([-1.5, 2.0, 3.0, 1.0])
+    head = volumes.load(write_nifti(np.random.default_rng(0).uniform(1, 2, (7, 8, 9)), affine=flipped))
+    mask = masking.read_mask(write_nifti(labels, name="labels.nii.gz", affine=flipped), head)
+    assert np.argwhere(mask).tolist() == [[5, 2, 3]]      # axis 0 of the file runs to the left
+    assert head.array.shape == mask.shape
+
+
+@pytest.mark.parametrize("labels, text", [(np.zeros((7, 8, 9)), "labels above 0"), (np.ones((9, 8, 7)), "shape")])
+def test_unfit_masks_are_refused(write_nifti, random_volume, labels, text):
+    head = volumes.load(write_nifti(random_volume))
+    with pytest.raises(ValueError, match=text):
+        masking.read_mask(write_nifti(labels, name="labels.nii.gz", dtype=np.uint8), head)
+
+
+def test_masks_are_cached_and_damaged_caches_made_again(ixi_sample, tmp_path, monkeypatch):
+    volume = volumes.load(next(heads(ixi_sample))[0])
+    calls = []
+    monkeypatch.setattr(masking, "brain_mask", lambda volume, **_: calls.append(1) or volume.array > 1000)
+    first = masking.cached_mask(volume, cache=tmp_path)
+    assert np.array_equal(first, masking.cached_mask(volume, cache=tmp_path)) and len(calls) == 1
+    stored, = tmp_path.glob("*.npz")
+    content = bytearray(stored.read_bytes())
+    content[len(content) // 2] ^= 255
+    stored.write_bytes(content)
+    assert np.array_equal(first, masking.cached_mask(volume, cache=tmp_path)) and len(calls) == 2
+    masking.cached_mask(volume, cache=tmp_path, threshold=0.6)
+    assert len(calls) == 3                                # another threshold is another mask
