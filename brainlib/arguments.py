@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from brainlib import runs
 from brainlib.provenance import source
-from brainlib.runs import NOTEBOOKS
 
 DATA = ("phantom", "ixi-sample", "ixi")
 COMMON = ("data", "out", "seed")                         # every notebook has these
@@ -78,9 +78,9 @@ def read_table(snakefile):
             for name, needs in table.items()}
 
 
-def read_notebooks(names, table, folder=NOTEBOOKS):
+def read_notebooks(names, table, folder=None):
     """Reads the named notebooks; dict of name -> Notebook. Raises Refused for one that is missing or malformed."""
-    return {name: _read_notebook(Path(folder) / f"{name}.ipynb", table[name]) for name in names}
+    return {name: _read_notebook(Path(folder or runs.NOTEBOOKS) / f"{name}.ipynb", table[name]) for name in names}
 
 
 def _read_notebook(path, needs):
@@ -218,16 +218,16 @@ def _literal(text):
 
 # Profiles
 
-def profiles(folder=NOTEBOOKS):
+def profiles(folder=None):
     """Names of the profiles beside the notebooks."""
-    return sorted(path.stem for path in (Path(folder) / "profiles").glob("*.yaml"))
+    return sorted(path.stem for path in (Path(folder or runs.NOTEBOOKS) / "profiles").glob("*.yaml"))
 
 
-def read_profile(name, table, notebooks, folder=NOTEBOOKS):
+def read_profile(name, table, notebooks, folder=None):
     """Reads a profile and checks every name and value in it against the table and the notebooks at hand."""
     if name not in profiles(folder):
         raise Refused(f"--profile {name}: there is no such profile.{did_you_mean(name, profiles(folder))}")
-    path = Path(folder) / "profiles" / f"{name}.yaml"
+    path = Path(folder or runs.NOTEBOOKS) / "profiles" / f"{name}.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:

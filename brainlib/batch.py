@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from brainlib import arguments, command, files, progress, provenance, runs
+from brainlib.command import shown
 from brainlib.executor import MARK, Unfinished, leave_unfinished, now
-from brainlib.runs import NOTEBOOKS, PROJECT
 
 EXCLUSIONS_FROM = "03"                                   # the split and all after it respect exclude.csv
 
@@ -38,6 +38,13 @@ def main(words):
     except KeyboardInterrupt:
         print("Interrupted before anything was started.", file=sys.stderr)
         return 130
+    except (PlanError, OSError) as error:
+        print(f"run_all.sh: {error}", file=sys.stderr)
+        return 1
+
+
+class PlanError(Exception):
+    """Snakemake could not say what to run."""
 
 
 class Stop:
@@ -70,12 +77,6 @@ def _locked(request, words, stop):
         if jobs_held:
             fcntl.flock(jobs_held, fcntl.LOCK_UN)        # from now on the executors hold this one
         return Batch(request, words, stop, held).run()
-
-
-def shown(path):
-    """A path as a person would write it from here."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
 
 
 def _print_plan(request, plan):
@@ -186,22 +187,25 @@ class Batch:
         answer = subprocess.run(self._snakemake(self.request.targets, forced, "--dry-run"), text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, env=_environment(), cwd=self.folder)
         if answer.returncode:
-            raise RuntimeError(f"Snakemake could not plan the run:\n{answer.stdout[-3000:]}")
+            raise PlanError(f"Snakemake could not plan the run:\n{answer.stdout[-3000:]}")
         pairs = re.findall(r"^(?:local)?rule (\S+):\n(?:    .*\n)*?    reason: (.*)$", answer.stdout, re.MULTILINE)
         return {name: self._in_words(name, reason, forced) for name, reason in pairs}
 
     def _in_words(self, name, reason, forced):
         if name in forced:
             return forced[name]
-        status = self.record["notebooks"].get(name, {}).get("status")
-        said = []
+        status, said = self.record["notebooks"].get(name, {}).get("status"), []
+        if not (self.folder / "results" / f"{name}.json").exists():
+            said.append({"failed": "it failed last time", "interrupted": "it was interrupted last time"}.get(status, "no result yet"))
         for part in reason.split("; "):
             head, _, rest = part.partition(": ")
             others = ", ".join(Path(path).stem for path in rest.split(", "))
-            if head in ("Missing output files", "Incomplete output files"):
-                said.append({"failed": "it failed last time", "interrupted": "it was interrupted last time"}.get(status, "no result yet"))
+            if head == "Missing output files":
+                continue
+            if head == "Incomplete output files":
+                said.append("it was interrupted last time")
             elif head == "Input files updated by another job":
-                said.append(f"{others} run{'' if ',' in others else 's'} again" if status == "finished" else "")
+                said.append(f"{others} run{'' if ',' in others else 's'} again" if not said else "")
             elif head == "Updated input files":
                 said.append(f"the result of {others} changed")
             elif head.startswith("Set of input files"):
@@ -214,7 +218,7 @@ class Batch:
 
     def _snakemake(self, targets, forced, *more):
         words = [sys.executable, "-m", "snakemake", "--profile", "none", "--workflow-profile", "none",
-                 "--snakefile", str(NOTEBOOKS / "Snakefile"), "--directory", str(self.folder),
+                 "--snakefile", str(runs.NOTEBOOKS / "Snakefile"), "--directory", str(self.folder),
                  "--configfile", str(self._config_path()), "--cores", str(self.threads * self.request.parallel),
                  "--max-checksum-file-size", "1000000000", "--nocolor", "--rerun-incomplete", "--nolock", "--keep-going",
                  *(["--forcerun", *forced] if forced else []), "--scheduler", "greedy", *more]
@@ -402,7 +406,7 @@ class Batch:
 def _environment():
     """Environment of Snakemake and of what it starts: brainlib is importable, no profile of the person's own interferes."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), environment.get("PYTHONPATH", "")]))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(runs.PROJECT), environment.get("PYTHONPATH", "")]))
     return environment
 
 
@@ -414,7 +418,7 @@ def _count(cells):
 def _git():
     """Commit of the project, with '+ changes' where files differ from it; None outside a repository."""
     def ask(*words):
-        return subprocess.run(["git", "-C", str(PROJECT), *words], capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        return subprocess.run(["git", "-C", str(runs.PROJECT), *words], capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
     try:
         return ask("rev-parse", "HEAD") + (" + changes" if ask("status", "--porcelain", "--untracked-files=no") else "")

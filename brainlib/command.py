@@ -7,9 +7,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainlib import arguments
+from brainlib import arguments, runs
 from brainlib.arguments import Refused
-from brainlib.runs import NOTEBOOKS
 
 ABOUT = """Executes the notebooks in the order of their needs; what is unchanged is skipped, what is stale says why.
 Without names it runs all of them. A named notebook runs with what it needs."""
@@ -81,12 +80,14 @@ def read(words):
         known = [name for action in shape._actions for name in action.option_strings]
         close = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1, cutoff=0.5)
         raise Refused(f"{unknown[0]}: there is no such option." + (f" Did you mean {close[0]}?" if close else " See --help."))
+    if options.prepare:
+        raise Refused("--prepare: expected it as the first word.")
     return options
 
 
 def check(options):
     """Turns options into a Request; raises Refused where anything in it cannot be. Writes nothing."""
-    table = arguments.read_table(NOTEBOOKS / "Snakefile")
+    table = arguments.read_table(runs.NOTEBOOKS / "Snakefile")
     targets = arguments.resolve(options.notebooks, table) or list(table)
     wanted = arguments.with_needs(targets, table)
     first = arguments.resolve([options.first], table)[0] if options.first else wanted[0]
@@ -94,21 +95,22 @@ def check(options):
     considered = [name for name in wanted if name not in taken]
     if not considered:
         raise Refused(f"--from {options.first}: nothing of {', '.join(targets)} is left to run.")
-    present = {name for name in table if (NOTEBOOKS / f"{name}.ipynb").exists()} | set(considered)
+    present = {name for name in table if (runs.NOTEBOOKS / f"{name}.ipynb").exists()} | set(considered)
     notebooks = arguments.read_notebooks([name for name in table if name in present], table)
     profile = arguments.read_profile(options.profile, table, notebooks)
     data = check_data(options.data)
     folder = check_folder(options.out, profile.name, data)
-    for name in taken:
-        used = any(name in table[later] for later in considered)
-        if used and not (folder / "results" / f"{name}.json").exists():
-            raise Refused(f"--from {options.first}: {folder} has no result of {name}, which is needed. Leave --from out.")
+    lacking = [name for name in taken if any(name in table[later] for later in considered)
+               and not (folder / "results" / f"{name}.json").exists()]
+    if lacking:
+        raise Refused(f"--from {options.first}: {shown(folder)} has no result of {', '.join(lacking)}. Leave --from out.")
     jobs = {name: notebooks[name] for name in considered}
-    inside = folder.is_relative_to(NOTEBOOKS.parent)
+    inside = folder.is_relative_to(runs.NOTEBOOKS.parent)
     parameters = arguments.parameters_of(jobs, profile, options.settings, data=data,
-                                         out=os.path.relpath(folder, NOTEBOOKS) if inside else str(folder))
+                                         out=os.path.relpath(folder, runs.NOTEBOOKS) if inside else str(folder))
     if not options.parallel.isdecimal() or int(options.parallel) < 1:
         raise Refused(f"-j {options.parallel}: expected a whole number above 0.")
+    targets = [name for name in targets if name in jobs]
     return Request(table, tuple(targets), jobs, tuple(taken), profile, parameters, data, folder, options.force,
                    options.keep_going, int(options.parallel), options.dry_run, _again(options))
 
@@ -143,13 +145,21 @@ def check_folder(out, profile, data):
     """The run folder, absolute: a new one, an empty one or that of an earlier run."""
     if out is None:
         names = "+".join(Path(source).name for source in data.split(","))
-        return (NOTEBOOKS.parent / "outputs" / f"{profile}-{names}").resolve()
+        out = runs.NOTEBOOKS.parent / "outputs" / f"{profile}-{names}"
     folder = Path(out).resolve()
+    if set("{}") & set(str(folder)):                     # Snakemake and papermill take them for placeholders
+        raise Refused(f"--out {folder}: expected a path without braces. Give another one.")
     if folder.exists() and not folder.is_dir():
         raise Refused(f"--out {out}: expected a folder, found a file.")
     if folder.exists() and any(folder.iterdir()) and not any((folder / name).exists() for name in ("run.json", "results")):
         raise Refused(f"--out {out}: expected a new folder, an empty one or one of an earlier run; this holds something else.")
     return folder
+
+
+def shown(path):
+    """A path as a person would write it from here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
 
 
 def _again(options):
@@ -164,9 +174,9 @@ def _again(options):
 
 def listing(options):
     """Lines of --list: notebooks with title, needs, budget, parameters with defaults and comments."""
-    table = arguments.read_table(NOTEBOOKS / "Snakefile")
+    table = arguments.read_table(runs.NOTEBOOKS / "Snakefile")
     names = arguments.resolve(options.notebooks, table) or list(table)
-    names = [name for name in names if (NOTEBOOKS / f"{name}.ipynb").exists()]
+    names = [name for name in names if (runs.NOTEBOOKS / f"{name}.ipynb").exists()]
     notebooks = arguments.read_notebooks(names, table)
     profile = arguments.read_profile(options.profile, table, notebooks)
     lines = [f"profiles: {', '.join(arguments.profiles())}; values below are those of {profile.name}"]

@@ -22,14 +22,13 @@ import threading
 import time
 from pathlib import Path
 
-import nbformat
-
-from brainlib import files, provenance, runs
+from brainlib import files, runs
 
 MARK = "@@brainlib "
 EPOCH = re.compile(r"^epoch (\d+)/(\d+)", re.MULTILINE)
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 LONGEST_LINE, LAST_LINES = 200, 12
+LONGEST_SOCKET = 90                                      # the system's limit is 104 to 108 bytes
 
 
 class Unfinished(Exception):
@@ -84,11 +83,18 @@ def _kernel_manager():
     """A kernel manager that starts this very Python, whatever kernels are installed, over sockets that are files."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
+    from traitlets import CaselessStrEnum, Unicode
+
+    sockets = os.path.join(os.environ.get("JUPYTER_RUNTIME_DIR", ""), "k")
+    if not os.path.isabs(sockets) or len(sockets) > LONGEST_SOCKET:
+        sockets = ""                                     # network ports then, which could clash between parallel kernels
 
     class ThisPython(AsyncKernelManager):
         """Notes the kernel's process group in `group`, so that nothing of it outlives the executor."""
 
         group = None
+        transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc" if sockets else "tcp")
+        ip = Unicode(sockets or "127.0.0.1")
 
         @property
         def kernel_spec(self):
@@ -110,7 +116,7 @@ def _kill_group(manager):
             os.killpg(manager.group, signal.SIGKILL)
 
 
-def execute(notebook, parameters, *, folder, cell_timeout, start_timeout, channel, log, started=None):
+def execute(notebook, parameters, *, folder, cell_timeout, start_timeout, channel, log):
     """Runs a notebook in a fresh kernel and leaves it executed in `notebooks/` of the run folder, whatever happens.
 
     Args:
@@ -128,6 +134,8 @@ def execute(notebook, parameters, *, folder, cell_timeout, start_timeout, channe
     Raises:
         Unfinished: it is not done; the executed notebook then says so on top.
     """
+    import nbformat                                      # takes over a second: run_all.sh itself goes without
+
     notebook, folder = Path(notebook), Path(folder)
     final = folder / "notebooks" / notebook.name
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +149,7 @@ def execute(notebook, parameters, *, folder, cell_timeout, start_timeout, channe
     try:
         with _stoppable(manager):
             _papermill(notebook, partial, parameters, cell_timeout, start_timeout, manager, watch, channel, log)
-            executed = nbformat.read(partial, as_version=4)
+            executed = _read(partial)
             _check_cells(executed)
             result = _check_pending(pending, token)
     except BaseException as error:
@@ -175,9 +183,8 @@ class Watch:
 def _papermill(notebook, partial, parameters, cell_timeout, start_timeout, manager, watch, channel, log):
     import papermill
 
-    place = str(partial).replace("{", "{{").replace("}", "}}")          # papermill formats paths with the parameters
     papermill.execute_notebook(
-        str(notebook).replace("{", "{{").replace("}", "}}"), place, parameters=parameters, kernel_name="python3",
+        str(notebook), str(partial), parameters=parameters, kernel_name="python3",
         language="python", cwd=str(notebook.parent), progress_bar=False, start_timeout=int(start_timeout),
         execution_timeout=max(1, int(cell_timeout)), stdout_file=Log(log, channel), stderr_file=log,
         kernel_manager_class=manager, coalesce_streams=True, on_notebook_start=watch.begin, on_cell_execute=watch.cell)
@@ -236,7 +243,6 @@ def _check_pending(pending, token):
 def _explain(error, watch, partial, cell_timeout):
     """The error as an Unfinished with the cell and the last lines."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
 
     here = {"cell": watch.number or None, "first_line": watch.first_line}
     if isinstance(error, Unfinished):
@@ -248,22 +254,20 @@ def _explain(error, watch, partial, cell_timeout):
                                        "(cell_timeout_minutes of the profile)", **here)
     if isinstance(error, DeadKernelError):
         return Unfinished("kernel died", "the kernel died: killed from outside, out of memory, or a crash in compiled code", **here)
-    if isinstance(error, PapermillExecutionError):
-        with contextlib.suppress(Unfinished, OSError, ValueError):
-            _check_cells(_without_markers(nbformat.read(partial, as_version=4)))
-            return Unfinished("error", str(error), **here)
-        return _first_problem(partial)
+    try:                                                 # an error in a cell stands in the notebook
+        _check_cells(_without_markers(_read(partial)))
+    except Unfinished as problem:
+        if problem.kind != "did not run":
+            return problem
+    except (OSError, ValueError):
+        pass
     return Unfinished("error", f"{type(error).__name__}: {error}", **here)
 
 
-def _first_problem(partial):
-    try:
-        _check_cells(_without_markers(nbformat.read(partial, as_version=4)))
-    except Unfinished as problem:
-        return problem
-    except (OSError, ValueError) as error:
-        return Unfinished("error", str(error))
-    return Unfinished("error", "the notebook failed")
+def _read(path):
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
 
 
 def _last_lines(output):
@@ -287,9 +291,11 @@ def _tidy(notebook, name):
 
 def leave_unfinished(partial, final, problem):
     """Moves what was executed to its place, with a banner on top that says where and why it stopped."""
+    import nbformat
+
     partial, final = Path(partial), Path(final)
     try:
-        notebook = _without_markers(nbformat.read(partial, as_version=4))
+        notebook = _without_markers(_read(partial))
     except (OSError, ValueError):
         notebook = nbformat.v4.new_notebook()
     place = f"in cell {problem.cell}, `{problem.first_line}`" if problem.cell else "before its first cell"
@@ -304,6 +310,7 @@ def leave_unfinished(partial, final, problem):
 
 def main(arguments):
     """A Snakemake job. Exit codes: 0 done, 1 not done, 130 interrupted."""
+    sys.modules["rfc3987_syntax"] = None                 # jsonschema's check of web addresses: 1.4 s to import, no use here
     config_path, name = Path(arguments[0]), arguments[1]
     config = json.loads(config_path.read_text(encoding="utf-8"))
     folder, job = config_path.parent, config["jobs"][name]
