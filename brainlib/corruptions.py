@@ -1,0 +1,262 @@
+"""Corruptions: one definition for training, evaluation and widgets.
+
+A `Preset` says what may happen to an image. `draw` decides what happens to each image, `apply` does it; both are
+TensorFlow functions on whole batches, and what happens to an image depends on (seed, epoch, index) alone, not on the
+batch that it is in. The same pixels come out of `corrupt`, which takes and returns NumPy arrays.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+
+PARAMETERS, DROPOUT, NOISE = range(3)                    # independent streams of random numbers of one image
+MAX_SQUARES = 2
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What may happen to an image, in this order: dropout, noise, blanked squares, blur.
+
+    Attributes:
+        dropout: (lowest, highest) share of the pixels set to 0.
+        dropout_block: side in pixels of the blocks that drop out together.
+        rescale_survivors: surviving pixels are divided by 1 - share, as a network's dropout layer does.
+        noise_sigma: (lowest, highest) standard deviation of Gaussian noise, image units.
+        square_probability: chance that squares are blanked.
+        squares: how many, 1 or 2.
+        square_side: (shortest, longest) side as a share of the image's shorter side.
+        square_place: "inside" (anywhere, whole), "centre" (the centre is anywhere, the image's border cuts) or
+            "diagonal" (the centre is on the diagonal, the border cuts).
+        blur_probability: chance of a Gaussian blur.
+        blur_sigma: (lowest, highest) in pixels.
+        either: 0 to 2 of {squares, dropout} happen, equally likely (imgaug's SomeOf); square_probability is ignored.
+        rescale: the corrupted image is min-max scaled again; otherwise it is clipped to [0, 1].
+    """
+
+    dropout: tuple = (0.0, 0.0)
+    dropout_block: int = 1
+    rescale_survivors: bool = False
+    noise_sigma: tuple = (0.0, 0.0)
+    square_probability: float = 0.0
+    squares: int = 1
+    square_side: tuple = (0.0, 0.0)
+    square_place: str = "inside"
+    blur_probability: float = 0.0
+    blur_sigma: tuple = (0.0, 0.0)
+    either: bool = False
+    rescale: bool = False
+
+
+# Where seed 003 gives no number (blur sigma, side of the cut-outs), imgaug 0.4's defaults stand, which it ran on.
+PRESETS = {
+    "none": Preset(),
+    "seed004": Preset(dropout=(0, 0.05), noise_sigma=(0, 0.04), square_probability=0.2, square_side=(10 / 128, 40 / 128),
+                      blur_probability=0.1, blur_sigma=(0.6, 0.6)),
+    "seed004_code": Preset(dropout=(0, 0.04), rescale_survivors=True, noise_sigma=(0, 0.04), square_probability=0.2,
+                           square_side=(10 / 128, 40 / 128), square_place="diagonal", blur_probability=0.1,
+                           blur_sigma=(0.6, 0.6), rescale=True),
+    "seed003": Preset(blur_probability=0.5, blur_sigma=(0, 3), either=True, squares=2, square_side=(0.2, 0.2),
+                      square_place="centre", dropout=(0, 0.05), dropout_block=2),
+    "seed003_test": Preset(dropout=(0.1, 0.1)),
+}
+
+
+def preset(name):
+    """The `Preset` of a name; a `Preset` is returned as it is."""
+    if isinstance(name, Preset):
+        return name
+    if name not in PRESETS:
+        raise ValueError(f"corruption: expected one of {', '.join(PRESETS)} or a Preset, got {name!r}.")
+    return PRESETS[name]
+
+
+def scaled(name, strength):
+    """A preset with its strengths and probabilities times `strength`; 0 is "none", 1 the preset itself."""
+    chosen = preset(name)
+    if strength == 0:
+        return PRESETS["none"]
+
+    def times(pair, most=np.inf):
+        return tuple(min(value * strength, most) for value in pair)
+
+    return replace(chosen, dropout=times(chosen.dropout, 0.99), noise_sigma=times(chosen.noise_sigma),
+                   square_probability=min(chosen.square_probability * strength, 1.0),
+                   square_side=times(chosen.square_side, 1.0),
+                   blur_probability=min(chosen.blur_probability * strength, 1.0),
+                   blur_sigma=times(chosen.blur_sigma))
+
+
+# ------------------------------------------------------------------------------------------------ drawing
+
+
+def keys(seed, epoch, indices):
+    """Seeds of images, one pair an image. indices: (B,) -> (B, 2) int64."""
+    indices = tf.cast(indices, tf.int64)
+    first = tf.cast(seed, tf.int64) * 2**20 + tf.cast(epoch, tf.int64)
+    return tf.stack([tf.fill(tf.shape(indices), first), indices], axis=1)
+
+
+def _stream(key, stream):
+    return key + tf.constant([0, stream << 40], tf.int64)
+
+
+def draw(name, image_keys, image_shape):
+    """Decides what happens to each image.
+
+    Args:
+        name: preset.
+        image_keys: (B, 2) of `keys`.
+        image_shape: (H, W) in pixels.
+
+    Returns:
+        {"dropout": (B,) share, "noise_sigma": (B,), "blur_sigma": (B,) pixels (0: no blur),
+        "squares": (B, 2, 4) pixels top, left, bottom, right (an empty one: none)}.
+    """
+    chosen = preset(name)
+    uniform = tf.map_fn(lambda key: tf.random.stateless_uniform([12], _stream(key, PARAMETERS)), image_keys,
+                        fn_output_signature=tf.TensorSpec([12], tf.float32))          # (B, 12)
+    with_squares = uniform[:, 0] < chosen.square_probability
+    with_dropout = tf.ones_like(with_squares)
+    if chosen.either:                                    # 0, 1 or 2 of the two, the one of one by the toss of a coin
+        count, first = tf.floor(uniform[:, 0] * 3), uniform[:, 1] < 0.5
+        with_squares = (count == 2) | ((count == 1) & first)
+        with_dropout = (count == 2) | ((count == 1) & ~first)
+    with_blur = uniform[:, 2] < chosen.blur_probability
+    return {
+        "dropout": tf.where(with_dropout, _between(chosen.dropout, uniform[:, 3]), 0.0),
+        "noise_sigma": _between(chosen.noise_sigma, uniform[:, 4]),
+        "blur_sigma": tf.where(with_blur, _between(chosen.blur_sigma, uniform[:, 5]), 0.0),
+        "squares": _squares(chosen, uniform[:, 6:12], with_squares, image_shape),
+    }
+
+
+def _between(limits, uniform):
+    return limits[0] + (limits[1] - limits[0]) * uniform
+
+
+def _squares(chosen, uniform, wanted, image_shape):
+    """Corners of the blanked squares in whole pixels. uniform: (B, 6), wanted: (B,) -> (B, 2, 4)."""
+    height, width = (float(side) for side in image_shape)
+    side, row, column = tf.unstack(tf.reshape(uniform, (-1, MAX_SQUARES, 3)), axis=-1)           # each (B, 2)
+    side = tf.round(_between(chosen.square_side, side) * min(height, width))
+    if chosen.square_place == "inside":
+        top, left = tf.floor(row * (height - side + 1)), tf.floor(column * (width - side + 1))
+    else:
+        column = row if chosen.square_place == "diagonal" else column
+        top, left = tf.floor(row * height) - side // 2, tf.floor(column * width) - side // 2
+    allowed = tf.constant([[number < chosen.squares for number in range(MAX_SQUARES)]])
+    side = tf.where(wanted[:, None] & allowed, side, 0.0)
+    return tf.stack([top, left, top + side, left + side], axis=-1)
+
+
+# ------------------------------------------------------------------------------------------------ applying
+
+
+def apply(images, parameters, image_keys, *, name):
+    """Does to each image what `draw` decided.
+
+    Args:
+        images: (B, H, W, 1) float32 in [0, 1].
+        parameters: of `draw`; all zero leaves the images as they are.
+        image_keys: (B, 2) of `keys`: seeds of the dropped pixels and of the noise.
+        name: preset, for what is the same in every image (block size, rescaling).
+
+    Returns:
+        (B, H, W, 1) float32 in [0, 1].
+    """
+    chosen, corrupted = preset(name), images
+    if chosen.dropout[1] > 0:
+        corrupted = _drop(corrupted, parameters["dropout"], image_keys, chosen)
+    if chosen.noise_sigma[1] > 0:
+        corrupted += parameters["noise_sigma"][:, None, None, None] * _fields(
+            tf.random.stateless_normal, image_keys, NOISE, tf.shape(images)[1:3])
+    if chosen.square_side[1] > 0:
+        corrupted = _blank(corrupted, parameters["squares"])
+    if chosen.blur_sigma[1] > 0:
+        corrupted = _blur(corrupted, parameters["blur_sigma"], radius=int(np.ceil(3 * chosen.blur_sigma[1])))
+    return _rescale(images, corrupted) if chosen.rescale else tf.clip_by_value(corrupted, 0.0, 1.0)
+
+
+def _fields(random, image_keys, stream, shape):
+    """A field of random numbers for each image, (B, H, W, 1)."""
+    fields = tf.map_fn(lambda key: random(shape, _stream(key, stream)), image_keys, fn_output_signature=tf.float32)
+    return fields[..., None]
+
+
+def _drop(images, share, image_keys, chosen):
+    height, width, block = tf.shape(images)[1], tf.shape(images)[2], chosen.dropout_block
+    shape = [-(-height // block), -(-width // block)]                                # ceiling of the division
+    field = _fields(tf.random.stateless_uniform, image_keys, DROPOUT, shape)
+    field = tf.repeat(tf.repeat(field, block, axis=1), block, axis=2)[:, :height, :width]
+    share = share[:, None, None, None]
+    survivors = images / (1 - share) if chosen.rescale_survivors else images
+    return tf.where(field < share, 0.0, survivors)
+
+
+def _blank(images, squares):
+    rows = tf.range(tf.shape(images)[1], dtype=tf.float32)[None, None, :]            # (1, 1, H)
+    columns = tf.range(tf.shape(images)[2], dtype=tf.float32)[None, None, :]         # (1, 1, W)
+    top, left, bottom, right = (corner[..., None] for corner in tf.unstack(squares, axis=-1))    # each (B, 2, 1)
+    in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
+    inside = tf.reduce_any(in_rows[:, :, :, None] & in_columns[:, :, None, :], axis=1)           # (B, H, W)
+    return tf.where(inside[..., None], 0.0, images)
+
+
+def _blur(images, sigma, *, radius):
+    """Gaussian blur with an own sigma for each image, borders reflected; sigma 0 is the identity."""
+    distance = tf.range(-radius, radius + 1, dtype=tf.float32)
+    weights = tf.exp(-0.5 * (distance[None] / tf.maximum(sigma, 1e-3)[:, None]) ** 2)            # (B, 2 r + 1)
+    weights /= tf.reduce_sum(weights, axis=1, keepdims=True)
+    blurred = images
+    for axis in (1, 2):
+        padding = [[0, 0]] * 4
+        padding[axis] = [radius, radius]
+        padded, side = tf.pad(blurred, padding, "SYMMETRIC"), tf.shape(images)[axis]
+        shifted = [tf.gather(padded, tf.range(side) + step, axis=axis) for step in range(2 * radius + 1)]
+        blurred = tf.add_n([weights[:, step, None, None, None] * part for step, part in enumerate(shifted)])
+    return blurred
+
+
+def _rescale(images, corrupted):
+    """Min-max scaling of the images that were changed at all."""
+    changed = tf.reduce_any(corrupted != images, axis=(1, 2, 3), keepdims=True)
+    low = tf.reduce_min(corrupted, axis=(1, 2, 3), keepdims=True)
+    high = tf.reduce_max(corrupted, axis=(1, 2, 3), keepdims=True)
+    return tf.where(changed, tf.math.divide_no_nan(corrupted - low, high - low), images)
+
+
+# ------------------------------------------------------------------------------------------------ both at once
+
+
+def corrupt_batch(images, indices, *, name, seed, epoch=0):
+    """Corrupts a batch inside tf.data. images: (B, H, W, 1) tensor, indices: (B,) -> (B, H, W, 1) tensor."""
+    if preset(name) == PRESETS["none"]:
+        return images
+    image_keys = keys(seed, epoch, indices)
+    parameters = draw(name, image_keys, (images.shape[1], images.shape[2]))
+    return apply(images, parameters, image_keys, name=name)
+
+
+def corrupt(images, name, *, seed, epoch=0, indices=None, strength=1.0):
+    """Corrupts images: NumPy in, NumPy out, the same pixels as in training with the same seed, epoch and indices.
+
+    Args:
+        images: (N, H, W, 1) in [0, 1]; left as they are.
+        name: preset's name or a `Preset`.
+        seed: whole number.
+        epoch: whole number; evaluation uses 0.
+        indices: (N,) numbers of the images in their array; 0, 1, 2... when absent.
+        strength: factor on the preset, see `scaled`.
+    """
+    images = np.asarray(images, dtype="float32")
+    if images.ndim != 4:
+        raise ValueError(f"expected images of shape (N, H, W, 1), got {images.shape}. Add the missing axes.")
+    indices = np.arange(len(images)) if indices is None else np.asarray(indices)
+    chosen = scaled(name, strength) if strength != 1 else preset(name)
+    parts = [
+        corrupt_batch(tf.constant(images[start:start + 64]), indices[start:start + 64], name=chosen, seed=seed,
+                      epoch=epoch).numpy()
+        for start in range(0, len(images), 64)
+    ]
+    return np.concatenate(parts) if parts else images.copy()
