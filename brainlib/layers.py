@@ -1,65 +1,141 @@
-"""Small serialisable layers of the variational models; each owns its loss, so plain compile() and fit() work."""
+"""Layers that Keras does not have: sampling of a latent, the KL divergence, the likelihood's scale."""
+
+import math
 
 import keras
-from keras import layers, ops
+from keras import ops
+
+REGISTERED = keras.saving.register_keras_serializable("brainlib")
+LOG_VAR_LIMITS = (-20.0, 20.0)                           # exp(20) still fits a float32 many times over
 
 
-@keras.saving.register_keras_serializable("brainlib")
-class Sampling(layers.Layer):
-    """z = mean + exp(log_var / 2) * epsilon in training; the posterior mean otherwise (seed 000, equation 3.4).
+@REGISTERED
+class Sampling(keras.layers.Layer):
+    """Draws from N(mean, exp(log_var)) in training; passes the mean otherwise.
 
-    Call with [mean, log_var], each (B, D) -> (B, D).
-
-    Args:
-        sample: True samples outside of training too, as the seed's figures do.
-        seed: of the noise; the generator's state is saved with the model.
+    Inputs are (mean, log_var), each (B, D); the output is (B, D). `seed` makes the draws repeatable; the state of the
+    generator belongs to the layer.
     """
 
-    def __init__(self, sample=False, seed=None, **kwargs):
+    def __init__(self, *, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.sample = sample
         self.seed = seed
-        self.generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs, training=False):
         mean, log_var = inputs
-        if not (training or self.sample):
+        if not training:
             return mean
-        noise = keras.random.normal(ops.shape(mean), seed=self.generator, dtype=mean.dtype)
-        return mean + ops.exp(0.5 * log_var) * noise
+        noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator)
+        return mean + ops.exp(0.5 * ops.clip(log_var, *LOG_VAR_LIMITS)) * noise
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
 
     def get_config(self):
-        return {**super().get_config(), "sample": self.sample, "seed": self.seed}
+        return {**super().get_config(), "seed": self.seed}
 
 
-@keras.saving.register_keras_serializable("brainlib")
-class KLDivergence(layers.Layer):
-    """Adds beta * KL(N(mean, exp(log_var)) || N(0, 1)), in nats an image, and passes [mean, log_var] on.
+def kl_by_dimension(mean, log_var):
+    """KL(N(mean, exp(log_var)) || N(0, 1)) in nats of each latent dimension. (B, D), (B, D) -> (B, D)."""
+    log_var = ops.clip(log_var, *LOG_VAR_LIMITS)
+    return 0.5 * (ops.square(mean) + ops.exp(log_var) - 1.0 - log_var)
 
-    Kingma and Welling 2014, appendix B; beta as in Higgins et al. 2017. The KL without beta is tracked as metric `kl`.
+
+@REGISTERED
+class KLDivergence(keras.layers.Layer):
+    """Adds beta * KL(N(mean, exp(log_var)) || N(0, 1)) to the loss, in nats an image; passes its inputs on.
+
+    `beta` is a weight that is not trained, so that a callback can warm it up. Tracked as metrics: `kl` (nats an image,
+    before beta) and `active_units`, the number of latent dimensions that carry more than 0.01 nats on average.
 
     Args:
-        beta: its weight; a variable, so that a callback can warm it up.
+        beta: factor of the divergence.
+        free_nats: nats of each latent dimension, averaged over the batch, that cost nothing ("free bits").
     """
 
-    def __init__(self, beta=1.0, **kwargs):
+    def __init__(self, *, beta=1.0, free_nats=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.initial_beta = float(beta)
-        self.beta = self.add_weight(shape=(), initializer=keras.initializers.Constant(beta), trainable=False, name="beta")
-        self.kl = keras.metrics.Mean(name="kl")
+        self.initial_beta, self.free_nats = beta, free_nats
+        self.beta = self.add_weight(name="beta", shape=(), trainable=False,
+                                    initializer=keras.initializers.Constant(beta))
+        self.kl_tracker = keras.metrics.Mean(name="kl")
+        self.active_tracker = keras.metrics.Mean(name="active_units")
 
     def call(self, inputs):
-        mean, log_var = inputs
-        nats = 0.5 * ops.sum(ops.square(mean) + ops.exp(log_var) - 1.0 - log_var, axis=-1)       # (B,)
-        self.add_loss(self.beta * ops.mean(nats))
-        self.kl.update_state(nats)
-        return [mean, log_var]
+        by_dimension = ops.mean(kl_by_dimension(*inputs), axis=0)              # (D,), averaged over the batch
+        self.add_loss(self.beta * ops.sum(ops.maximum(by_dimension, self.free_nats)))
+        self.kl_tracker.update_state(ops.sum(by_dimension))
+        self.active_tracker.update_state(ops.sum(ops.cast(by_dimension > 0.01, "float32")))
+        return inputs
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "beta": self.initial_beta}
+        return {**super().get_config(), "beta": self.initial_beta, "free_nats": self.free_nats}
+
+
+@REGISTERED
+class Likelihood(keras.layers.Layer):
+    """What the error of an output costs; passes the output on.
+
+    `loss(target, output, training=...)` is a VAE's distortion in nats an image:
+
+    - "optimal_sigma": minus the log-likelihood of a Gaussian whose variance is the mean squared error, the optimal
+      one (Rybkin et al. 2021). In training it is the batch's own; its running mean, which the layer stores, serves
+      outside of training.
+    - "learned_sigma": the same with one sigma learned by gradient.
+    - "seed": 1000 * mean squared error, as seed 000 has it. No likelihood's logarithm but for a constant: added to a
+      KL in nats it is a Gaussian of variance (pixels / 2000), 8.19 at 128x128.
+
+    Args:
+        kind: one of the three.
+        momentum: of the running mean of the squared error.
+        minimum: smallest sigma, image units.
+    """
+
+    KINDS = ("optimal_sigma", "learned_sigma", "seed")
+
+    def __init__(self, kind="optimal_sigma", *, momentum=0.9, minimum=1e-3, **kwargs):
+        super().__init__(**kwargs)
+        if kind not in self.KINDS:
+            raise ValueError(f"likelihood: expected one of {', '.join(self.KINDS)}, got {kind!r}.")
+        self.kind, self.momentum, self.minimum = kind, momentum, minimum
+        learned = kind == "learned_sigma"
+        self.log_sigma = self.add_weight(name="log_sigma", shape=(), trainable=learned, initializer="zeros")
+        self.steps = self.add_weight(name="steps", shape=(), trainable=False, initializer="zeros")
+
+    def call(self, inputs):
+        return inputs
+
+    def sigma(self):
+        """Standard deviation of the likelihood, image units; NaN for the seed's loss, which names none."""
+        if self.kind == "seed":
+            return math.nan
+        return max(float(ops.exp(self.log_sigma)), self.minimum)
+
+    def loss(self, target, output, training=False):
+        """Distortion of each image in nats. target, output: (B, H, W, 1) -> (B,)."""
+        target, output = ops.cast(target, "float32"), ops.cast(output, "float32")
+        pixels = math.prod(output.shape[1:])
+        error = ops.mean(ops.square(target - output), axis=(1, 2, 3))         # (B,)
+        if self.kind == "seed":
+            return 1000.0 * error
+        log_sigma = ops.maximum(self.log_sigma, math.log(self.minimum))
+        if self.kind == "optimal_sigma" and training:
+            optimal = 0.5 * ops.log(ops.maximum(ops.mean(ops.stop_gradient(error)), self.minimum**2))
+            self._remember(optimal)
+            log_sigma = optimal
+        return pixels * (log_sigma + 0.5 * math.log(2 * math.pi) + 0.5 * error * ops.exp(-2.0 * log_sigma))
+
+    def _remember(self, log_sigma):
+        momentum = ops.minimum(self.momentum, self.steps / (self.steps + 1.0))  # the first batches count equally
+        self.log_sigma.assign(momentum * self.log_sigma + (1.0 - momentum) * log_sigma)
+        self.steps.assign_add(1.0)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind, "momentum": self.momentum, "minimum": self.minimum}

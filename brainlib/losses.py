@@ -1,4 +1,4 @@
-"""Losses, one number an image. `build(name)` gives them to compile()."""
+"""Losses of reconstructions: one number an image; targets and outputs are (B, H, W, C) in [0, 1]."""
 
 import math
 
@@ -6,90 +6,81 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from brainlib.metrics import SSIM_SIGMA, SSIM_WINDOW
 
-@keras.saving.register_keras_serializable("brainlib")
+REGISTERED = keras.saving.register_keras_serializable("brainlib")
+
+
+@REGISTERED
 class DSSIM(keras.losses.Loss):
-    """(1 - SSIM) / 2 with an 11x11 Gaussian window of sigma 1.5, data range 1 (seed 004, section 5.4.5.1).
+    """(1 - SSIM) / 2 with an 11x11 Gaussian window of sigma 1.5, k1 0.01, k2 0.03, data range 1.
 
-    SSIM is averaged where the window lies wholly inside the picture, as `metrics.dssim` does.
+    Averaged over the places where the whole window lies in the image; `metrics.dssim` gives the same number.
     """
 
+    def __init__(self, name="dssim", **kwargs):
+        super().__init__(name=name, **kwargs)
+
     def call(self, y_true, y_pred):
-        return (1 - tf.image.ssim(tf.cast(y_true, tf.float32), tf.cast(y_pred, tf.float32), 1.0)) / 2
+        if min(y_pred.shape[1:3]) < SSIM_WINDOW:
+            raise ValueError(f"DSSIM needs images of {SSIM_WINDOW}x{SSIM_WINDOW} pixels or more, "
+                             f"got {y_pred.shape[1]}x{y_pred.shape[2]}. Use mse or dssim_contrib.")
+        y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        similarity = tf.image.ssim(y_true, y_pred, max_val=1.0, filter_size=SSIM_WINDOW, filter_sigma=SSIM_SIGMA)
+        return (1.0 - similarity) / 2.0
 
 
-@keras.saving.register_keras_serializable("brainlib")
+@REGISTERED
 class DSSIMContrib(keras.losses.Loss):
-    """(1 - SSIM) / 2 over 3x3 uniform patches that do not overlap, as keras-contrib had it (seed 003 trained with it)."""
+    """The DSSIM of keras-contrib 0.0.2, which seed 003 trained with: uniform 3x3 patches that do not overlap.
+
+    Rows and columns that fill no patch (the 256th of 256) count for nothing.
+    """
+
+    def __init__(self, name="dssim_contrib", **kwargs):
+        super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
-        target, output = (self._patches(picture) for picture in (y_true, y_pred))
-        mean_t, mean_o = ops.mean(target, axis=-1), ops.mean(output, axis=-1)
-        covariance = ops.mean(target * output, axis=-1) - mean_t * mean_o
         c1, c2 = 0.01**2, 0.03**2
-        ssim = (2 * mean_t * mean_o + c1) * (2 * covariance + c2) / (
-            (mean_t**2 + mean_o**2 + c1) * (ops.var(target, axis=-1) + ops.var(output, axis=-1) + c2))
-        return ops.mean((1 - ssim) / 2, axis=(1, 2))
+        true, output = self._patches(y_true), self._patches(y_pred)           # (B, h, w, 9 C)
+        mean_true, mean_output = ops.mean(true, axis=-1), ops.mean(output, axis=-1)
+        covariance = ops.mean(true * output, axis=-1) - mean_true * mean_output
+        similarity = (2 * mean_true * mean_output + c1) * (2 * covariance + c2)
+        similarity /= ops.square(mean_true) + ops.square(mean_output) + c1
+        similarity /= ops.var(true, axis=-1) + ops.var(output, axis=-1) + c2
+        return ops.mean((1.0 - similarity) / 2.0, axis=(1, 2))
 
     @staticmethod
-    def _patches(picture):
-        """(B, H, W, 1) -> (B, H // 3, W // 3, 9)."""
-        return ops.image.extract_patches(ops.cast(picture, "float32"), 3, strides=3, padding="valid")
+    def _patches(images):
+        return ops.image.extract_patches(ops.cast(images, "float32"), 3, strides=3, padding="valid")
 
 
-@keras.saving.register_keras_serializable("brainlib")
-class GaussianNLL(keras.losses.Loss):
-    """Negative log-likelihood of a Gaussian with one variance for all pixels, in nats an image.
+def gaussian_nll(y_true, y_pred, sigma):
+    """Minus the log-likelihood of images under N(y_pred, sigma^2), nats an image. (B, H, W, C) -> (B,).
 
-    Args:
-        variance: its variance; None takes the optimal one, the batch's mean squared error (Rybkin et al. 2021, sigma-VAE):
-            its gradient is that of D/2 * log(MSE), so that neither term of the ELBO has to be weighed by hand.
+    sigma: standard deviation in image units, a number or a scalar tensor.
     """
-
-    def __init__(self, variance=None, name="gaussian_nll", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.variance = variance
-
-    def call(self, y_true, y_pred):
-        squares = ops.square(ops.cast(y_true, "float32") - ops.cast(y_pred, "float32"))
-        pixels = math.prod(y_pred.shape[1:])
-        variance = ops.maximum(ops.stop_gradient(ops.mean(squares)), 1e-6) if self.variance is None else self.variance
-        return 0.5 * (ops.sum(squares, axis=(1, 2, 3)) / variance + pixels * ops.log(2 * math.pi * variance))
-
-    def get_config(self):
-        return {**super().get_config(), "variance": self.variance}
+    sigma = ops.convert_to_tensor(sigma, "float32")
+    error = ops.square(ops.cast(y_true, "float32") - ops.cast(y_pred, "float32"))
+    pixels = math.prod(y_pred.shape[1:])
+    constant = pixels * (ops.log(sigma) + 0.5 * math.log(2 * math.pi))
+    return constant + ops.sum(error, axis=(1, 2, 3)) / (2 * ops.square(sigma))
 
 
-@keras.saving.register_keras_serializable("brainlib")
-class ScaledMSE(keras.losses.Loss):
-    """scale * mean squared error over pixels: with 1000 it is seed 000's loss, beside the sum of its KL terms.
-
-    On 128x128 pixels that is a Gaussian of variance 128^2 / 2000 = 8.19, or beta of about 8 at unit variance.
-    """
-
-    def __init__(self, scale=1000.0, name="scaled_mse", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.scale = scale
-
-    def call(self, y_true, y_pred):
-        return self.scale * ops.mean(ops.square(ops.cast(y_true, "float32") - ops.cast(y_pred, "float32")), axis=(1, 2, 3))
-
-    def get_config(self):
-        return {**super().get_config(), "scale": self.scale}
+def optimal_sigma(y_true, y_pred):
+    """The sigma that makes `gaussian_nll` of a batch smallest: the root of its mean squared error. -> scalar."""
+    return ops.sqrt(ops.mean(ops.square(ops.cast(y_true, "float32") - ops.cast(y_pred, "float32"))))
 
 
-LOSSES = {
-    "mse": keras.losses.MeanSquaredError,
-    "l1": keras.losses.MeanAbsoluteError,
-    "dssim": DSSIM,
-    "dssim_contrib": DSSIMContrib,
-    "optimal_sigma": GaussianNLL,
-    "seed000": ScaledMSE,
-}
+NAMES = ("mse", "l1", "dssim", "dssim_contrib")
 
 
-def build(name):
-    """A loss by name, for compile()."""
-    if name not in LOSSES:
-        raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}.")
-    return LOSSES[name]()
+def get(name):
+    """The loss of a name; a Keras loss is returned as it is."""
+    if isinstance(name, keras.losses.Loss):
+        return name
+    makers = {"mse": lambda: keras.losses.MeanSquaredError(name="mse"),
+              "l1": lambda: keras.losses.MeanAbsoluteError(name="l1"), "dssim": DSSIM, "dssim_contrib": DSSIMContrib}
+    if name not in makers:
+        raise ValueError(f"loss: expected one of {', '.join(NAMES)} or a Keras loss, got {name!r}.")
+    return makers[name]()

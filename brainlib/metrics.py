@@ -1,49 +1,65 @@
-"""Metrics: one number an image. Averages are the table's business (see `stats`)."""
+"""How far an output is from its target: one number an image, plain arrays in and out.
+
+Averages, intervals and comparisons are the business of `stats`; nothing here knows subjects or tables.
+"""
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
-# Wang et al. 2004 with the constants of every seed: 11x11 Gaussian window of sigma 1.5, k1 0.01, k2 0.03.
-SSIM = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "K1": 0.01, "K2": 0.03}
-
-
-def _pair(target, output):
-    target, output = np.asarray(target, dtype=np.float64), np.asarray(output, dtype=np.float64)
-    if target.shape != output.shape or target.ndim != 4 or target.shape[-1] != 1:
-        raise ValueError(f"expected two arrays of one shape (B, H, W, 1), got {target.shape} and {output.shape}.")
-    return target, output
+SSIM_WINDOW = 11                                         # pixels; a Gaussian of sigma 1.5, as in Wang et al. 2004
+SSIM_SIGMA = 1.5
 
 
 def mse(target, output):
-    """Mean squared error. target, output: (B, H, W, 1) -> (B,)."""
+    """Mean squared error in squared image units. target, output: (B, H, W, 1) -> (B,)."""
     target, output = _pair(target, output)
     return np.mean((target - output) ** 2, axis=(1, 2, 3))
 
 
 def psnr(target, output, *, data_range):
-    """Peak signal-to-noise ratio in dB; infinite for equal images. (B, H, W, 1) -> (B,)."""
+    """Peak signal-to-noise ratio in dB; infinite where the two are equal. target, output: (B, H, W, 1) -> (B,)."""
     with np.errstate(divide="ignore"):
         return 10 * np.log10(data_range**2 / mse(target, output))
 
 
 def ssim(target, output, *, data_range):
-    """Structural similarity (Wang et al. 2004), mean over the picture without the window's margin. (B, H, W, 1) -> (B,).
+    """Structural similarity, at most 1. target, output: (B, H, W, 1) -> (B,).
 
-    Raises:
-        ValueError: a side is shorter than the window's 11 pixels.
+    An 11x11 Gaussian window of sigma 1.5, k1 0.01, k2 0.03, averaged over the places where the whole window lies in
+    the image: what tf.image.ssim computes, which the seeds measured with.
     """
     target, output = _pair(target, output)
-    return np.array([structural_similarity(first[..., 0], second[..., 0], data_range=data_range, **SSIM)
-                     for first, second in zip(target, output)])
+    if min(target.shape[1:3]) < SSIM_WINDOW:
+        raise ValueError(
+            f"SSIM needs images of {SSIM_WINDOW}x{SSIM_WINDOW} pixels or more, got {target.shape[1]}x{target.shape[2]}."
+        )
+    return np.array([
+        structural_similarity(a[..., 0], b[..., 0], data_range=data_range,
+                              gaussian_weights=True, sigma=SSIM_SIGMA, use_sample_covariance=False)
+        for a, b in zip(target, output)
+    ])
 
 
 def dssim(target, output, *, data_range):
-    """Structural dissimilarity (1 - SSIM) / 2, as seed 004 has it. (B, H, W, 1) -> (B,)."""
+    """Structural dissimilarity (1 - SSIM) / 2, from 0 to 1. target, output: (B, H, W, 1) -> (B,)."""
     return (1 - ssim(target, output, data_range=data_range)) / 2
 
 
 def measure(target, output, *, data_range=1.0):
-    """All metrics of reconstructions: (B, H, W, 1) -> dict of name -> (B,): mse, dssim, ssim, psnr (dB)."""
+    """All of them at once: {"mse", "dssim", "ssim", "psnr"}, each (B,). target, output: (B, H, W, 1)."""
     similarity = ssim(target, output, data_range=data_range)
-    return {"mse": mse(target, output), "dssim": (1 - similarity) / 2, "ssim": similarity,
-            "psnr": psnr(target, output, data_range=data_range)}
+    return {
+        "mse": mse(target, output),
+        "dssim": (1 - similarity) / 2,
+        "ssim": similarity,
+        "psnr": psnr(target, output, data_range=data_range),
+    }
+
+
+def _pair(target, output):
+    target, output = np.asarray(target, dtype="float64"), np.asarray(output, dtype="float64")
+    if target.shape != output.shape:
+        raise ValueError(f"target and output must have one shape, got {target.shape} and {output.shape}.")
+    if target.ndim != 4 or target.shape[-1] != 1:
+        raise ValueError(f"expected images of shape (B, H, W, 1), got {target.shape}. Add the missing axes.")
+    return target, output

@@ -1,196 +1,165 @@
-"""The networks: one table of names to builders. Published shapes are the default; `image_shape` and `width` shrink them.
+"""One table of names to models: `build`, and what a model says about itself."""
 
-Sources: seed 000 (figures 3.8 to 3.11), seed 004 (section 5.4.4 and its released weights).
-"""
-
+import contextlib
+import inspect
 import math
+import random
+from typing import Callable, NamedTuple
 
 import keras
-from keras import layers
+import numpy as np
 
-from brainlib.layers import KLDivergence, Sampling
+from brainlib import models_residual, models_vae
 
 
-def build(name, *, image_shape=None, width=1.0, **options):
-    """A network by name.
+class Family(NamedTuple):
+    """How a model is built. `shape` is the published input; sides have to be divisible by `stride`."""
+
+    builder: Callable
+    shape: tuple
+    stride: int
+    seed: str
+
+
+TABLE = {
+    "vae": Family(models_vae.vae, (128, 128, 1), 32, "000"),
+    "shallow_residual": Family(models_residual.shallow_residual, (128, 128, 1), 8, "004"),
+    "myronenko_cae": Family(models_residual.myronenko_cae, (128, 128, 1), 8, "004"),
+    "skip_connection_cae": Family(models_residual.skip_connection_cae, (128, 128, 1), 8, "004"),
+    "residual_unet": Family(models_residual.residual_unet, (128, 128, 1), 8, "004"),
+    "resnet_small": Family(models_residual.resnet_small, (256, 256, 1), 16, "003"),
+    "resnet_big": Family(models_residual.resnet_big, (256, 256, 1), 16, "003"),
+}
+NAMES = tuple(TABLE)
+
+
+def build(name, *, image_shape=None, width=1.0, seed=None, **options):
+    """Builds a model.
 
     Args:
         name: one of `NAMES`.
-        image_shape: (H, W, 1); None for the published one. Sides must be divisible by the network's total stride.
-        width: factor on the number of filters (at least 4 stay).
-        **options: of the family: `l2` (seed 004's networks; 1e-5 was published), `block` ("original" or "full_pre",
-            shallow_residual), `latent_dim`, `beta`, `sample`, `seed` (vae).
+        image_shape: (H, W, C) or (H, W) of the input; the published one when absent.
+        width: factor on the numbers of filters; 1 is the published network.
+        seed: of the initial weights, of dropout and of sampling; nothing else's randomness is touched.
+        **options: of the family, such as `l2`, `block`, `latent_dim`, `likelihood`, `beta`.
+    """
+    family = _family(name)
+    shape = _shape(name, image_shape or family.shape, family.stride)
+    if not width > 0:
+        raise ValueError(f"width: expected a factor above 0, got {width!r}. 1 is the published network.")
+    known = [option for option in inspect.signature(family.builder).parameters
+             if option not in ("image_shape", "width", "seed")]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(known)}.")
+    if "seed" in inspect.signature(family.builder).parameters:
+        options["seed"] = seed
+    with _seeded(seed):
+        return family.builder(shape, width, **options)
+
+
+def _family(name):
+    if name not in TABLE:
+        raise ValueError(f"model: expected one of {', '.join(NAMES)}, got {name!r}.")
+    return TABLE[name]
+
+
+def _shape(name, image_shape, stride):
+    shape = tuple(int(side) for side in image_shape)
+    shape = shape if len(shape) == 3 else (*shape, 1)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"image_shape: expected (height, width, channels), got {tuple(image_shape)}.")
+    if shape[0] % stride or shape[1] % stride:
+        sides = [max(stride, round(side / stride) * stride) for side in shape[:2]]
+        raise ValueError(f"{name} halves the image {stride.bit_length() - 1} times, so both sides must be divisible by "
+                         f"{stride}; got {shape[0]}x{shape[1]}. Take {sides[0]}x{sides[1]}, for instance.")
+    return shape
+
+
+@contextlib.contextmanager
+def _seeded(seed):
+    """Keras draws the seeds of new initialisers and dropout layers from Python's own generator: seeds only that."""
+    if seed is None:
+        yield
+        return
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+# ------------------------------------------------------------------------------------------------ parts of a model
+
+
+def _has_layer(model, name):
+    return any(layer.name == name for layer in model.layers)
+
+
+def is_vae(model):
+    """Whether a model has an encoder to a mean and a variance and a decoder."""
+    return _has_layer(model, "encoder") and _has_layer(model, "decoder")
+
+
+def encoder(model):
+    """The part from the image to the latent. A VAE's gives [mean, log_var, sample]."""
+    if is_vae(model):
+        return model.get_layer("encoder")
+    return keras.Model(model.inputs, model.get_layer("latent").output, name="encoder")
+
+
+def decoder(model):
+    """The part from the latent to the image; refused where skips go past the latent."""
+    if is_vae(model):
+        return model.get_layer("decoder")
+    skips = [layer.name for layer in model.layers if layer.name.startswith("skip_")]
+    if skips:
+        raise ValueError(f"{model.name} has no decoder of its own: {', '.join(skips)} pass the latent by.")
+    return keras.Model(model.get_layer("latent").output, model.outputs, name="decoder")
+
+
+def latent_of(model, images, *, batch_size=64):
+    """Latents of images: a VAE's posterior means (N, D), else feature maps (N, h, w, C)."""
+    result = encoder(model).predict(images, batch_size=batch_size, verbose=0)
+    return result[0] if is_vae(model) else result
+
+
+def reconstruct(model, images, *, sample=False, seed=0, batch_size=64):
+    """Outputs of a model for images (N, H, W, C) -> (N, H, W, C).
+
+    A VAE decodes the posterior mean; with `sample=True` a draw from the posterior (seed 000, equation 3.4).
+    """
+    if not sample:
+        return model.predict(images, batch_size=batch_size, verbose=0)
+    if not is_vae(model):
+        raise ValueError(f"{model.name} has no posterior to sample from; leave sample=False.")
+    mean, log_var, _ = encoder(model).predict(images, batch_size=batch_size, verbose=0)
+    noise = np.random.default_rng(seed).standard_normal(mean.shape).astype(mean.dtype)
+    return decoder(model).predict(mean + np.exp(log_var / 2) * noise, batch_size=batch_size, verbose=0)
+
+
+def describe(model):
+    """What a model's size says: weights, and the numbers that carry an image against its pixels.
 
     Returns:
-        an uncompiled keras.Model, (B, H, W, 1) -> (B, H, W, 1) in [0, 1]. A vae has `.encoder` and `.decoder`.
+        A dictionary: `parameters` and `trainable` (weights of the network: a VAE's beta and sigma are not counted),
+        `pixels` of the input, `latent` numbers and `latent_shape`, `skipped` numbers that pass the latent by,
+        `latent_per_pixel` (both over the pixels), `could_copy`: whether nothing forces the model to compress.
     """
-    if name not in BUILDERS:
-        raise ValueError(f"model: expected one of {', '.join(NAMES)}, got {name!r}.")
-    builder, shape, stride = BUILDERS[name]
-    shape = tuple(image_shape or shape)
-    if len(shape) != 3 or shape[2] != 1 or any(side % stride or side < stride for side in shape[:2]):
-        raise ValueError(f"{name}: expected image_shape (H, W, 1) with sides divisible by {stride}, got {shape}.")
-    if not width > 0:
-        raise ValueError(f"{name}: expected width above 0, got {width}.")
-    try:
-        model = builder(shape, lambda filters: max(4, round(filters * width)), **options)
-    except TypeError as error:
-        raise ValueError(f"{name}: {error}. See models.build for the options of each family.") from error
-    model.name = name
-    return model
+    shape = encoder(model).outputs[0].shape[1:]
+    skipped = sum(math.prod(layer.output.shape[1:]) for layer in model.layers if layer.name.startswith("skip_"))
+    pixels, latent = math.prod(model.input_shape[1:]), math.prod(shape)
+    parts = [model.get_layer("encoder"), model.get_layer("decoder")] if is_vae(model) else [model]
+    return {
+        "parameters": sum(part.count_params() for part in parts),
+        "trainable": sum(math.prod(weight.shape) for part in parts for weight in part.trainable_weights),
+        "input_shape": tuple(model.input_shape[1:]), "pixels": pixels, "latent_shape": tuple(shape), "latent": latent,
+        "skipped": skipped, "latent_per_pixel": (latent + skipped) / pixels,
+        "could_copy": latent + skipped >= pixels,
+    }
 
 
 def load(path):
-    """A saved model (.keras), safe mode on; a vae has its `.encoder` and `.decoder` again."""
-    return _with_parts(keras.saving.load_model(path, safe_mode=True, compile=False))
-
-
-def latent_size(model):
-    """Numbers that a picture is pressed into, or None where skips carry the picture past the bottleneck."""
-    name = model.name
-    if name == "vae":
-        return model.decoder.input_shape[-1]
-    if name in ("residual_unet", "skip_connection_cae"):
-        return None
-    return math.prod(model.get_layer("latent").output.shape[1:])
-
-
-def _with_parts(model):
-    names = [layer.name for layer in model.layers]
-    for part in ("encoder", "decoder"):
-        if part in names:
-            object.__setattr__(model, part, model.get_layer(part))
-    return model
-
-
-# ---- seed 004
-
-def _l2(strength):
-    return keras.regularizers.L2(strength) if strength else None
-
-
-def _normalised(x):
-    return layers.ReLU()(layers.BatchNormalization()(x))
-
-
-def _residual(x, filters, stride, *, block, l2, project):
-    """Residual block of seed 004, figure 5.11: "original" (He et al. 2015) or "full_pre" activation (He et al. 2016)."""
-    def conv(inputs, strides):
-        return layers.Conv2D(filters, 3, strides=strides, padding="same", kernel_regularizer=_l2(l2))(inputs)
-
-    shortcut = x
-    if project:
-        shortcut = layers.Conv2D(filters, 1, strides=stride, padding="same", kernel_regularizer=_l2(l2))(x)
-    if block == "full_pre":
-        return layers.Add()([conv(_normalised(conv(_normalised(x), stride)), 1), shortcut])
-    if block == "original":
-        y = layers.BatchNormalization()(conv(_normalised(conv(x, stride)), 1))
-        return layers.ReLU()(layers.Add()([y, shortcut]))
-    raise ValueError(f"block: expected 'original' or 'full_pre', got {block!r}.")
-
-
-def _up(x, filters, *, add=None):
-    """Upsampling block of figures 5.12 and 5.15: transposed conv, batch norm, (add a skip,) ReLU. Never regularised."""
-    x = layers.BatchNormalization()(layers.Conv2DTranspose(filters, 3, strides=2, padding="same")(x))
-    return layers.ReLU()(x if add is None else layers.Add()([x, add]))
-
-
-def _output(x, l2=0.0):
-    return layers.Conv2D(1, 3, padding="same", activation="sigmoid", kernel_regularizer=_l2(l2), name="reconstruction")(x)
-
-
-def _latent(x):
-    return layers.Activation("linear", name="latent")(x)
-
-
-def shallow_residual(shape, wide, *, block="full_pre", l2=0.0):
-    """Seed 004, figure 5.13."""
-    inputs = keras.Input(shape)
-    x = layers.Conv2D(wide(32), 3, strides=2, padding="same", kernel_regularizer=_l2(l2))(inputs)
-    for filters, stride in ((64, 2), (64, 1), (128, 2)):
-        x = _residual(x, wide(filters), stride, block=block, l2=l2, project=stride == 2)
-    x = _latent(x)
-    for filters in (64, 32, 16):
-        x = _up(x, wide(filters))
-    return keras.Model(inputs, _output(x, l2))
-
-
-def residual_unet(shape, wide, *, l2=0.0):
-    """Seed 004, figure 5.17: shallow_residual whose decoder sees the second block's and the first conv's outputs."""
-    inputs = keras.Input(shape)
-    first = layers.Conv2D(wide(32), 3, strides=2, padding="same", kernel_regularizer=_l2(l2))(inputs)
-    x = _residual(first, wide(64), 2, block="full_pre", l2=l2, project=True)
-    second = _residual(x, wide(64), 1, block="full_pre", l2=l2, project=False)
-    x = _latent(_residual(second, wide(128), 2, block="full_pre", l2=l2, project=True))
-    x = layers.Concatenate()([_up(x, wide(64)), second])
-    x = layers.Concatenate()([_up(x, wide(32)), first])
-    return keras.Model(inputs, _output(_up(x, wide(16)), l2))
-
-
-def skip_connection_cae(shape, wide, *, l2=0.0):
-    """Seed 004, figure 5.16: the skips add batch-norm outputs before the ReLU."""
-    inputs = x = keras.Input(shape)
-    skips = []
-    for filters in (32, 64, 128):
-        x = layers.Conv2D(wide(filters), 3, strides=2, padding="same", kernel_regularizer=_l2(l2))(x)
-        skips.append(layers.BatchNormalization()(x))
-        x = layers.ReLU()(skips[-1])
-    x = _up(_latent(x), wide(64), add=skips[1])
-    x = _up(x, wide(32), add=skips[0])
-    return keras.Model(inputs, _output(_up(x, wide(16)), l2))
-
-
-def myronenko_cae(shape, wide, *, l2=0.0):
-    """Seed 004, figure 5.14: Myronenko's encoder (2018), one level shorter; a projection in every block."""
-    inputs = keras.Input(shape)
-    x = layers.Conv2D(wide(32), 3, padding="same", kernel_regularizer=_l2(l2))(inputs)
-    x = layers.SpatialDropout2D(0.1)(x)
-    for filters, blocks in ((32, 1), (64, 2), (128, 2)):
-        for _ in range(blocks):
-            x = _residual(x, wide(filters), 1, block="full_pre", l2=l2, project=True)
-        x = layers.Conv2D(wide(filters), 3, strides=2, padding="same", kernel_regularizer=_l2(l2))(x)
-    x = _latent(x)
-    for filters in (64, 32, 16):
-        x = _up(x, wide(filters))
-    return keras.Model(inputs, _output(x, l2))
-
-
-# ---- seed 000
-
-def vae(shape, wide, *, latent_dim=1024, beta=1.0, sample=False, seed=0):
-    """Seed 000, figures 3.8 to 3.10: five 4x4 convs of stride 2, batch norm, leaky ReLU; the decoder mirrors them.
-
-    Its figure of the decoder repeats the encoder; transposed convs are what its code has. Leaky ReLU with slope 0.3,
-    Keras's default.
-    """
-    filters = [wide(number) for number in (16, 32, 64, 256, 1024)]
-    inputs = x = keras.Input(shape)
-    for number in filters:
-        x = layers.Conv2D(number, 4, strides=2, padding="same")(x)
-        x = layers.LeakyReLU()(layers.BatchNormalization()(x))
-    grid = x.shape[1:]
-    x = layers.Flatten()(x)
-    mean, log_var = layers.Dense(latent_dim, name="mean")(x), layers.Dense(latent_dim, name="log_var")(x)
-    encoder = keras.Model(inputs, [mean, log_var], name="encoder")
-
-    latent = keras.Input((latent_dim,))
-    x = layers.Reshape(grid)(layers.Dense(math.prod(grid))(latent))
-    for number in filters[-2::-1]:
-        x = layers.Conv2DTranspose(number, 4, strides=2, padding="same")(x)
-        x = layers.LeakyReLU()(layers.BatchNormalization()(x))
-    x = layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="sigmoid")(x)
-    decoder = keras.Model(latent, x, name="decoder")
-
-    pictures = keras.Input(shape)
-    code = Sampling(sample=sample, seed=seed, name="sampling")(KLDivergence(beta, name="divergence")(encoder(pictures)))
-    return _with_parts(keras.Model(pictures, decoder(code)))
-
-
-BUILDERS = {                                             # name: (builder, published shape, total stride)
-    "vae": (vae, (128, 128, 1), 32),
-    "shallow_residual": (shallow_residual, (128, 128, 1), 8),
-    "myronenko_cae": (myronenko_cae, (128, 128, 1), 8),
-    "skip_connection_cae": (skip_connection_cae, (128, 128, 1), 8),
-    "residual_unet": (residual_unet, (128, 128, 1), 8),
-}
-NAMES = tuple(BUILDERS)
+    """Loads a `.keras` file (never code, never a pickle), uncompiled."""
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
