@@ -172,6 +172,8 @@ def conform(parameter, value, where):
 def _typed(default, value, where):
     kind = type(default)
     if default is None:
+        if not isinstance(value, (bool, int, float, str, list, dict, type(None))):
+            raise Refused(f"{where}: expected a number, a text, a list or nothing, got {value!r}.")
         return value
     if kind is float and isinstance(value, (int, str)) and not isinstance(value, bool):
         try:
@@ -316,7 +318,10 @@ def split_setting(setting):
 
 
 def _apply(result, notebooks, setting, target, name, text):
-    names = resolve([target], {key: () for key in notebooks}) if target else list(notebooks)
+    try:
+        names = resolve([target], notebooks) if target else list(notebooks)
+    except Refused as error:
+        raise Refused(f"-p {setting}: in this run, {error}") from None
     chosen = [notebooks[key] for key in names]
     known = sorted({key for notebook in chosen for key in notebook.parameters})
     _known(name, known, f"-p {setting}: " + (names[0] if target else "this run"))

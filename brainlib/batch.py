@@ -5,16 +5,14 @@ import fcntl
 import json
 import os
 import queue
-import re
 import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
-from brainlib import arguments, command, files, progress, provenance, runs
+from brainlib import arguments, command, files, progress, provenance, runs, workflow
 from brainlib.command import shown
 from brainlib.executor import MARK, Unfinished, leave_unfinished, now
 
@@ -38,13 +36,9 @@ def main(words):
     except KeyboardInterrupt:
         print("Interrupted before anything was started.", file=sys.stderr)
         return 130
-    except (PlanError, OSError) as error:
+    except (workflow.PlanError, OSError) as error:
         print(f"run_all.sh: {error}", file=sys.stderr)
         return 1
-
-
-class PlanError(Exception):
-    """Snakemake could not say what to run."""
 
 
 class Stop:
@@ -53,7 +47,8 @@ class Stop:
     def __init__(self):
         self.asked, self.process = 0, None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._signal)
+            ignored = signal.getsignal(number) == signal.SIG_IGN         # nohup, or a script's background job
+            signal.signal(number, (lambda *_: None) if ignored else self._signal)    # what we start must not inherit that
 
     def _signal(self, number, frame):
         self.asked += 1
@@ -119,11 +114,11 @@ class Batch:
                 self._leave_executed(name, "the run was killed")
         return record
 
-    def _leave_executed(self, name, why):
+    def _leave_executed(self, name, why, cell=None):
         """Gives what an executor left behind when it was killed its place, with a banner."""
         partial = self.folder / "notebooks" / f".{name}.ipynb"
         if partial.exists():
-            leave_unfinished(partial, partial.with_name(f"{name}.ipynb"), Unfinished("killed", why))
+            leave_unfinished(partial, partial.with_name(f"{name}.ipynb"), Unfinished("killed", why, cell=cell))
 
     def _begin_record(self):
         request, entries = self.request, self.record["notebooks"]
@@ -182,47 +177,19 @@ class Batch:
                     forced[name] = problem or "; ".join(changes[:3])
         return forced
 
+    def _snakemake(self, targets, forced, *more):
+        return workflow.words(self.folder, self._config_path(), targets, forced, *more, cores=self.threads * self.request.parallel)
+
     def _plan(self, forced):
         """Asks Snakemake what it would run; dict of name -> reason in plain words."""
-        answer = subprocess.run(self._snakemake(self.request.targets, forced, "--dry-run"), text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, env=_environment(), cwd=self.folder)
-        if answer.returncode:
-            raise PlanError(f"Snakemake could not plan the run:\n{answer.stdout[-3000:]}")
-        pairs = re.findall(r"^(?:local)?rule (\S+):\n(?:    .*\n)*?    reason: (.*)$", answer.stdout, re.MULTILINE)
-        return {name: self._in_words(name, reason, forced) for name, reason in pairs}
+        reasons = workflow.plan(self._snakemake(self.request.targets, forced, "--dry-run"))
+        return {name: forced.get(name) or self._in_words(name, reason) for name, reason in reasons.items()}
 
-    def _in_words(self, name, reason, forced):
-        if name in forced:
-            return forced[name]
-        status, said = self.record["notebooks"].get(name, {}).get("status"), []
-        if not (self.folder / "results" / f"{name}.json").exists():
-            said.append({"failed": "it failed last time", "interrupted": "it was interrupted last time"}.get(status, "no result yet"))
-        for part in reason.split("; "):
-            head, _, rest = part.partition(": ")
-            others = ", ".join(Path(path).stem for path in rest.split(", "))
-            if head == "Missing output files":
-                continue
-            if head == "Incomplete output files":
-                said.append("it was interrupted last time")
-            elif head == "Input files updated by another job":
-                said.append(f"{others} run{'' if ',' in others else 's'} again" if not said else "")
-            elif head == "Updated input files":
-                said.append(f"the result of {others} changed")
-            elif head.startswith("Set of input files"):
-                said.append("it needs other notebooks than before")
-            elif head.startswith("Code has changed"):
-                said.append("its rule in notebooks/Snakefile changed")
-            else:
-                said.append(head[:1].lower() + head[1:])
-        return "; ".join(dict.fromkeys(filter(None, said))) or "what it needs runs again"
-
-    def _snakemake(self, targets, forced, *more):
-        words = [sys.executable, "-m", "snakemake", "--profile", "none", "--workflow-profile", "none",
-                 "--snakefile", str(runs.NOTEBOOKS / "Snakefile"), "--directory", str(self.folder),
-                 "--configfile", str(self._config_path()), "--cores", str(self.threads * self.request.parallel),
-                 "--max-checksum-file-size", "1000000000", "--nocolor", "--rerun-incomplete", "--nolock", "--keep-going",
-                 *(["--forcerun", *forced] if forced else []), "--scheduler", "greedy", *more]
-        return [*words, "--", *(f"results/{name}.json" for name in targets)]
+    def _in_words(self, name, reason):
+        if (self.folder / "results" / f"{name}.json").exists():
+            return workflow.in_words(reason)
+        status = self.record["notebooks"].get(name, {}).get("status")
+        return {"failed": "it failed last time", "interrupted": "it was interrupted last time"}.get(status, "no result yet")
 
     # The run
 
@@ -241,8 +208,9 @@ class Batch:
         (self.folder / "logs").mkdir(exist_ok=True)
         self._begin_record()
         for name in self.request.jobs:
-            if name not in plan:
-                self._entry(name)["reason"] = "unchanged"
+            if name not in plan:                         # its result was checked, whatever became of it in the last run
+                self._entry(name).update(status="finished", reason="unchanged")
+                self._entry(name).pop("error", None)
         if plan:
             self._carry_out(self.request.targets, plan, forced)
             self._report_from_what_is_there(plan)
@@ -260,11 +228,12 @@ class Batch:
 
     def _carry_out(self, targets, plan, forced):
         for name in plan:
-            self._entry(name).update(status="not run", reason=plan[name], error=None)
+            self._entry(name).update(status="not run", reason=plan[name])
+            self._entry(name).pop("error", None)
         self._write_record()
         with open(self.folder / "logs" / "snakemake.log", "a", encoding="utf-8") as log:
             process = subprocess.Popen(self._snakemake(targets, forced), stdout=subprocess.PIPE, stderr=log, text=True,
-                                       env=_environment(), start_new_session=True, pass_fds=[self.held], cwd=self.folder,
+                                       env=workflow.environment(), start_new_session=True, pass_fds=[self.held], cwd=self.folder,
                                        stdin=subprocess.DEVNULL, errors="replace")
             self.stop.process = process
             if self.stop.asked:
@@ -299,8 +268,8 @@ class Batch:
 
     def _on_start(self, name, started, cells):
         entry = self._entry(name)
-        same = entry.get("made_from") == self.made_from[name] or not entry.get("seconds")
-        earlier = entry.get("seconds") if same else None
+        same = entry.get("made_from", {}).get("parameters") == self.made_from[name]["parameters"]
+        earlier = entry.get("seconds") if same and entry.get("result") else None
         self.display.jobs[name] = progress.Job(name, cells, earlier)
         budget = self.request.profile.minutes.get(name)
         self.display.say(f"{name}  started" + (f" (budget {budget:g} min)" if budget else ""))
@@ -324,8 +293,8 @@ class Batch:
         self.display.jobs.pop(name, None)
         entry = self._entry(name)
         entry.update(status=status, **fields)
-        if environment:
-            self.record["device"] = environment["device"] if "GPU" in environment["device"] else self.record["device"] or environment["device"]
+        if environment and environment["device"]:
+            self.record["device"] = environment["device"]
         took = f"{progress.clock(fields['seconds'])}, {fields['peak_memory_mb']} MB"
         self.display.say(f"{name}  {status} after {took}")
         if status == "failed":
@@ -334,12 +303,12 @@ class Batch:
 
     def _say_failure(self, name, entry):
         error = entry["error"]
-        place = f"in cell {error['cell']}: {error['first_line']}" if error["cell"] else "before its first cell"
-        self.display.say(f"  {error['kind']} {place}")
+        place = f"in cell {error['cell']}" if error["cell"] else "before its first cell"
+        self.display.say(f"  {error['kind']} {place}" + (f": {error['first_line']}" if error["first_line"] else ""))
         for line in error["message"].splitlines():
             self.display.say(f"  | {line}")
         self.display.say(f"  executed notebook: {shown(self.folder / entry['notebook'])}   log: {shown(self.folder / entry['log'])}")
-        self.display.say(f"  to run it again: ./run_all.sh {name} {self.request.again}".rstrip())
+        self.display.say(f"  to run it again: {self._command(name)}")
 
     def _mark_cut_off(self):
         """Entries of notebooks that did not get to say how they ended."""
@@ -353,7 +322,7 @@ class Batch:
                 error = {"kind": "killed", "cell": self.display.jobs[name].cell or None, "first_line": "",
                          "message": "the process that executed it was killed from outside or ran out of memory"}
                 entry.update(status="failed", ended=now(), error=error)
-                self._leave_executed(name, error["message"])
+                self._leave_executed(name, error["message"], error["cell"])
                 self._say_failure(name, entry)
         self.display.close()
 
@@ -377,9 +346,7 @@ class Batch:
         if report.exists() and entries.get(list(self.request.table)[-1], {}).get("status") == "finished":
             print(f"report: {shown(report)}" + (" (partial)" if partial else ""))
         if status != "finished":
-            print(f"{status}; what is done stays done. Go on with: ./run_all.sh {self._names()} {self.request.again}".rstrip())
-            if not (self.folder / "logs" / "snakemake.log").exists():
-                return 1
+            print(f"{status}; what is done stays done. Go on with: {self._command(*self._names())}")
             if not bad and not self.stop.asked:
                 print(f"Snakemake's words are in {shown(self.folder / 'logs' / 'snakemake.log')}")
         else:
@@ -387,7 +354,10 @@ class Batch:
         return {"finished": 0, "failed": 1, "interrupted": 130}[status]
 
     def _names(self):
-        return "" if len(self.request.targets) == len(self.request.table) else " ".join(self.request.targets)
+        return [] if len(self.request.targets) == len(self.request.table) else self.request.targets
+
+    def _command(self, *names):
+        return " ".join(filter(None, ["./run_all.sh", *names, self.request.again]))
 
     def _print_table(self):
         rows = [("notebook", "status", "minutes", "budget", "peak memory")]
@@ -396,18 +366,11 @@ class Batch:
             minutes = entry.get("seconds") and entry["seconds"] / 60
             over = budget and minutes and entry["status"] == "finished" and minutes > budget
             memory = entry.get("peak_memory_mb")
-            said = {"finished": "finished" if entry.get("reason") != "unchanged" else "unchanged"}.get(entry["status"], entry["status"])
+            said = "unchanged" if entry.get("reason") == "unchanged" else entry["status"]
             said += f" ({entry['reason']})" if entry["status"] == "not run" else ""
-            rows.append((name, said, f"{minutes:.1f}" if minutes else "", (f"{budget:g}" if budget else "") + (" over" if over else ""),
-                         f"{memory / 1024:.1f} GB" if memory else ""))
+            limit = (f"{budget:g}" if budget else "") + (" over" if over else "")
+            rows.append((name, said, f"{minutes:.1f}" if minutes else "", limit, f"{memory / 1024:.1f} GB" if memory else ""))
         print("\n" + "\n".join(progress.table(rows)) + "\n")
-
-
-def _environment():
-    """Environment of Snakemake and of what it starts: brainlib is importable, no profile of the person's own interferes."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(runs.PROJECT), environment.get("PYTHONPATH", "")]))
-    return environment
 
 
 def _count(cells):

@@ -124,7 +124,7 @@ def check_data(text):
         elif source and Path(source).is_dir():
             absolute = str(Path(source).resolve())
             if "," in absolute:
-                raise Refused(f"--data {source}: a comma separates sources, so a folder's path cannot hold one. Rename it or link to it.")
+                raise Refused(f"--data {source}: a comma separates sources, so a folder's path cannot hold one. Rename it.")
             sources.append(absolute)
         else:
             raise Refused(f"--data {source or text!r}: expected {', '.join(arguments.DATA)} or an existing folder."

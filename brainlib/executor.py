@@ -5,7 +5,6 @@
 It speaks to run_all.sh by marker lines on its standard output; all that cells and processes print goes to the log.
 """
 
-import ast
 import contextlib
 import datetime
 import fcntl
@@ -57,9 +56,11 @@ class Channel:
         self._beat.start()
 
     def _heartbeat(self):
-        while True:
+        parent = os.getppid()
+        while os.getppid() == parent:
             time.sleep(2)
             self.send("alive")
+        os.kill(os.getpid(), signal.SIGTERM)             # Snakemake was killed: nobody would take the result
 
 
 class Log:
@@ -298,7 +299,8 @@ def leave_unfinished(partial, final, problem):
         notebook = _without_markers(_read(partial))
     except (OSError, ValueError):
         notebook = nbformat.v4.new_notebook()
-    place = f"in cell {problem.cell}, `{problem.first_line}`" if problem.cell else "before its first cell"
+    place = f"in cell {problem.cell}" if problem.cell else "before its first cell"
+    place += f", `{problem.first_line}`" if problem.first_line else ""
     banner = nbformat.v4.new_markdown_cell(
         f"<div style='border: 2px solid #b00; padding: 0.5em'><b>This run did not finish: {problem.kind}.</b></div>\n\n"
         f"It stopped {place}.\n\n```\n{problem.message}\n```", metadata={"tags": ["not-finished"]})

@@ -1,5 +1,7 @@
 """What a person sees of a run: one live line a notebook on a terminal, plain lines elsewhere."""
 
+import os
+import shutil
 import time
 
 CLEAR_LINE, UP = "\x1b[2K\r", "\x1b[1A"
@@ -63,7 +65,7 @@ class Display:
 
     def __init__(self, stream, *, live=None):
         self.stream = stream
-        self.live = stream.isatty() if live is None else live
+        self.live = stream.isatty() and os.environ.get("TERM") != "dumb" if live is None else live
         self.jobs = {}
         self._drawn = 0
         self._last = {}                                  # notebook -> (time, place) of its last plain line
@@ -102,8 +104,6 @@ class Display:
             self._drawn = 0
 
     def _width(self):
-        import shutil
-
         return max(shutil.get_terminal_size().columns - 1, 20)
 
 

@@ -235,14 +235,14 @@ def versions():
 
 def _environment(run):
     """Versions, device and threads, as a dict, with the lines that `start` prints under `text`."""
-    found, device = versions(), "CPU (TensorFlow not in use here)"
+    found, device = versions(), None                     # a notebook without TensorFlow does not know
     if "tensorflow" in sys.modules:
         graphics = sys.modules["tensorflow"].config.list_physical_devices("GPU")
         device = f"{len(graphics)} GPU" if graphics else "CPU"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = min(int(os.environ.get("OMP_NUM_THREADS") or cores), cores)
     shown = ", ".join(f"{name} {found[name]}" for name in ("python", "tensorflow", "keras", "numpy") if name in found)
-    text = (f"{shown}\ndevice: {device}, threads: {threads}, seed: {run.parameters['seed']}\n"
+    text = (f"{shown}\ndevice: {device or 'CPU, no TensorFlow in use'}, threads: {threads}, seed: {run.parameters['seed']}\n"
             f"data: {run.parameters['data']}\nrun folder: {run.folder}")
     return {"versions": found, "device": device, "threads": threads, "text": text}
 
