@@ -33,7 +33,7 @@ TABLE = {
 NAMES = tuple(TABLE)
 
 
-def build(name, *, image_shape=None, width=1.0, seed=None, **options):
+def build(name, *, image_shape=None, width=1.0, seed=None, norm_momentum=0.99, **options):
     """Builds a model.
 
     Args:
@@ -41,6 +41,8 @@ def build(name, *, image_shape=None, width=1.0, seed=None, **options):
         image_shape: (H, W, C) or (H, W) of the input; the published one when absent.
         width: factor on the numbers of filters; 1 is the published network.
         seed: of the initial weights, of dropout and of sampling; nothing else's randomness is touched.
+        norm_momentum: of the running means of batch normalisation; 0.99 is Keras's and the seeds'. They lag some
+            hundred steps behind, so that a training of a few dozen steps wants 0.9.
         **options: of the family, such as `l2`, `block`, `latent_dim`, `likelihood`, `beta`.
     """
     family = _family(name)
@@ -55,7 +57,17 @@ def build(name, *, image_shape=None, width=1.0, seed=None, **options):
     if "seed" in inspect.signature(family.builder).parameters:
         options["seed"] = seed
     with _seeded(seed):
-        return family.builder(shape, width, **options)
+        model = family.builder(shape, width, **options)
+    for layer in _flat(model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = norm_momentum
+    return model
+
+
+def _flat(model):
+    """All layers, those of sub-models among them."""
+    for layer in model.layers:
+        yield from _flat(layer) if isinstance(layer, keras.Model) else [layer]
 
 
 def _family(name):

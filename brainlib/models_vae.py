@@ -62,13 +62,13 @@ def vae(image_shape, width, *, latent_dim=None, likelihood="optimal_sigma", beta
     mean, log_var, sample = encoder(inputs)
     mean, log_var = KLDivergence(beta=beta, free_nats=free_nats, name="kl")([mean, log_var])
     outputs = Likelihood(likelihood, name="likelihood")(decoder(sample))
-    # The KL layer passes its inputs on, but nobody needs them: the model keeps it because it is an input of this one.
-    outputs = _Keep(name="reconstruction")([outputs, mean, log_var])
+    # Nobody needs what the KL layer passes on; as inputs of the last layer they keep it in the model.
+    outputs = KeepFirst(name="reconstruction")([outputs, mean, log_var])
     return VAE(inputs, outputs, name="vae")
 
 
 @REGISTERED
-class _Keep(layers.Layer):
+class KeepFirst(layers.Layer):
     """Returns the first of its inputs; the others stay part of the model."""
 
     def call(self, inputs):

@@ -1,0 +1,82 @@
+"""New images from a VAE: from the prior, from a density fitted to the latent, and on the way between two images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+
+from brainlib import models
+
+
+def decode(model, latents, *, batch_size=64):
+    """Images of latents. latents: (N, D) -> (N, H, W, 1)."""
+    return models.decoder(model).predict(np.asarray(latents, "float32"), batch_size=batch_size, verbose=0)
+
+
+def latent_dim(model):
+    """Numbers of a VAE's latent."""
+    return models.decoder(model).input_shape[-1]
+
+
+def sample_prior(model, n, *, seed, temperature=1.0):
+    """Images of draws from N(0, temperature^2). -> (n, H, W, 1)."""
+    latents = np.random.default_rng(seed).standard_normal((n, latent_dim(model))) * temperature
+    return decode(model, latents)
+
+
+@dataclass(frozen=True)
+class LatentDensity:
+    """A Gaussian mixture on the principal components of posterior means."""
+
+    pca: PCA
+    mixture: GaussianMixture
+
+    def sample(self, n, *, seed, temperature=1.0):
+        """Draws latents (n, D). temperature: factor on the distance from the centre of the mixture's component."""
+        rng = np.random.default_rng(seed)
+        component = rng.choice(len(self.mixture.weights_), size=n, p=self.mixture.weights_)
+        roots = np.linalg.cholesky(self.mixture.covariances_)                 # (K, d, d)
+        noise = rng.standard_normal((n, roots.shape[-1]))
+        scores = self.mixture.means_[component] + temperature * np.einsum("nij,nj->ni", roots[component], noise)
+        return self.pca.inverse_transform(scores).astype("float32")
+
+
+def fit_latent(model, images, *, components=(1, 2, 4, 8), variance=0.99, max_dimensions=64, seed=0):
+    """Fits a density to a VAE's latents: principal components, then a Gaussian mixture.
+
+    Args:
+        model: a VAE.
+        images: (N, H, W, 1) training images; 2 or more.
+        components: numbers of Gaussians to try; the one with the lowest BIC is taken.
+        variance: share of the latent means' variance that the principal components keep.
+        max_dimensions: most principal components; never more than a quarter of the images.
+        seed: of the mixture's start.
+    """
+    means = models.latent_of(model, images)                                   # (N, D)
+    if len(means) < 2:
+        raise ValueError(f"a latent density needs at least 2 images, got {len(means)}.")
+    pca = PCA(svd_solver="full").fit(means)
+    kept = int(np.searchsorted(np.cumsum(pca.explained_variance_ratio_), variance)) + 1
+    kept = max(1, min(kept, max_dimensions, len(means) // 4))
+    pca = PCA(n_components=kept, svd_solver="full").fit(means)
+    scores = pca.transform(means)                                             # (N, kept)
+    floor = 1e-6 * max(float(scores.var(axis=0).max()), 1e-12)
+    fitted = [GaussianMixture(count, covariance_type="full", reg_covar=floor, random_state=seed).fit(scores)
+              for count in components if count <= max(1, len(means) // (4 * kept))]
+    return LatentDensity(pca, min(fitted, key=lambda mixture: mixture.bic(scores)))
+
+
+def sample_fitted(model, density, n, *, seed, temperature=1.0):
+    """Images of draws from a fitted latent density. -> (n, H, W, 1)."""
+    return decode(model, density.sample(n, seed=seed, temperature=temperature))
+
+
+def interpolate(model, first, second, *, steps=8):
+    """Images on the straight way between the posterior means of two images.
+
+    first, second: (H, W, 1) -> (steps, H, W, 1); the ends are the reconstructions of the two.
+    """
+    means = models.latent_of(model, np.stack([first, second]))                # (2, D)
+    share = np.linspace(0, 1, steps)[:, None]
+    return decode(model, (1 - share) * means[0] + share * means[1])

@@ -1,0 +1,167 @@
+"""From stored slices to batches: memory-mapped, corrupted inside tf.data, repeatable from any epoch on.
+
+Order and corruption of an epoch derive from (seed, epoch, index), so that a training can be taken up at any epoch and
+sees what an unbroken one would have seen.
+"""
+
+import functools
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from brainlib import corruptions, files
+
+CHUNK = 1024                                             # slices looked at together when they are checked
+
+
+class Slices:
+    """Slices to train or to judge with: where they are, which of them, what happens to them.
+
+    Args:
+        source: path of a `.npy` file of shape (N, H, W, 1), which is mapped and never read whole; or such an array.
+        indices: (M,) numbers of the slices to use; all when absent.
+        batch_size: slices in a batch; the last batch of an epoch may be smaller.
+        corruption: name of a preset or a `corruptions.Preset`; the targets are always the clean slices.
+        seed: of order and corruption.
+        shuffle: a new order each epoch, and new corruptions; otherwise the order of `indices`, and every epoch has
+            the corruptions of epoch 0.
+    """
+
+    def __init__(self, source, *, indices=None, batch_size=32, corruption="none", seed=0, shuffle=True):
+        self.source = Path(source) if isinstance(source, (str, Path)) else np.asarray(source)
+        images = self._images()
+        if images.ndim != 4 or images.shape[-1] != 1 or not len(images):
+            raise ValueError(f"{self._name()}: expected slices of shape (N, H, W, 1), got {images.shape}.")
+        self.indices = _numbers(indices, len(images), self._name())
+        self.image_shape = images.shape[1:]
+        self.batch_size, self.seed, self.shuffle = int(batch_size), int(seed), bool(shuffle)
+        self.corruption = corruptions.preset(corruption)
+        self._check(images)
+
+    def with_options(self, **options):
+        """The same slices with another `batch_size`, `corruption`, `seed` or `shuffle`; nothing is checked again."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        unknown = set(options) - {"batch_size", "corruption", "seed", "shuffle"}
+        if unknown:
+            raise ValueError(f"with_options: expected batch_size, corruption, seed or shuffle, got {sorted(unknown)}.")
+        other.__dict__.update(options)
+        other.corruption = corruptions.preset(other.corruption)
+        return other
+
+    def __len__(self):
+        """Number of slices."""
+        return len(self.indices)
+
+    @property
+    def steps(self):
+        """Batches in an epoch."""
+        return -(-len(self.indices) // self.batch_size)
+
+    def digest(self):
+        """Fingerprint of the content, of which slices are used and of how."""
+        return files.digest(_content(self.source), self.indices, vars(self.corruption), self.batch_size,
+                            self.seed, self.shuffle)
+
+    def images(self, indices=None):
+        """Clean slices as an array (M, H, W, 1) float32; all of them, or those at places in `self.indices`."""
+        return self._gather(self.indices if indices is None else self.indices[indices])
+
+    def epoch(self, number=0):
+        """One epoch as a tf.data.Dataset of (input, target), each (B, H, W, 1) float32."""
+        return self._batches(number * self.steps, self.steps)
+
+    def stream(self, start_epoch=0):
+        """Epochs without end from `start_epoch` on; one epoch is `steps` batches."""
+        return self._batches(start_epoch * self.steps, None)
+
+    def _batches(self, first, count):
+        steps = tf.data.Dataset.counter(start=first)
+        steps = steps if count is None else steps.take(count).apply(tf.data.experimental.assert_cardinality(count))
+        # The gather holds Python's lock, so it runs by itself; the corruptions are TensorFlow's and run beside it.
+        batches = steps.map(self._load, num_parallel_calls=1)
+        return batches.map(self._corrupt, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+
+    def _load(self, step):
+        images, indices, epoch = tf.numpy_function(self._batch, [step], [tf.float32, tf.int64, tf.int64])
+        images.set_shape((None, *self.image_shape))
+        indices.set_shape((None,))
+        epoch.set_shape(())
+        return images, indices, epoch
+
+    def _corrupt(self, images, indices, epoch):
+        corrupted = corruptions.corrupt_batch(images, indices, name=self.corruption, seed=self.seed, epoch=epoch)
+        return corrupted, images
+
+    def _batch(self, step):
+        epoch, place = divmod(int(step), self.steps)
+        order = _order(len(self.indices), self.seed, epoch) if self.shuffle else np.arange(len(self.indices))
+        chosen = self.indices[order[place * self.batch_size:(place + 1) * self.batch_size]]
+        return self._gather(chosen), chosen.astype("int64"), np.int64(epoch if self.shuffle else 0)
+
+    def _images(self):
+        """The array, or a new mapping of the file: pages of an old one would stay in memory."""
+        if isinstance(self.source, Path):
+            return np.load(self.source, mmap_mode="r", allow_pickle=False)
+        return self.source
+
+    def _gather(self, indices):
+        order = np.argsort(indices, kind="stable")                            # the disk likes to go forward
+        gathered = np.empty((len(indices), *self.image_shape), "float32")
+        gathered[order] = self._images()[indices[order]]
+        return gathered
+
+    def _check(self, images):
+        """Refuses targets that no model of ours can put out."""
+        for start in range(0, len(self.indices), CHUNK):
+            chosen = np.sort(self.indices[start:start + CHUNK])
+            chunk = self._images()[chosen]
+            low, high = chunk.min(axis=(1, 2, 3)), chunk.max(axis=(1, 2, 3))
+            bad = np.flatnonzero(~((low >= 0) & (high <= 1)))                 # NaN is bad, too
+            if len(bad):
+                raise ValueError(
+                    f"{self._name()}: expected values from 0 to 1, the range of the models' outputs; slice "
+                    f"{chosen[bad[0]]} has {low[bad[0]]:g} to {high[bad[0]]:g}. Scale the slices before training."
+                )
+
+    def _name(self):
+        return str(self.source) if isinstance(self.source, Path) else "slices"
+
+
+def dataset(source, *, indices=None, batch_size=32, corruption="none", seed=0, shuffle=True, epoch=0, repeat=False):
+    """Batches of (input, target) as a tf.data.Dataset: one epoch, or with `repeat` epochs without end.
+
+    The arguments are those of `Slices`; `epoch` is the first one.
+    """
+    slices = Slices(source, indices=indices, batch_size=batch_size, corruption=corruption, seed=seed, shuffle=shuffle)
+    return slices.stream(epoch) if repeat else slices.epoch(epoch)
+
+
+@functools.lru_cache(maxsize=8)
+def _order(count, seed, epoch):
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    order.flags.writeable = False                                             # everyone gets the same array
+    return order
+
+
+def _numbers(indices, count, name):
+    if indices is None:
+        return np.arange(count)
+    indices = np.asarray(indices)
+    if indices.dtype == bool:
+        if indices.shape != (count,):
+            raise ValueError(f"{name}: expected a mask of {count} values, got shape {indices.shape}.")
+        indices = np.flatnonzero(indices)
+    if indices.ndim != 1 or not len(indices) or not np.issubdtype(indices.dtype, np.integer):
+        raise ValueError(f"{name}: indices: expected a list of at least one whole number, got {indices!r}.")
+    if indices.min() < 0 or indices.max() >= count:
+        raise ValueError(f"{name}: indices from {indices.min()} to {indices.max()}, but it holds {count} slices.")
+    return indices
+
+
+def _content(source):
+    if isinstance(source, Path):
+        return files.sha256(source)
+    return hashlib.sha256(np.ascontiguousarray(source)).hexdigest()

@@ -1,0 +1,345 @@
+"""Training by recipe: the seeds' constants as presets, logs that are whole, models that are loaded rather than trained twice."""
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+import brainlib
+from brainlib import files, losses, models
+from brainlib.pipelines import Slices
+
+MODEL, HISTORY, RECORD = "model.keras", "history.csv", "fit.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a seed trained.
+
+    Attributes:
+        optimizer: "rmsprop" or "adam", Keras's defaults but for the learning rate.
+        plateau_factor: the learning rate is multiplied by it on a plateau; 0 leaves it alone.
+        plateau_patience: epochs without improvement.
+        plateau_min_delta: what counts as improvement, by loss ("" for any other loss).
+        stop_patience: epochs without improvement before training stops; 0 never stops early.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    epochs: int = 100
+    loss: str = "mse"
+    corruption: str = "none"
+    plateau_factor: float = 0.0
+    plateau_patience: int = 0
+    plateau_min_delta: dict = field(default_factory=lambda: {"": 0.0})
+    plateau_min_rate: float = 0.0
+    stop_patience: int = 0
+    stop_min_delta: dict = field(default_factory=lambda: {"": 0.0})
+    beta_warm_up: int = 0
+
+
+_SEED_003 = Recipe(optimizer="rmsprop", loss="dssim_contrib", corruption="seed003", plateau_factor=math.sqrt(0.1),
+                   plateau_patience=2, plateau_min_rate=0.5e-6, plateau_min_delta={"": 1e-4})   # 1e-4: Keras's default
+_SEED_000 = Recipe(learning_rate=5e-4, batch_size=64, epochs=500)
+
+# Seed 004's smallest learning rate and seed 000's optimisers and rates are in their authors' code only.
+RECIPES = {
+    "004": Recipe(optimizer="rmsprop", corruption="seed004", plateau_factor=0.2, plateau_patience=4,
+                  plateau_min_delta={"": 1e-7, "dssim": 2e-5}, plateau_min_rate=1e-7,
+                  stop_patience=20, stop_min_delta={"": 2e-7, "dssim": 5e-5}),
+    "003": _SEED_003,
+    "003-big-dssim": replace(_SEED_003, batch_size=24),
+    "003-resnet50": replace(_SEED_003, optimizer="adam", batch_size=8),
+    "003-resnet50_short": replace(_SEED_003, batch_size=16),
+    "002": Recipe(learning_rate=1e-4, batch_size=16, epochs=1200),
+    "000": _SEED_000,
+    "000-vqvae": replace(_SEED_000, learning_rate=1e-3),
+    "vae": Recipe(learning_rate=1e-3, batch_size=32, epochs=100, plateau_factor=0.5, plateau_patience=5,
+                  stop_patience=15, beta_warm_up=10),
+}
+
+
+def recipe(name, **changes):
+    """The recipe of a name (a `Recipe` is taken as it is), with some of its constants changed."""
+    if not isinstance(name, Recipe):
+        if name not in RECIPES:
+            raise ValueError(f"recipe: expected one of {', '.join(RECIPES)} or a Recipe, got {name!r}.")
+        name = RECIPES[name]
+    changes = {key: value for key, value in changes.items() if value is not None}
+    unknown = sorted(set(changes) - set(asdict(name)))
+    if unknown:
+        raise ValueError(f"a recipe has no {', '.join(unknown)}; it has {', '.join(asdict(name))}.")
+    return replace(name, **changes)
+
+
+# ------------------------------------------------------------------------------------------------ callbacks
+
+
+class Progress(keras.callbacks.Callback):
+    """Prints `epoch 3/40  loss 0.0123  val_loss 0.0150  2.1 s/epoch  1:14 left`, about once a second at most.
+
+    The first and the last epoch are always printed.
+    """
+
+    def __init__(self, *, every_seconds=1.0, show=print):
+        super().__init__()
+        self.every_seconds, self.show = every_seconds, show
+
+    def on_train_begin(self, logs=None):
+        self.began, self.printed, self.pending, self.first = time.monotonic(), -math.inf, None, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        now, epochs = time.monotonic(), self.params["epochs"]
+        if self.first is None:
+            self.first, seconds = epoch, now - self.began
+            self.began = now                             # the first epoch also builds the graph: it is no measure
+        else:
+            seconds = (now - self.began) / (epoch - self.first)
+        left = int(round(seconds * (epochs - epoch - 1)))
+        numbers = "".join(f"  {name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)
+        self.pending = (f"epoch {epoch + 1}/{epochs}{numbers}  {seconds:.2g} s/epoch  "
+                        f"{left // 60}:{left % 60:02d} left")
+        if now - self.printed >= self.every_seconds or epoch == self.first or epoch + 1 == epochs:
+            self._print(now)
+
+    def on_train_end(self, logs=None):
+        if self.pending:                                 # stopped early: the last epoch is still to be shown
+            self._print(time.monotonic())
+
+    def _print(self, now):
+        self.show(self.pending, flush=True)
+        self.printed, self.pending = now, None
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the lowest `val_loss` from epoch `start` on; puts them back at the end."""
+
+    def __init__(self, *, start=0):
+        super().__init__()
+        self.start = start
+
+    def on_train_begin(self, logs=None):
+        self.lowest, self.epoch, self.weights = math.inf, None, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch >= self.start and logs["val_loss"] < self.lowest:
+            self.lowest, self.epoch, self.weights = logs["val_loss"], epoch, self.model.get_weights()
+
+    def on_train_end(self, logs=None):
+        if self.weights is not None:
+            self.model.set_weights(self.weights)
+
+
+class Plateau(keras.callbacks.ReduceLROnPlateau):
+    """Keras's own, which looks away until epoch `start`."""
+
+    def __init__(self, *, start=0, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch >= self.start:
+            super().on_epoch_end(epoch, logs)
+
+
+class BetaWarmUp(keras.callbacks.Callback):
+    """Raises beta of the layer `kl` evenly from near 0 to its value within `epochs` epochs."""
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_train_begin(self, logs=None):
+        self.layer = self.model.get_layer("kl")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.layer.beta.assign(self.layer.initial_beta * min(1.0, (epoch + 1) / (self.epochs + 1)))
+
+
+class History(keras.callbacks.Callback):
+    """A row an epoch: epoch (from 1), Keras's numbers, learning rate, beta, seconds; written whole after each epoch."""
+
+    def __init__(self, path=None):
+        super().__init__()
+        self.path, self.rows = path, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()},
+               "learning_rate": float(self.model.optimizer.learning_rate)}
+        if models.is_vae(self.model):
+            row |= {"beta": float(self.model.get_layer("kl").beta), "sigma": self.model.likelihood.sigma()}
+        self.rows.append(row | {"seconds": time.monotonic() - self.began})
+        if self.path:
+            files.write_csv(self.path, self.table())
+
+    def table(self):
+        return pd.DataFrame(self.rows)
+
+
+# ------------------------------------------------------------------------------------------------ training
+
+
+def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, seed=0, loss=None, corruption=None,
+        batch_size=None, learning_rate=None, beta_warm_up=None, metrics=(), callbacks=(), show=print):
+    """Trains a model and leaves it with the weights of its best epoch by validation loss.
+
+    Args:
+        model: of `models.build`.
+        train, validation: `pipelines.Slices`, or what they are made of: a path of a `.npy` or an array (N, H, W, 1).
+            Slices keep their own batch size and corruption; the validation slices are corrupted by the same preset.
+        recipe: name in `RECIPES` or a `Recipe`.
+        epochs, loss, corruption, batch_size, learning_rate, beta_warm_up: instead of the recipe's.
+        folder: gets `history.csv` after each epoch and `model.keras` at the end; nothing is written when absent.
+        seed: of order and corruption.
+        metrics: names of `losses`, or Keras metrics, to be logged.
+        callbacks: further Keras callbacks.
+        show: prints a progress line; `None` keeps silent.
+
+    Returns:
+        The history, a pandas table with one row an epoch.
+    """
+    plan = _plan(recipe, epochs=epochs, loss=loss, corruption=corruption, batch_size=batch_size,
+                 learning_rate=learning_rate, beta_warm_up=beta_warm_up)
+    train, validation = _slices(train, validation, plan, seed)
+    _same_shape(model, train, validation)
+    _compile(model, plan, metrics)
+    folder = Path(folder) if folder else None
+    history = History(folder / HISTORY if folder else None)
+    own = [history, *_callbacks(model, plan), *([Progress(show=show)] if show else [])]
+    model.fit(train.stream(), steps_per_epoch=train.steps, epochs=plan.epochs, validation_data=validation.epoch(),
+              callbacks=[*own, *callbacks], shuffle=False, verbose=0)
+    if folder:
+        save(model, folder / MODEL)
+    return history.table()
+
+
+def _plan(name, **changes):
+    plan = recipe(name, **changes)
+    if not 1 <= plan.epochs:
+        raise ValueError(f"epochs: expected at least 1, got {plan.epochs}.")
+    return plan
+
+
+def _slices(train, validation, plan, seed):
+    """Slices keep what they were given; arrays and paths take the recipe's batch size and corruption."""
+    options = {"batch_size": plan.batch_size, "corruption": plan.corruption, "seed": seed}
+    if not isinstance(train, Slices):
+        train = Slices(train, **options)
+    if not isinstance(validation, Slices):
+        validation = Slices(validation, **{**options, "seed": seed + 1}, shuffle=False)
+    return train, validation.with_options(shuffle=False)
+
+
+def _same_shape(model, *parts):
+    for part in parts:
+        if tuple(model.input_shape[1:]) != tuple(part.image_shape):
+            raise ValueError(f"{model.name} takes images of {model.input_shape[1:]}, the slices are "
+                             f"{part.image_shape}. Build it with image_shape={part.image_shape}.")
+
+
+def _compile(model, plan, metrics):
+    optimizers = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
+    if plan.optimizer not in optimizers:
+        raise ValueError(f"optimizer: expected one of {', '.join(optimizers)}, got {plan.optimizer!r}.")
+    # Graph mode: XLA (jit_compile=True) is 1.7 to 2.6 times slower for conv nets on a CPU.
+    own_loss = models.is_vae(model)
+    model.compile(
+        optimizer=optimizers[plan.optimizer](plan.learning_rate), jit_compile=False,
+        loss=None if own_loss else losses.get(plan.loss),
+        metrics=[keras.metrics.MeanMetricWrapper(losses.get(name).call, name=name) if name in losses.NAMES else name
+                 for name in metrics],
+    )
+
+
+def _callbacks(model, plan):
+    vae = models.is_vae(model)
+    start = plan.beta_warm_up if vae else 0
+    chosen = [BestWeights(start=min(start, plan.epochs - 1))]
+    if vae and plan.beta_warm_up:
+        chosen.append(BetaWarmUp(plan.beta_warm_up))
+    if plan.plateau_factor:
+        chosen.append(Plateau(start=start, monitor="val_loss", mode="min", factor=plan.plateau_factor,
+                              patience=plan.plateau_patience, min_delta=_by_loss(plan.plateau_min_delta, plan),
+                              min_lr=plan.plateau_min_rate))
+    if plan.stop_patience:
+        chosen.append(keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=plan.stop_patience,
+                                                    min_delta=_by_loss(plan.stop_min_delta, plan),
+                                                    start_from_epoch=start))
+    return chosen
+
+
+def _by_loss(deltas, plan):
+    return deltas.get(plan.loss, deltas.get(plan.loss.partition("_")[0], deltas[""]))
+
+
+def save(model, path):
+    """Saves a model as `.keras`, whole or not at all."""
+    with files.whole_file(path) as temporary:
+        model.save(temporary)
+
+
+# ------------------------------------------------------------------------------------------------ train once
+
+
+def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, options=None, show=print, **fit_options):
+    """Trains a model, or loads it when the folder holds a finished one of the same key.
+
+    The key is made of the model's name and options, the recipe with its changes, the content of the slices, the seed
+    and the versions of Keras, TensorFlow, NumPy and brainlib.
+
+    Args:
+        name: of the model, see `models.build`.
+        train, validation, recipe, seed, **fit_options: as for `fit`.
+        folder: of this model alone.
+        options: of `models.build`, such as {"width": 0.5, "l2": True}; the image shape is the slices'.
+        show: prints progress and where the model came from; `None` keeps silent.
+
+    Returns:
+        (model, history).
+    """
+    changes = {key: fit_options.get(key) for key in ("epochs", "loss", "corruption", "batch_size", "learning_rate",
+                                                     "beta_warm_up")}
+    plan = _plan(recipe, **changes)
+    train, validation = _slices(train, validation, plan, seed)
+    options = {"image_shape": tuple(train.image_shape), **(options or {})}
+    record = {"model": name, "options": options, "recipe": asdict(plan), "seed": seed, "train": train.digest(),
+              "validation": validation.digest(), "metrics": [str(name) for name in fit_options.get("metrics", ())],
+              "versions": versions()}
+    key, folder = files.digest(record), Path(folder)
+    if _finished(folder, key):
+        model, history = models.load(folder / MODEL), pd.read_csv(folder / HISTORY)
+        if show:
+            show(f"{name}: loaded what was trained before, {len(history)} epochs, best validation loss "
+                 f"{history.val_loss.min():.4g} ({folder / MODEL})")
+        return model, history
+    (folder / RECORD).unlink(missing_ok=True)
+    model = models.build(name, seed=seed, **options)
+    history = fit(model, train, validation, recipe=recipe, folder=folder, seed=seed, show=show, **fit_options)
+    files.write_json(folder / RECORD, {"key": key, "seconds": history.seconds.sum(), "epochs": len(history),
+                                       "sha256": files.sha256(folder / MODEL), **record})
+    return model, history
+
+
+def _finished(folder, key):
+    """Whether the folder holds a finished training of this key; the record is written last."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return record["key"] == key and record["sha256"] == files.sha256(folder / MODEL)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def versions():
+    """Versions that a trained model depends on."""
+    return {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__,
+            "brainlib": brainlib.__version__}
