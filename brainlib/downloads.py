@@ -1,0 +1,143 @@
+"""Fetching public data: pooch with pinned checksums, resumed downloads, safe unpacking; never half-visible."""
+
+import os
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pooch
+import requests
+from tqdm.auto import tqdm
+
+from brainlib import files
+
+IXI_URL = "http://biomedic.doc.ic.ac.uk/brain-development/downloads/IXI/"
+SAMPLE_URL = ("https://raw.githubusercontent.com/CBICA/CCL_NMF_Prediction/"
+              "ec021b5aafc9ddf7ed08f0bca1ce4b673e3bfc4f/test/input/IXI/")
+SAMPLE_FOLDERS = {"t1": ("t1", "T1", ""), "brain": ("dlmuse", "DLMUSE", "")}      # where the repository may keep them
+SAMPLE_SHA256 = {
+    "t1/IXI012-HH-1211-T1_ds.nii.gz": "d4d595a3d2ea2a0b597be64054193bf52cbea37dfdea8424459154991fc8eba3",
+    "t1/IXI013-HH-1212-T1_ds.nii.gz": "3d9f39cc7ce649573361494da47708a19d40b230fc40660296281f1bcee26be7",
+    "t1/IXI014-HH-1236-T1_ds.nii.gz": "74c815403bde182fe762bf8f63288fa06891546f899e55e33b68f1a9146240c2",
+    "t1/IXI015-HH-1258-T1_ds.nii.gz": "0ef3b676a5fd76583d76edf9176cdac89732e5663b44680764ad3908644d223a",
+    "t1/IXI033-HH-1259-T1_ds.nii.gz": "1a668062b42c2a64737a0375cbe457187a63e756aaa3d9602eb9a05c4b169bc5",
+    "t1/IXI034-HH-1260-T1_ds.nii.gz": "c2c52c9d50fee114e494af194b79887df8c5b6b9d5cd0f554507b0ce8a838395",
+    "t1/IXI039-HH-1261-T1_ds.nii.gz": "709d996de85933843fd2bd91c8d52194945562b5906da433142e47fb54ba3d16",
+    "t1/IXI048-HH-1326-T1_ds.nii.gz": "56bbd7624a7468af5179a6c14e89df516bd5dfdbbfbcd8a754f4844746219378",
+    "t1/IXI049-HH-1358-T1_ds.nii.gz": "3014985b1e61c03ff36ebe73c6d999662bc29b9bff96d3fedbebc03e0f789287",
+    "t1/IXI051-HH-1328-T1_ds.nii.gz": "43dd4680b51c2d21257fdcfe727bc33bdfaf720c2d09ba09c18a839fbe1215da",
+    "brain/IXI012-HH-1211-T1_ds_DLMUSE.nii.gz": "6391dd8cdfccaa7f7eb35b40da3affd5330099aad60db13579166e0f0780e352",
+    "brain/IXI013-HH-1212-T1_ds_DLMUSE.nii.gz": "893eff4670897f1a8f82f35927aad8f9e33cd960d3e212093156610aa03f99ef",
+    "brain/IXI014-HH-1236-T1_ds_DLMUSE.nii.gz": "d48f555c50893ff0aa7753abb45a7c9e75e9057648d4cd1863f41f189a0e0525",
+    "brain/IXI015-HH-1258-T1_ds_DLMUSE.nii.gz": "67f3d2e43e42841553d74d2e81aee7a5bb031d147792b14372adbc4033a13116",
+    "brain/IXI033-HH-1259-T1_ds_DLMUSE.nii.gz": "311cd6d59b6bf658f3482d8289b7816a16b055b52352483ace91877cb9d7f6ae",
+    "brain/IXI034-HH-1260-T1_ds_DLMUSE.nii.gz": "ba148de5105b8d4322048947ee73ddc00ef9ca1191877dbef30404b62ee9df63",
+    "brain/IXI039-HH-1261-T1_ds_DLMUSE.nii.gz": "5b4655d186475f089e01d6124e93e7552f1cfd654d474d2cf2bde53cd5b71e38",
+    "brain/IXI048-HH-1326-T1_ds_DLMUSE.nii.gz": "ad9fbb847aca6af4cf50da6fb3377806e48d4c579ff49fe8d5ec0279e08b9907",
+    "brain/IXI049-HH-1358-T1_ds_DLMUSE.nii.gz": "9ef8f2c614a7b657338a26ff4bf4642339ca6f61e5f617d0f6103b8524648af8",
+    "brain/IXI051-HH-1328-T1_ds_DLMUSE.nii.gz": "26f4e46a22dc168d46ef1b3adf308cf88a582b33bb3ba4f7ef987fb0270a927f",
+    "IXI.xls": "d7ce0b9e973117bf57f51c746ba45f039555bcc66cd208d27d77acdf80c2195f",
+}
+RETRIES = 4
+
+
+class ResumingDownloader:
+    """pooch's downloader for large files: goes on where a broken download stopped (HTTP Range), with a progress bar."""
+
+    def __init__(self, *, timeout=30, retries=RETRIES):
+        self.timeout, self.retries = timeout, retries
+
+    def __call__(self, url, output_file, pooch, check_only=False):
+        if check_only:
+            return requests.head(url, timeout=self.timeout).ok
+        part = Path(output_file).parent / f".{Path(url).name}.part"      # pooch's own temporary file dies with it; this stays
+        for attempt in range(self.retries + 1):
+            try:
+                self._append(url, part)
+                break
+            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+                if attempt == self.retries:
+                    raise
+        shutil.move(part, output_file)
+        return None
+
+    def _append(self, url, part):
+        have = part.stat().st_size if part.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as answer:
+            if answer.status_code == 416:                            # nothing is left to fetch
+                return
+            answer.raise_for_status()
+            goes_on = answer.status_code == 206
+            expected = int(answer.headers.get("Content-Length", 0)) + (have if goes_on else 0)
+            with open(part, "ab" if goes_on else "wb") as handle, tqdm(
+                    total=expected or None, initial=have if goes_on else 0, unit="B", unit_scale=True, desc=part.name[1:-5]) as bar:
+                for piece in answer.iter_content(1 << 20):
+                    handle.write(piece)
+                    bar.update(len(piece))
+        if expected and part.stat().st_size < expected:
+            raise requests.ConnectionError(f"{url}: the connection ended after {part.stat().st_size} of {expected} bytes")
+
+
+def ixi_sample(folder, *, url=SAMPLE_URL, ixi_url=IXI_URL, sums=None):
+    """Ten real IXI heads at 2 mm with their parcellations, and IXI.xls, each with a pinned SHA-256; returns the folder."""
+    folder = Path(folder)
+    for name, known in (sums or SAMPLE_SHA256).items():
+        kind, _, short = name.partition("/")
+        places = [f"{url}{place}{'/' if place else ''}{short}" for place in SAMPLE_FOLDERS.get(kind, ())] or [ixi_url + name]
+        _fetch(places, folder / name, known)
+    return folder
+
+
+def ixi(folder, *, url=IXI_URL):
+    """The IXI T1 set and IXI.xls; returns the folder. The archive has no published checksum: its own is kept beside it."""
+    folder = Path(folder)
+    table = _fetch([url + "IXI.xls"], folder / "IXI.xls", SAMPLE_SHA256["IXI.xls"] if url == IXI_URL else None)
+    heads = folder / "t1"
+    if not heads.is_dir():
+        archive = _fetch([url + "IXI-T1.tar"], folder / "IXI-T1.tar", None)
+        files.write_text(folder / "IXI-T1.tar.sha256", f"{files.sha256(archive)}  IXI-T1.tar\n")
+        unpack(archive, heads)
+    return table.parent
+
+
+def _fetch(places, path, sha256):
+    """One file from the first place that has it, whole and checked."""
+    if path.exists() and (sha256 is None or files.sha256(path) == sha256):
+        return path
+    errors = []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for place in places:
+        try:
+            return Path(pooch.retrieve(place, None if sha256 is None else f"sha256:{sha256}", fname=path.name, path=path.parent,
+                                       downloader=ResumingDownloader()))
+        except (requests.RequestException, OSError, ValueError) as error:
+            (path.parent / f".{Path(place).name}.part").unlink(missing_ok=True) if isinstance(error, ValueError) else None
+            errors.append(f"{place}: {error}")
+    raise OSError(f"{path.name}: could not be fetched ({'; '.join(errors)}). Without a network, copy the files to {path.parent} by hand, "
+                  "or pass a folder to --data (for ixi-sample: set BRAINLIB_IXI_SAMPLE).")
+
+
+def unpack(archive, folder):
+    """Unpacks a tar archive into a new folder: whole or not at all, and never outside of it.
+
+    Raises:
+        ValueError: a member is a link or a device, or would leave the folder; it is named.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tqdm(tar, desc=f"unpacking {Path(archive).name}", unit=" files"):
+                if not (member.isfile() or member.isdir()):
+                    raise ValueError(f"{archive}: expected plain files, got a link or device: {member.name}. Do not use this archive.")
+                try:
+                    tar.extract(member, temporary, filter="data")
+                except tarfile.FilterError as error:
+                    raise ValueError(f"{archive}: a member would leave the folder: {member.name}. Do not use this archive.") from error
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
