@@ -117,7 +117,8 @@ def read_parameters(text, where):
         except (ValueError, TypeError):
             raise Refused(f"{where}: expected a literal for {target.id}, found: {ast.unparse(node)}") from None
         if not isinstance(default, (bool, int, float, str, list, dict, type(None))):
-            raise Refused(f"{where}: {target.id} is a {type(default).__name__}; papermill can pass numbers, texts, lists and dicts.")
+            kind = type(default).__name__
+            raise Refused(f"{where}: {target.id} is a {kind}; papermill can pass numbers, texts, lists and dicts.")
         comment = lines.get(node.end_lineno, "")
         if not comment:
             raise Refused(f"{where}: expected a comment beside {target.id} that says what it is.")

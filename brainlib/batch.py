@@ -307,7 +307,8 @@ class Batch:
         self.display.say(f"  {error['kind']} {place}" + (f": {error['first_line']}" if error["first_line"] else ""))
         for line in error["message"].splitlines():
             self.display.say(f"  | {line}")
-        self.display.say(f"  executed notebook: {shown(self.folder / entry['notebook'])}   log: {shown(self.folder / entry['log'])}")
+        executed, log = (shown(self.folder / entry[kind]) for kind in ("notebook", "log"))
+        self.display.say(f"  executed notebook: {executed}   log: {log}")
         self.display.say(f"  to run it again: {self._command(name)}")
 
     def _mark_cut_off(self):
@@ -381,7 +382,8 @@ def _count(cells):
 def _git():
     """Commit of the project, with '+ changes' where files differ from it; None outside a repository."""
     def ask(*words):
-        return subprocess.run(["git", "-C", str(runs.PROJECT), *words], capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        git = ["git", "-C", str(runs.PROJECT), *words]
+        return subprocess.run(git, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
     try:
         return ask("rev-parse", "HEAD") + (" + changes" if ask("status", "--porcelain", "--untracked-files=no") else "")

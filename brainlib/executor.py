@@ -25,6 +25,7 @@ from brainlib import files, runs
 
 MARK = "@@brainlib "
 EPOCH = re.compile(r"^epoch (\d+)/(\d+)", re.MULTILINE)
+CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \S+ +\d+ \S+\.cc:\d+\]|E\d{4} .*failed call to cuInit")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 LONGEST_LINE, LAST_LINES = 200, 12
 LONGEST_SOCKET = 90                                      # the system's limit is 104 to 108 bytes
@@ -106,7 +107,10 @@ def _kernel_manager():
             ThisPython.group = self.provisioner.pid      # the launcher gives the kernel a session of its own
             await super()._async_post_start_kernel(**options)
 
-        post_start_kernel = _async_post_start_kernel
+        async def _async_interrupt_kernel(self):
+            """Kernels are never interrupted, only shut down: the interrupt that comes first would look like an error in the log."""
+
+        post_start_kernel, interrupt_kernel = _async_post_start_kernel, _async_interrupt_kernel
 
     return ThisPython
 
@@ -285,7 +289,12 @@ def _without_markers(notebook):
 
 
 def _tidy(notebook, name):
-    """Keeps temporary names out of the executed notebook, and gives it an ordinary kernel name."""
+    """Keeps temporary names and TensorFlow's start-up chatter (it stays in the log) out of the executed notebook."""
+    for cell in _code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                output.text = "".join(line for line in output.text.splitlines(keepends=True) if not CHATTER.match(line))
+        cell.outputs = [output for output in cell.outputs if output.output_type != "stream" or output.text]
     notebook.metadata.setdefault("papermill", {}).update(input_path=name, output_path=name)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
 

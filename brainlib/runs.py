@@ -94,11 +94,24 @@ def _seed(seed, keras):
         sys.modules["numpy"].random.seed(seed)
     if keras:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from keras import utils                          # Keras takes seconds: only notebooks that use it pay
-
+        with _native_chatter_off():
+            from keras import utils                      # Keras takes seconds: only notebooks that use it pay
         utils.set_random_seed(seed)
         if "tensorflow" in sys.modules:
             sys.modules["tensorflow"].config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def _native_chatter_off():
+    """Hides what TensorFlow's compiled parts print while they look for a GPU; Python's own errors still come through."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 class Run:
@@ -191,8 +204,9 @@ class Run:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise FileNotFoundError(f"{self.notebook} needs the result of {notebook}, and {self.folder} has none. Run "
-                                    f"notebooks/{notebook}.ipynb into this folder first, or: ./run_all.sh {self.notebook}") from None
+            raise FileNotFoundError(
+                f"{self.notebook} needs the result of {notebook}, and {self.folder} has none. Run "
+                f"notebooks/{notebook}.ipynb into this folder first, or: ./run_all.sh {self.notebook}") from None
 
     def missing(self):
         """Names of the notebooks that this one needs and that have no result here (a partial report says so)."""
@@ -211,7 +225,8 @@ class Run:
     def done(self):
         """Writes the result, all at once: the last cell of every notebook."""
         result = self.result()
-        for name in [name for kind in ("figures", "tables", "files") for entry in result[kind] for name in entry["files"]]:
+        kinds = ("figures", "tables", "files")
+        for name in [name for kind in kinds for entry in result[kind] for name in entry["files"]]:
             if not (self.folder / name).is_file():
                 raise FileNotFoundError(f"{self.folder / name}: registered by {self.notebook}, but gone before its end.")
         token = os.environ.get(TOKEN)
@@ -220,8 +235,8 @@ class Run:
                              {"token": token, "environment": self.environment, "result": result})
         else:
             files.write_json(self.folder / "results" / f"{self.notebook}.json", result)
-        kinds = ", ".join(f"{len(result[kind])} {kind}" for kind in ("figures", "tables", "files") if result[kind])
-        print(f"{self.notebook} is done{': ' + kinds if kinds else ''}.")
+        made = ", ".join(f"{len(result[kind])} {kind if len(result[kind]) > 1 else kind[:-1]}" for kind in kinds if result[kind])
+        print(f"{self.notebook} is done{': ' + made if made else ''}.")
 
 
 def versions():
@@ -237,7 +252,8 @@ def _environment(run):
     """Versions, device and threads, as a dict, with the lines that `start` prints under `text`."""
     found, device = versions(), None                     # a notebook without TensorFlow does not know
     if "tensorflow" in sys.modules:
-        graphics = sys.modules["tensorflow"].config.list_physical_devices("GPU")
+        with _native_chatter_off():
+            graphics = sys.modules["tensorflow"].config.list_physical_devices("GPU")
         device = f"{len(graphics)} GPU" if graphics else "CPU"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = min(int(os.environ.get("OMP_NUM_THREADS") or cores), cores)
