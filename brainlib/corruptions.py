@@ -174,7 +174,7 @@ def apply(images, parameters, image_keys, *, name):
     if chosen.square_side[1] > 0:
         corrupted = _blank(corrupted, parameters["squares"])
     if chosen.blur_sigma[1] > 0:
-        corrupted = _blur(corrupted, parameters["blur_sigma"], radius=int(np.ceil(3 * chosen.blur_sigma[1])))
+        corrupted = _blur(corrupted, parameters["blur_sigma"])
     return _rescale(images, corrupted) if chosen.rescale else tf.clip_by_value(corrupted, 0.0, 1.0)
 
 
@@ -203,19 +203,23 @@ def _blank(images, squares):
     return tf.where(inside[..., None], 0.0, images)
 
 
-def _blur(images, sigma, *, radius):
-    """Gaussian blur with an own sigma for each image, borders reflected; sigma 0 is the identity."""
-    distance = tf.range(-radius, radius + 1, dtype=tf.float32)
-    weights = tf.exp(-0.5 * (distance[None] / tf.maximum(sigma, 1e-3)[:, None]) ** 2)            # (B, 2 r + 1)
-    weights /= tf.reduce_sum(weights, axis=1, keepdims=True)
-    blurred = images
-    for axis in (1, 2):
-        padding = [[0, 0]] * 4
-        padding[axis] = [radius, radius]
-        padded, side = tf.pad(blurred, padding, "SYMMETRIC"), tf.shape(images)[axis]
-        shifted = [tf.gather(padded, tf.range(side) + step, axis=axis) for step in range(2 * radius + 1)]
-        blurred = tf.add_n([weights[:, step, None, None, None] * part for step, part in enumerate(shifted)])
-    return blurred
+def _blur(images, sigma):
+    """Gaussian blur with an own sigma for each image, borders mirrored; only images of sigma above 0 are touched."""
+    chosen = tf.where(sigma > 0)                                                     # (b, 1)
+    sigma, blurred = tf.gather_nd(sigma, chosen), tf.gather_nd(images, chosen)[..., 0]           # (b,), (b, H, W)
+    rows, columns = _blur_matrix(sigma, tf.shape(images)[1]), _blur_matrix(sigma, tf.shape(images)[2])
+    blurred = rows @ blurred @ tf.linalg.matrix_transpose(columns)
+    return tf.tensor_scatter_nd_update(images, chosen, blurred[..., None])
+
+
+def _blur_matrix(sigma, side):
+    """Matrices (b, side, side) that blur along one axis, the border's mirror image included; each row sums to 1."""
+    place = tf.range(side, dtype=tf.float32)
+    here, there, last = place[:, None], place[None, :], tf.cast(2 * side - 1, tf.float32)
+    sigma = sigma[:, None, None]
+    weights = sum(tf.exp(-0.5 * (distance / sigma) ** 2)
+                  for distance in (here - there, here + there + 1, last - here - there))
+    return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
 
 
 def _rescale(images, corrupted):
@@ -238,6 +242,9 @@ def corrupt_batch(images, indices, *, name, seed, epoch=0):
     return apply(images, parameters, image_keys, name=name)
 
 
+_corrupt_in_graph = tf.function(corrupt_batch, reduce_retracing=True)        # as in tf.data, and many times faster
+
+
 def corrupt(images, name, *, seed, epoch=0, indices=None, strength=1.0):
     """Corrupts images: NumPy in, NumPy out, the same pixels as in training with the same seed, epoch and indices.
 
@@ -255,8 +262,8 @@ def corrupt(images, name, *, seed, epoch=0, indices=None, strength=1.0):
     indices = np.arange(len(images)) if indices is None else np.asarray(indices)
     chosen = scaled(name, strength) if strength != 1 else preset(name)
     parts = [
-        corrupt_batch(tf.constant(images[start:start + 64]), indices[start:start + 64], name=chosen, seed=seed,
-                      epoch=epoch).numpy()
+        _corrupt_in_graph(tf.constant(images[start:start + 64]), tf.constant(indices[start:start + 64], tf.int64),
+                          name=chosen, seed=tf.constant(seed, tf.int64), epoch=tf.constant(epoch, tf.int64)).numpy()
         for start in range(0, len(images), 64)
     ]
     return np.concatenate(parts) if parts else images.copy()

@@ -1,40 +1,55 @@
-"""Metrics by closed forms and against TensorFlow's own SSIM."""
+"""Metrics against closed forms and TensorFlow's own SSIM."""
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from brainlib import metrics
 
-RANDOM = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
+TARGET = RNG.uniform(0, 1, (3, 17, 23, 1))
+OUTPUT = np.clip(TARGET + RNG.normal(0, 0.1, TARGET.shape), 0, 1)
 
 
 def test_closed_forms():
-    zeros = np.zeros((2, 13, 17, 1))
+    zeros = np.zeros((2, 13, 11, 1))
+    np.testing.assert_allclose(metrics.mse(zeros, zeros + 0.1), [0.01, 0.01])
     np.testing.assert_allclose(metrics.psnr(zeros, zeros + 0.1, data_range=1.0), 20.0)
-    np.testing.assert_allclose(metrics.mse(zeros, zeros + 0.5), 0.25)
-    np.testing.assert_allclose(metrics.ssim(zeros, zeros, data_range=1.0), 1)
-    constant = (0.01**2) / (0.5**2 + 0.01**2)              # SSIM of two flat images: only the luminance term
-    np.testing.assert_allclose(metrics.ssim(zeros, zeros + 0.5, data_range=1.0), constant, rtol=1e-9)
-    assert np.isinf(metrics.psnr(zeros, zeros, data_range=1.0)).all()
+    np.testing.assert_allclose(metrics.psnr(zeros, zeros + 0.1, data_range=10.0), 40.0)
+    c1 = 0.01**2                                         # flat images: only the luminance term is left
+    expected = (2 * 0.2 * 0.5 + c1) / (0.2**2 + 0.5**2 + c1)
+    np.testing.assert_allclose(metrics.ssim(zeros + 0.2, zeros + 0.5, data_range=1.0), expected, rtol=1e-9)
+    np.testing.assert_allclose(metrics.dssim(zeros + 0.2, zeros + 0.5, data_range=1.0), (1 - expected) / 2, rtol=1e-9)
 
 
-def test_one_number_an_image_and_no_mixing():
-    target, output = RANDOM.random((3, 15, 12, 1)), RANDOM.random((3, 15, 12, 1))
-    together = metrics.measure(target, output)
-    for name, values in together.items():
-        alone = [metrics.measure(target[i:i + 1], output[i:i + 1])[name][0] for i in range(3)]
-        np.testing.assert_allclose(values, alone)
-    np.testing.assert_allclose(together["dssim"], (1 - together["ssim"]) / 2)
+def test_equal_images():
+    measured = metrics.measure(TARGET, TARGET)
+    assert np.isinf(measured["psnr"]).all()
+    np.testing.assert_allclose(measured["ssim"], 1)
+    assert (measured["mse"] == 0).all() and measured["dssim"].shape == (3,)
 
 
-def test_ssim_is_tensorflows():
-    import tensorflow as tf
-
-    target = RANDOM.random((2, 31, 23, 1)).astype("float32")
-    output = np.clip(target + RANDOM.normal(0, 0.1, target.shape), 0, 1).astype("float32")
-    np.testing.assert_allclose(metrics.ssim(target, output, data_range=1.0), tf.image.ssim(target, output, 1.0), atol=1e-5)
+@pytest.mark.parametrize("data_range", [1.0, 2.0])
+def test_ssim_is_tensorflows(data_range):
+    expected = tf.image.ssim(tf.constant(TARGET), tf.constant(OUTPUT), max_val=data_range).numpy()
+    np.testing.assert_allclose(metrics.ssim(TARGET, OUTPUT, data_range=data_range), expected, atol=1e-5)
 
 
-def test_wrong_shapes_are_refused():
+def test_ssim_looks_at_whole_windows_only():
+    """A change in one corner pixel is seen by one window alone: the border is no place of its own."""
+    changed = TARGET.copy()
+    changed[:, 0, 0] += 0.5
+    measured = metrics.ssim(TARGET[:1, :11, :11], changed[:1, :11, :11], data_range=1.0)
+    assert 0.999 < measured[0] < 1                       # the corner has a weight of 1e-5 in its only window
+
+
+def test_images_stay_as_they_were_and_bad_shapes_are_refused():
+    before = TARGET.copy()
+    metrics.measure(TARGET, OUTPUT)
+    np.testing.assert_array_equal(TARGET, before)
     with pytest.raises(ValueError, match="one shape"):
-        metrics.mse(np.zeros((2, 5, 6, 1)), np.zeros((2, 6, 5, 1)))
+        metrics.mse(TARGET, OUTPUT[:, :-1])
+    with pytest.raises(ValueError, match=r"\(B, H, W, 1\)"):
+        metrics.mse(TARGET[..., 0], OUTPUT[..., 0])
+    with pytest.raises(ValueError, match="11x11"):
+        metrics.ssim(TARGET[:, :9], OUTPUT[:, :9], data_range=1.0)
