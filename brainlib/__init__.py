@@ -8,6 +8,9 @@ Rooms, lower ones know nothing of higher ones:
     slices | layers | losses | corruptions | metrics | stats | splits
     volumes | masking | phantom | datasets
     files
+
+A room may have side rooms: arguments, batch, command, executor, progress, provenance and workflow belong to `runs`,
+models_vae and models_residual to `models`, phantom_atlas and phantom_lesions to `phantom`, downloads to `datasets`.
 """
 
 __version__ = "0.1.0"

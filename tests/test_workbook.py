@@ -1,0 +1,77 @@
+"""The whole workbook through ./run_all.sh, on the real heads and on synthetic ones."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+def run_all(*arguments, **environment):
+    return subprocess.run(["bash", str(ROOT / "run_all.sh"), *map(str, arguments)], capture_output=True, text=True, cwd=ROOT,
+                          env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
+
+
+def check_run(folder):
+    """A finished run: record, report, every figure and table that a result names."""
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert set(record["notebooks"]) == {path.stem for path in NOTEBOOKS}
+    assert {entry["status"] for entry in record["notebooks"].values()} == {"finished"}
+    report = (folder / "report.html").read_text()
+    assert "http://" not in report.replace("http://www.w3.org", "") and "https://" not in report
+    for path in (folder / "results").glob("*.json"):
+        result = json.loads(path.read_text())
+        for kind in ("figures", "tables", "files"):
+            for entry in result[kind]:
+                assert all((folder / name).is_file() for name in entry["files"])
+        if not result["notebook"].startswith("10"):
+            assert f'id="{result["notebook"]}"' in report
+            assert result["figures"] and all(entry["source"] or result["notebook"].startswith("01") for entry in result["figures"])
+    return record, report
+
+
+def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
+    """A damaged head among them is left out and named; a second call does nothing."""
+    heads = tmp_path / "heads"
+    shutil.copytree(ixi_sample, heads, ignore=shutil.ignore_patterns("IXI04*", "IXI05*", "IXI039*"))
+    damaged = next((heads / "t1").glob("IXI034*"))
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    out = tmp_path / "run"
+    answer = run_all("--data", "ixi-sample", "--profile", "smoke", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
+    record, report = check_run(out)
+    assert "CC BY-SA 3.0" in report and "ynthetic" not in report
+    assert "IXI034" in (out / "tables" / "01_explore" / "left_out.csv").read_text() and "truncated" in report
+    again = run_all("--data", "ixi-sample", "--profile", "smoke", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
+    assert again.returncode == 0
+    later = json.loads((out / "run.json").read_text())
+    assert all(later["notebooks"][name]["ended"] == entry["ended"] for name, entry in record["notebooks"].items())
+    (out / "exclude.csv").write_text("subject,reason\nIXI012,moved\n")
+    plan = run_all("--data", "ixi-sample", "--profile", "smoke", "--out", out, "--dry-run", BRAINLIB_IXI_SAMPLE=str(heads))
+    assert "exclude" in plan.stdout and plan.returncode == 0
+
+
+@pytest.mark.slow
+def test_synthetic_heads_become_a_report(tmp_path):
+    answer = run_all("--profile", "smoke", "--out", tmp_path / "run")
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
+    _, report = check_run(tmp_path / "run")
+    assert "no number in it says anything about patients" in report
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_committed_clean_and_tell_their_story(path):
+    notebook = nbformat.read(path, 4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    text = notebook.cells[0].source
+    assert text.startswith(f"# {path.stem[:2]} ") and "**Question.**" in text and "**Time.**" in text
+    assert code[-1].source.rstrip().endswith("run.done()")
