@@ -137,9 +137,9 @@ def _between(limits, uniform):
 
 def _squares(chosen, uniform, wanted, image_shape):
     """Corners of the blanked squares in whole pixels. uniform: (B, 6), wanted: (B,) -> (B, 2, 4)."""
-    height, width = (float(side) for side in image_shape)
+    height, width = tf.unstack(tf.cast(image_shape, tf.float32))
     side, row, column = tf.unstack(tf.reshape(uniform, (-1, MAX_SQUARES, 3)), axis=-1)           # each (B, 2)
-    side = tf.round(_between(chosen.square_side, side) * min(height, width))
+    side = tf.round(_between(chosen.square_side, side) * tf.minimum(height, width))
     if chosen.square_place == "inside":
         top, left = tf.floor(row * (height - side + 1)), tf.floor(column * (width - side + 1))
     else:
@@ -238,7 +238,7 @@ def corrupt_batch(images, indices, *, name, seed, epoch=0):
     if preset(name) == PRESETS["none"]:
         return images
     image_keys = keys(seed, epoch, indices)
-    parameters = draw(name, image_keys, (images.shape[1], images.shape[2]))
+    parameters = draw(name, image_keys, tf.shape(images)[1:3])
     return apply(images, parameters, image_keys, name=name)
 
 

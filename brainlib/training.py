@@ -259,6 +259,7 @@ def _compile(model, plan, metrics):
         metrics=[keras.metrics.MeanMetricWrapper(losses.get(name).call, name=name) if name in losses.NAMES else name
                  for name in metrics],
     )
+    model.optimizer.build(model.trainable_variables)     # otherwise Keras traces the training step twice
 
 
 def _callbacks(model, plan):
