@@ -9,6 +9,7 @@ import os
 import runpy
 import sys
 import tempfile
+import urllib.parse
 import urllib.request
 
 INDEX = "https://pypi.org/pypi/pip/json"
@@ -21,7 +22,7 @@ def fetch(url):
 
 def main():
     wheel = next(item for item in json.loads(fetch(INDEX))["urls"] if item["packagetype"] == "bdist_wheel")
-    content = fetch(wheel["url"])
+    content = fetch(urllib.parse.urljoin(INDEX, wheel["url"]))          # mirrors may state it relative to the index
     if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
         sys.exit(f"{wheel['url']}: the checksum is not the one that PyPI states. Try again.")
     with tempfile.TemporaryDirectory() as folder:

@@ -24,7 +24,7 @@ def test_deepbrain_agrees_with_the_parcellation_of_every_real_head(ixi_sample):
         volume = volumes.load(path)
         mask = masking.brain_mask(volume)
         assert mask.dtype == bool and mask.shape == volume.array.shape
-        assert masking.dice(mask, masking.read_mask(parcellation, volume)) >= 0.965, path.name
+        assert masking.dice(mask, masking.read_mask(parcellation, volume)) >= 0.97, path.name
 
 
 def test_squeezing_the_field_of_view_as_the_seed_did_is_still_there_and_worse(ixi_sample):
