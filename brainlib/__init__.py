@@ -13,10 +13,4 @@ A room may have side rooms: arguments, batch, command, executor, progress, prove
 models_vae and models_residual to `models`, phantom_atlas and phantom_lesions to `phantom`, downloads to `datasets`.
 """
 
-import os
-
-# TensorFlow 2.21 with oneDNN crashes in training when a batch is smaller than the one before (measured: segmentation
-# fault, at 5 pictures after 8), and is not faster for networks of this size. Set it to 1 before importing to have it back.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-
 __version__ = "0.1.0"

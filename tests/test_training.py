@@ -200,7 +200,7 @@ def test_load_or_fit_trains_once(tmp_path):
 
 
 def test_a_smaller_last_batch_does_no_harm():
-    """oneDNN of TensorFlow 2.21 crashed here; brainlib switches it off."""
+    """oneDNN of TensorFlow 2.21 crashed here; the stream fills its last batch."""
     images = np.random.default_rng(0).random((21, 64, 64, 1), dtype="float32")
     model = models.build("residual_unet", image_shape=(64, 64, 1), width=0.25, seed=0)
     history = training.fit(model, images[:13], images[13:], recipe="004", epochs=2, batch_size=8, show=None)
