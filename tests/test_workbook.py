@@ -48,7 +48,7 @@ def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
     record, report = check_run(out)
     assert "CC BY-SA 3.0" in report and "Synthetic phantom" not in report and "Made with synthetic" not in report
-    assert "IXI034" in (out / "tables" / "01_explore" / "left_out.csv").read_text() and "truncated" in report
+    assert "IXI034" in (out / "tables" / "01_explore" / "left_out.csv").read_text() and "IXI034-HH" in report
     again = run_all("--data", "ixi-sample", "--profile", "smoke", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
     assert again.returncode == 0
     later = json.loads((out / "run.json").read_text())
