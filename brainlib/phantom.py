@@ -4,6 +4,8 @@ A head is the atlas of `phantom_atlas`, given a person's size, shape, ventricles
 scanner's noise. Everything made here is synthetic: it teaches and it tests, and proves nothing about patients.
 """
 
+import gzip
+import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 from scipy import ndimage
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from brainlib import files, phantom_atlas, phantom_lesions
@@ -278,7 +281,6 @@ def cohort(folder, *, healthy=40, tumour=12, stroke=12, seed=0, size="half", job
 
 def _known(folder, seed, size):
     """Records of the heads that lie in the folder, by subject; none if they were made in another way."""
-    import json
 
     try:
         record = json.loads((folder / "heads.json").read_text())
@@ -307,7 +309,6 @@ _TEMPLATES = {}
 
 def _make_one(work):
     """Makes and writes one head with its masks and twin; returns its record."""
-    from threadpoolctl import threadpool_limits
 
     row, folder, seed, size = work
     resolution = 1 if size == "full" else 2
@@ -338,7 +339,6 @@ def _write(path, array, voxel_mm):
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = b"synthetic head (phantom)"
     with files.whole_file(path) as temporary:
-        import gzip
 
         with open(temporary, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0, filename="") as packed:
             packed.write(image.to_bytes())

@@ -274,8 +274,8 @@ def data_fingerprint(data):
     for source in str(data).split(","):
         local = os.environ.get("BRAINLIB_IXI_SAMPLE") if source == "ixi-sample" else source
         if source == "phantom":
-            generator = PROJECT / "brainlib" / "phantom.py"
-            lines[source] = f"generator {files.sha256(generator)[:16] if generator.exists() else 'unknown'}"
+            parts = sorted((PROJECT / "brainlib").glob("phantom*.py"))
+            lines[source] = f"generator {files.digest([files.sha256(part) for part in parts])[:16]}"
         elif source == "ixi":
             lines[source] = "IXI-T1.tar and IXI.xls of brain-development.org"
         elif local and (NOTEBOOKS.parent / local).is_dir():

@@ -154,8 +154,11 @@ def _middle(table):
     return table["slice"] == _slices_of_volume(table) // 2
 
 
+_rule_limit = threshold                                  # `_by_column` has an argument of that name
+
+
 def _by_column(table, *, column, rule="first_quartile", threshold=None):
-    limit = globals()["threshold"](table[column], rule) if threshold is None else threshold
+    limit = _rule_limit(table[column], rule) if threshold is None else threshold
     return table[column] >= limit
 
 

@@ -231,6 +231,9 @@ def folds(participants, *, folds=5, seed=0):
     return table
 
 
+_folds = folds                                           # `rounds` has an argument of that name
+
+
 def rounds(split_table, *, folds=5, seed=0, hold_out_from=HOLD_OUT_FROM):
     """Trainings that an evaluation is made of: one hold-out round, or cross-validation where subjects are few.
 
@@ -251,7 +254,7 @@ def rounds(split_table, *, folds=5, seed=0, hold_out_from=HOLD_OUT_FROM):
         return [{"name": "holdout", **parts, "note": f"{number} healthy subjects, one division"}]
     if number < 3:
         set_sizes(number, (1, 1, 1))                             # raises, and says how many are needed
-    table = globals()["folds"](healthy, folds=folds, seed=seed)
+    table = _folds(healthy, folds=folds, seed=seed)
     count = table.fold.max() + 1
     note = "; ".join([f"{number} healthy subjects, fewer than {hold_out_from}: {count} folds", *table.attrs["notes"]])
     result = []
