@@ -12,10 +12,11 @@ import pandas as pd
 import tensorflow as tf
 
 import brainlib
-from brainlib import files, losses, models
+from brainlib import checkpoints, files, losses, models
 from brainlib.pipelines import Slices
 
 MODEL, HISTORY, RECORD = "model.keras", "history.csv", "fit.json"
+CHECKPOINT, LOGS = "checkpoint.npz", "logs"
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,15 @@ class BestWeights(keras.callbacks.Callback):
         if self.weights is not None:
             self.model.set_weights(self.weights)
 
+    def state(self):
+        weights = {f"weight{number}": np.asarray(weight) for number, weight in enumerate(self.weights or ())}
+        return {"lowest": self.lowest, "epoch": self.epoch, **weights}
+
+    def restore(self, state):
+        self.lowest, self.epoch = state["lowest"], state["epoch"]
+        count = sum(name.startswith("weight") for name in state)
+        self.weights = [state[f"weight{number}"] for number in range(count)] or None
+
 
 class Plateau(keras.callbacks.ReduceLROnPlateau):
     """Keras's own, which looks away until epoch `start`."""
@@ -178,6 +188,7 @@ class History(keras.callbacks.Callback):
                "learning_rate": float(self.model.optimizer.learning_rate)}
         if models.is_vae(self.model):
             row |= {"beta": float(self.model.get_layer("kl").beta), "sigma": self.model.likelihood.sigma()}
+            row |= _rate_and_bound(row, math.prod(self.model.input_shape[1:]), self.model.likelihood.kind)
         self.rows.append(row | {"seconds": time.monotonic() - self.began})
         if self.path:
             files.write_csv(self.path, self.table())
@@ -185,13 +196,34 @@ class History(keras.callbacks.Callback):
     def table(self):
         return pd.DataFrame(self.rows)
 
+    def state(self):
+        return {"rows": self.rows}
+
+    def restore(self, state):
+        self.rows = list(state["rows"])
+
+
+def _rate_and_bound(row, pixels, likelihood):
+    """kl_bits an image and elbo (nats a pixel, with beta = 1) of training and validation; the seed's loss has no ELBO."""
+    found = {}
+    for part in ("", "val_"):
+        if f"{part}kl" in row:
+            found[f"{part}kl_bits"] = row[f"{part}kl"] / math.log(2)
+            if likelihood != "seed":
+                found[f"{part}elbo"] = -(row[f"{part}distortion"] + row[f"{part}kl"]) / pixels
+    return found
+
 
 # ------------------------------------------------------------------------------------------------ training
 
 
 def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, seed=0, loss=None, corruption=None,
-        batch_size=None, learning_rate=None, beta_warm_up=None, metrics=(), callbacks=(), show=print):
+        batch_size=None, learning_rate=None, beta_warm_up=None, metrics=(), callbacks=(), show=print,
+        checkpoint_seconds=20.0, tensorboard=True):
     """Trains a model and leaves it with the weights of its best epoch by validation loss.
+
+    A training that was killed goes on from its last checkpoint in `folder` when it is called again with the same
+    arguments, and ends where an unbroken one ends.
 
     Args:
         model: of `models.build`.
@@ -199,11 +231,14 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
             Slices keep their own batch size and corruption; the validation slices are corrupted by the same preset.
         recipe: name in `RECIPES` or a `Recipe`.
         epochs, loss, corruption, batch_size, learning_rate, beta_warm_up: instead of the recipe's.
-        folder: gets `history.csv` after each epoch and `model.keras` at the end; nothing is written when absent.
+        folder: gets `history.csv` after each epoch, a checkpoint, TensorBoard's logs in `logs/` and `model.keras` at
+            the end; nothing is written when absent.
         seed: of order and corruption.
         metrics: names of `losses`, or Keras metrics, to be logged.
         callbacks: further Keras callbacks.
         show: prints a progress line; `None` keeps silent.
+        checkpoint_seconds: at least that long between two checkpoints.
+        tensorboard: whether `logs/` is written.
 
     Returns:
         The history, a pandas table with one row an epoch.
@@ -215,11 +250,24 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
     _compile(model, plan, metrics)
     folder = Path(folder) if folder else None
     history = History(folder / HISTORY if folder else None)
-    own = [history, *_callbacks(model, plan), *([Progress(show=show)] if show else [])]
-    model.fit(train.stream(), steps_per_epoch=train.steps, epochs=plan.epochs, validation_data=validation.epoch(),
-              callbacks=[*own, *callbacks], shuffle=False, verbose=0)
+    kept = [history, *_callbacks(model, plan)]
+    progress = [Progress(show=show)] if show else []
+    logs = [keras.callbacks.TensorBoard(folder / LOGS, write_graph=False)] if folder and tensorboard else []
+    own, start, epochs = [*kept, *progress, *logs], 0, plan.epochs
+    if folder:
+        key = files.digest(checkpoints.fingerprint(model), asdict(plan), seed, train.digest(), validation.digest(),
+                           [str(name) for name in metrics])
+        checkpoint = checkpoints.Checkpoint(folder / CHECKPOINT, key, kept, every_seconds=checkpoint_seconds)
+        start = checkpoint.load()
+        epochs = start if checkpoint.stopped else epochs
+        if start and show:
+            show(f"goes on after epoch {start} of {plan.epochs} ({folder / CHECKPOINT})")
+        own.append(checkpoint)
+    model.fit(train.stream(start), steps_per_epoch=train.steps, initial_epoch=start, epochs=epochs,
+              validation_data=validation.epoch(), callbacks=[*own, *callbacks], shuffle=False, verbose=0)
     if folder:
         save(model, folder / MODEL)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     return history.table()
 
 
