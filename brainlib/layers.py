@@ -38,7 +38,7 @@ class Sampling(keras.layers.Layer):
 
 def kl_by_dimension(mean, log_var):
     """KL(N(mean, exp(log_var)) || N(0, 1)) in nats of each latent dimension. (B, D), (B, D) -> (B, D)."""
-    log_var = ops.clip(log_var, *LOG_VAR_LIMITS)
+    mean, log_var = ops.cast(mean, "float32"), ops.clip(ops.cast(log_var, "float32"), *LOG_VAR_LIMITS)
     return 0.5 * (ops.square(mean) + ops.exp(log_var) - 1.0 - log_var)
 
 

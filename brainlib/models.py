@@ -143,12 +143,14 @@ def reconstruct(model, images, *, sample=False, seed=0, batch_size=64):
     A VAE decodes the posterior mean; with `sample=True` a draw from the posterior (seed 000, equation 3.4).
     """
     if not sample:
-        return model.predict(images, batch_size=batch_size, verbose=0)
+        return model.predict(images, batch_size=batch_size, verbose=0).astype("float32")   # of mixed precision, too
     if not is_vae(model):
         raise ValueError(f"{model.name} has no posterior to sample from; leave sample=False.")
-    mean, log_var, _ = encoder(model).predict(images, batch_size=batch_size, verbose=0)
+    mean, log_var, _ = (part.astype("float32") for part in
+                        encoder(model).predict(images, batch_size=batch_size, verbose=0))
     noise = np.random.default_rng(seed).standard_normal(mean.shape).astype(mean.dtype)
-    return decoder(model).predict(mean + np.exp(log_var / 2) * noise, batch_size=batch_size, verbose=0)
+    latents = mean + np.exp(log_var / 2) * noise
+    return decoder(model).predict(latents, batch_size=batch_size, verbose=0).astype("float32")
 
 
 def describe(model):

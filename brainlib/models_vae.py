@@ -3,6 +3,7 @@
 import math
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from brainlib.layers import KLDivergence, Likelihood, Sampling
@@ -38,7 +39,8 @@ class VAE(keras.Model):
         distortion = self.likelihood.loss(y, y_pred, training=training)
         if sample_weight is not None:
             distortion = distortion * ops.reshape(sample_weight, (-1,))
-        return ops.mean(distortion) + sum(self.losses)
+        # Keras adds the losses of several devices up, each on its part of the batch.
+        return (ops.mean(distortion) + sum(self.losses)) / tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def vae(image_shape, width, *, latent_dim=None, likelihood="optimal_sigma", beta=1.0, free_nats=0.0, log_var_bias=0.0,

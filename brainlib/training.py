@@ -1,5 +1,7 @@
 """Training by recipe: the seeds' constants as presets, logs that are whole, models that are loaded rather than trained twice."""
 
+import contextlib
+import functools
 import json
 import math
 import time
@@ -16,6 +18,7 @@ from brainlib import checkpoints, files, losses, models
 from brainlib.pipelines import Slices
 
 MODEL, HISTORY, RECORD = "model.keras", "history.csv", "fit.json"
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 CHECKPOINT, LOGS = "checkpoint.npz", "logs"
 
 
@@ -185,9 +188,9 @@ class History(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()},
-               "learning_rate": float(self.model.optimizer.learning_rate)}
+               "learning_rate": _number(self.model.optimizer.learning_rate)}
         if models.is_vae(self.model):
-            row |= {"beta": float(self.model.get_layer("kl").beta), "sigma": self.model.likelihood.sigma()}
+            row |= {"beta": _number(self.model.get_layer("kl").beta), "sigma": self.model.likelihood.sigma()}
             row |= _rate_and_bound(row, math.prod(self.model.input_shape[1:]), self.model.likelihood.kind)
         self.rows.append(row | {"seconds": time.monotonic() - self.began})
         if self.path:
@@ -201,6 +204,11 @@ class History(keras.callbacks.Callback):
 
     def restore(self, state):
         self.rows = list(state["rows"])
+
+
+def _number(variable):
+    """Of a Keras variable, on several devices as well."""
+    return float(keras.ops.convert_to_numpy(variable))
 
 
 def _rate_and_bound(row, pixels, likelihood):
@@ -340,7 +348,37 @@ def save(model, path):
 # ------------------------------------------------------------------------------------------------ train once
 
 
-def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, options=None, show=print, **fit_options):
+@functools.cache                                         # a second strategy in one process talks into the first one
+def _mirrored(devices):
+    return tf.distribute.MirroredStrategy(list(devices))
+
+
+@contextlib.contextmanager
+def hardware(*, precision="float32", devices=()):
+    """Inside of it models are built in a precision and for several devices; `fit` then trains them that way.
+
+    Args:
+        precision: "float32", "mixed_float16" (NVIDIA GPUs; Keras scales the loss) or "mixed_bfloat16" (also CPUs).
+        devices: such as ("GPU:0", "GPU:1"): each gets its part of every batch (`tf.distribute.MirroredStrategy`);
+            one device, TensorFlow's choice, when empty.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
+    present = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+    absent = sorted(set(devices) - set(present))
+    if absent:
+        raise ValueError(f"devices: there is no {', '.join(absent)} here; there is {', '.join(present)}.")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        with _mirrored(tuple(devices)).scope() if devices else contextlib.nullcontext():
+            yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, options=None, precision="float32",
+                devices=(), show=print, **fit_options):
     """Trains a model, or loads it when the folder holds a finished one of the same key.
 
     The key is made of the model's name and options, the recipe with its changes, the content of the slices, the seed
@@ -351,6 +389,7 @@ def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, option
         train, validation, recipe, seed, **fit_options: as for `fit`.
         folder: of this model alone.
         options: of `models.build`, such as {"width": 0.5, "l2": True}; the image shape is the slices'.
+        precision, devices: see `hardware`.
         show: prints progress and where the model came from; `None` keeps silent.
 
     Returns:
@@ -362,7 +401,7 @@ def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, option
     train, validation = _slices(train, validation, plan, seed)
     options = {"image_shape": tuple(train.image_shape), **(options or {})}
     record = {"model": name, "options": options, "recipe": asdict(plan), "seed": seed, "train": train.digest(),
-              "validation": validation.digest(), "metrics": [str(name) for name in fit_options.get("metrics", ())],
+              "validation": validation.digest(), "precision": precision, "devices": list(devices), "metrics": [str(name) for name in fit_options.get("metrics", ())],
               "versions": versions()}
     key, folder = files.digest(record), Path(folder)
     if _finished(folder, key):
@@ -372,8 +411,9 @@ def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, option
                  f"{history.val_loss.min():.4g} ({folder / MODEL})")
         return model, history
     (folder / RECORD).unlink(missing_ok=True)
-    model = models.build(name, seed=seed, **options)
-    history = fit(model, train, validation, recipe=recipe, folder=folder, seed=seed, show=show, **fit_options)
+    with hardware(precision=precision, devices=devices):
+        model = models.build(name, seed=seed, **options)
+        history = fit(model, train, validation, recipe=recipe, folder=folder, seed=seed, show=show, **fit_options)
     files.write_json(folder / RECORD, {"key": key, "seconds": history.seconds.sum(), "epochs": len(history),
                                        "sha256": files.sha256(folder / MODEL), **record})
     return model, history
