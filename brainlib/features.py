@@ -1,0 +1,246 @@
+"""A fixed feature space for Frechet distances and perceptual losses that needs no ImageNet weights.
+
+A small network learns, on the training slices of a cohort, to tell how each was degraded (blur, noise, contrast,
+warping), where in the head it lies and whose head it is. What it must know for that, structure, sharpness and
+texture, its 32 features hold. Distances in it compare models of one workbook run; they are no FID and cannot be set
+beside published ones. `imagenet_space` gives Inception's or VGG16's features where their weights are at hand.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import scipy.linalg
+import scipy.spatial
+import tensorflow as tf
+from keras import layers
+from scipy import ndimage
+from sklearn.neighbors import NearestNeighbors
+
+from brainlib import files
+from brainlib.pipelines import Slices
+
+FEATURES, SIDE = 32, 64                                  # at most 32 features; pictures are brought to 64x64 inside
+MODEL, RECORD = "features.keras", "features.json"
+STRENGTHS = ("blur", "noise", "contrast", "warp")
+
+
+@dataclass(frozen=True)
+class Space:
+    """A network of images (B, H, W, 1) in [0, 1] -> features (B, F), and the words that name it wherever it is used."""
+
+    model: keras.Model
+    name: str
+
+    def __call__(self, images, *, batch_size=64):
+        """Features (N, F) float64 of images (N, H, W, 1)."""
+        images = np.asarray(images, "float32")
+        return self.model.predict(images, batch_size=batch_size, verbose=0).astype("float64")
+
+
+# ------------------------------------------------------------------------------------------------ the network
+
+
+def build(image_shape, *, people, features=FEATURES, seed=0):
+    """The network with its three answers: (degradation (B, 4), place (B, 1), person (B, people)); `features` inside.
+
+    Args:
+        image_shape: (H, W, 1), any sides.
+        people: number of subjects to tell apart.
+        features: numbers of the feature layer, at most 32.
+    """
+    if not 2 <= features <= FEATURES:
+        raise ValueError(f"features: expected 2 to {FEATURES} (a Frechet distance of few subjects holds no more), got {features}.")
+    with_seed = {"kernel_initializer": keras.initializers.GlorotUniform(seed)}
+    inputs = keras.Input(image_shape)
+    x = inputs if tuple(image_shape[:2]) == (SIDE, SIDE) else layers.Resizing(SIDE, SIDE)(inputs)
+    for number, filters in enumerate((16, 32, 48, 64)):
+        x = layers.Conv2D(filters, 3, padding="same", strides=1 if number == 0 else 2, use_bias=False,
+                          kernel_initializer=keras.initializers.HeNormal(seed + number))(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.Activation("relu", name=f"level{number}")(x)
+    pooled = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    found = layers.Dense(features, name="features", **with_seed)(pooled)
+    used = layers.Activation("relu")(found)
+    return keras.Model(inputs, {
+        "degradation": layers.Dense(len(STRENGTHS), activation="sigmoid", name="degradation", **with_seed)(used),
+        "place": layers.Dense(1, activation="sigmoid", name="place", **with_seed)(used),
+        "person": layers.Dense(people, name="person", **with_seed)(used)}, name="feature_net")
+
+
+def degrade(images, strengths, *, seed):
+    """Images blurred, made noisy, changed in contrast and warped. images: (N, H, W, 1); strengths: (N, 4) in [0, 1]."""
+    rng, changed = np.random.default_rng(seed), np.empty_like(images)
+    sides = np.array(images.shape[1:3])
+    grid = np.stack(np.meshgrid(*[np.arange(side) for side in sides], indexing="ij")).astype(float)
+    for number, (image, (blur, noise, contrast, warp)) in enumerate(zip(images[..., 0], strengths)):
+        shift = ndimage.gaussian_filter(rng.standard_normal((2, *sides)), (0, *(sides / 10)))
+        shift *= warp * 0.03 * sides.mean() / max(shift.std(), 1e-9)
+        image = ndimage.map_coordinates(image, grid + shift, order=1, mode="nearest")
+        image = ndimage.gaussian_filter(image, blur * 2.0 * sides.mean() / SIDE)
+        image = np.clip(image, 0, 1) ** (2.0 ** (2 * contrast - 1))
+        changed[number, ..., 0] = np.clip(image + 0.1 * noise * rng.standard_normal(sides), 0, 1)
+    return changed
+
+
+def train(images, subjects, places, folder, *, epochs=30, copies=1, batch_size=32, seed=0, show=print):
+    """Trains the network on a cohort's training slices, or loads it if `folder` holds the same one; -> `Space`.
+
+    Args:
+        images: (N, H, W, 1) in [0, 1], clean.
+        subjects: (N,) whose slices they are; 2 subjects or more.
+        places: (N,) share of the axis, 0 to 1, at which a slice lies.
+        folder: gets `features.keras` and `features.json` with its checksum.
+        epochs: passes over the slices, every one degraded anew in each.
+    """
+    images, folder = np.asarray(images, "float32"), Path(folder)
+    names, person = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"a feature space needs slices of 2 subjects or more, got {len(names)}.")
+    key = files.digest(Slices(images).digest(), person, np.asarray(places, float), epochs, batch_size, seed, 1)
+    try:
+        return load(folder, key)
+    except FileNotFoundError:
+        pass
+    model = build(images.shape[1:], people=len(names), seed=seed)
+    model.compile(keras.optimizers.Adam(2e-3), jit_compile=False, loss_weights={"degradation": 4.0, "place": 4.0, "person": 0.2},
+                  loss={"degradation": "mse", "place": "mse",
+                        "person": keras.losses.SparseCategoricalCrossentropy(from_logits=True)})
+    steps = max(1, len(images) // batch_size)
+    losses = []
+    for epoch in range(epochs):
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(len(images))[:steps * batch_size] if len(images) >= batch_size else rng.integers(len(images), size=batch_size)
+        strengths = (rng.random((len(order), len(STRENGTHS))) * (rng.random((len(order), len(STRENGTHS))) < 0.6)).astype("float32")
+        # Contrast has no natural zero: its middle is the image as it is.
+        strengths[:, 2] = np.where(strengths[:, 2] == 0, 0.5, strengths[:, 2])
+        inputs = degrade(images[order], strengths, seed=[seed, epoch, 1])
+        wanted = {"degradation": strengths, "place": np.asarray(places, "float32")[order, None], "person": person[order]}
+        data = tf.data.Dataset.from_tensor_slices((inputs, wanted)).batch(batch_size)
+        losses.append(model.fit(data, shuffle=False, verbose=0).history["loss"][0])
+        if show and (epoch + 1) % max(1, epochs // 5) == 0:
+            show(f"feature space: epoch {epoch + 1}/{epochs}  loss {losses[-1]:.4f}", flush=True)
+    space = keras.Model(model.input, model.get_layer("features").output, name="feature_space")
+    with files.whole_file(folder / MODEL) as temporary:
+        space.save(temporary)
+    files.write_json(folder / RECORD, {"key": key, "sha256": files.sha256(folder / MODEL), "slices": len(images),
+                                       "subjects": len(names), "epochs": epochs, "losses": losses})
+    return load(folder, key)
+
+
+def load(folder, key=None):
+    """The `Space` that `train` left in a folder.
+
+    Raises:
+        FileNotFoundError: there is none, or (with a key) one of something else.
+        ValueError: the file is not the one whose checksum was written down.
+    """
+    folder = Path(folder)
+    if not (folder / RECORD).exists() or not (folder / MODEL).exists():
+        raise FileNotFoundError(f"{folder}: expected {MODEL} and {RECORD} of `features.train`; train it first.")
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    if key not in (None, record["key"]):
+        raise FileNotFoundError(f"{folder}: holds the feature space of other slices or options.")
+    checksum = files.sha256(folder / MODEL)
+    if checksum != record["sha256"]:
+        raise ValueError(f"{folder / MODEL}: expected SHA-256 {record['sha256'][:16]}..., found {checksum[:16]}...: the "
+                         f"file was changed after training. Delete the folder to train it again.")
+    model = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
+    return Space(model, f"{model.output_shape[-1]} features of a network trained here on {record['slices']} slices of "
+                        f"{record['subjects']} subjects (SHA-256 {checksum[:8]})")
+
+
+def imagenet_space(kind, weights):
+    """Inception-v3's 2048 pooled features or VGG16's 512 where their ImageNet weights are at hand.
+
+    Args:
+        kind: "inception" or "vgg16".
+        weights: path of Keras's `..._notop.h5` file, or "imagenet": Keras downloads it.
+    """
+    makers = {"inception": (keras.applications.InceptionV3, 299, lambda x: 2 * x - 1),
+              "vgg16": (keras.applications.VGG16, 224, lambda x: 255 * x - tf.constant([103.939, 116.779, 123.68]))}
+    if kind not in makers:
+        raise ValueError(f"feature space: expected one of {', '.join(makers)}, got {kind!r}.")
+    maker, side, scale = makers[kind]
+    if weights != "imagenet" and not Path(weights).is_file():
+        raise FileNotFoundError(f"{weights}: expected Keras's {kind} weights without top (..._notop.h5). Download them "
+                                f"where there is a network, or take the feature space that the workbook trains.")
+    try:
+        network = maker(include_top=False, pooling="avg", weights=weights, input_shape=(side, side, 3))
+    except Exception as error:
+        raise OSError(f"{kind}: the ImageNet weights could not be fetched ({str(error).splitlines()[0]}). Pass the path "
+                      f"of the downloaded file, or take the feature space that the workbook trains.") from error
+    inputs = keras.Input((None, None, 1))
+    resized = layers.Resizing(side, side)(inputs)
+    outputs = network(scale(layers.Concatenate()([resized] * 3)))
+    return Space(keras.Model(inputs, outputs), f"{network.output_shape[-1]} features of {kind}, trained on ImageNet")
+
+
+# ------------------------------------------------------------------------------------------------ distances
+
+
+def frechet(first, second):
+    """Frechet distance of the Gaussians fitted to two sets of features (Heusel et al. 2017). (N, F), (M, F) -> number."""
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    if min(len(first), len(second)) < 2:
+        raise ValueError(f"a Frechet distance needs 2 pictures or more on each side, got {len(first)} and {len(second)}.")
+    covariances = [np.atleast_2d(np.cov(part, rowvar=False)) for part in (first, second)]
+    # The trace of the root of a product: from the eigenvalues of root(A) B root(A), which is symmetric.
+    values, vectors = scipy.linalg.eigh(covariances[0])
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    cross = np.sqrt(np.maximum(scipy.linalg.eigvalsh(root @ covariances[1] @ root), 0)).sum()
+    between = np.sum((first.mean(axis=0) - second.mean(axis=0)) ** 2)
+    return float(max(between + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross, 0.0))
+
+
+def frechet_floor(real, subjects, *, n, repeats=20, seed=0):
+    """What the distance is between real slices and real slices of other people, n on each side.
+
+    Subjects are divided in two at random, n slices drawn from each half. real: (N, F) features; subjects: (N,).
+
+    Returns:
+        (repeats,) distances.
+    """
+    rng, subjects, found = np.random.default_rng(seed), np.asarray(subjects), []
+    names = np.unique(subjects)
+    if len(names) < 2:
+        raise ValueError(f"a real-against-real floor needs 2 subjects or more, got {len(names)}.")
+    for _ in range(repeats):
+        half = np.isin(subjects, rng.permutation(names)[:len(names) // 2])
+        sides = [np.flatnonzero(half), np.flatnonzero(~half)]
+        found.append(frechet(*[real[rng.choice(side, n, replace=len(side) < n)] for side in sides]))
+    return np.array(found)
+
+
+def precision_recall(real, generated, *, neighbours=3):
+    """Improved precision and recall (Kynkaanniemi et al. 2019): shares of generated pictures among the real, and back."""
+    def share(inside, points):
+        reach = NearestNeighbors(n_neighbors=neighbours + 1).fit(inside).kneighbors(inside)[0][:, -1]
+        distances = scipy.spatial.distance.cdist(points, inside)
+        return float((distances <= reach).any(axis=1).mean())
+
+    if min(len(real), len(generated)) <= neighbours:
+        raise ValueError(f"precision and recall need more than {neighbours} pictures on each side, got {len(real)} and {len(generated)}.")
+    return share(real, generated), share(generated, real)
+
+
+def diversity(images, *, pairs=200, seed=0):
+    """Mean MS-SSIM of random pairs of pictures: high when they all look the same (Odena et al. 2017). (N, H, W, 1) -> number."""
+    images, rng = np.asarray(images, "float32"), np.random.default_rng(seed)
+    if len(images) < 2:
+        raise ValueError(f"diversity needs 2 pictures or more, got {len(images)}.")
+    first = rng.integers(len(images), size=pairs)
+    second = (first + rng.integers(1, len(images), size=pairs)) % len(images)
+    levels = min(5, int(math.log2(min(images.shape[1:3]) / 11)) + 1)         # the coarsest level still holds a window
+    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:levels]
+    return float(np.mean(tf.image.ssim_multiscale(images[first], images[second], 1.0, power_factors=weights / weights.sum())))
+
+
+def nearest(known, generated):
+    """The nearest known picture of each generated one, by squared error. -> (places (M,), root mean squared error (M,))."""
+    flat = [np.asarray(part, "float32").reshape(len(part), -1) for part in (known, generated)]
+    distance, place = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(flat[0]).kneighbors(flat[1])
+    return place[:, 0], distance[:, 0] / math.sqrt(flat[0].shape[1])
