@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
@@ -12,6 +13,14 @@ from brainlib import models
 def decode(model, latents, *, batch_size=64):
     """Images of latents. latents: (N, D) -> (N, H, W, 1)."""
     return models.decoder(model).predict(np.asarray(latents, "float32"), batch_size=batch_size, verbose=0)
+
+
+def fast_decoder(model):
+    """A function of latents (B, D) -> images (B, H, W, 1), traced once: for one image at a time, as a widget asks."""
+    decoder = models.decoder(model)
+    call = tf.function(lambda latents: decoder(latents, training=False), input_signature=[
+        tf.TensorSpec((None, latent_dim(model)), tf.float32)])
+    return lambda latents: call(np.asarray(latents, "float32")).numpy().astype("float32")
 
 
 def latent_dim(model):
@@ -80,3 +89,39 @@ def interpolate(model, first, second, *, steps=8):
     means = models.latent_of(model, np.stack([first, second]))                # (2, D)
     share = np.linspace(0, 1, steps)[:, None]
     return decode(model, (1 - share) * means[0] + share * means[1])
+
+
+def at(density, scores):
+    """Latents at places given in standard deviations along the principal directions. (N, k) -> (N, D), k as you like."""
+    scores = np.atleast_2d(np.asarray(scores, float))
+    kept = min(scores.shape[1], density.pca.n_components_)
+    steps = scores[:, :kept] * np.sqrt(density.pca.explained_variance_[:kept])
+    return (density.pca.mean_ + steps @ density.pca.components_[:kept]).astype("float32")
+
+
+def walk(model, density, direction, *, steps=7, reach=2.5):
+    """Images along one principal direction of the latent, from -reach to +reach standard deviations. -> (steps, H, W, 1)."""
+    if not 0 <= direction < density.pca.n_components_:
+        raise ValueError(f"direction: expected 0 to {density.pca.n_components_ - 1}, got {direction}.")
+    scores = np.zeros((steps, direction + 1))
+    scores[:, direction] = np.linspace(-reach, reach, steps)
+    return decode(model, at(density, scores))
+
+
+def covariate_effect(means, covariates):
+    """What covariates do to the latent mean: a linear model a latent dimension.
+
+    Args:
+        means: (S, D) latent means, one row a subject.
+        covariates: {name: (S,) numbers}; subjects with a missing one are left out.
+
+    Returns:
+        (intercept (D,), {name: slope (D,) a unit}, number of subjects).
+    """
+    table = np.column_stack([np.asarray(values, float) for values in covariates.values()])
+    known = np.isfinite(table).all(axis=1)
+    if known.sum() < table.shape[1] + 2:
+        raise ValueError(f"{', '.join(covariates)}: expected at least {table.shape[1] + 2} subjects with all of them, got {known.sum()}.")
+    design = np.column_stack([np.ones(known.sum()), table[known]])
+    found = np.linalg.lstsq(design, np.asarray(means)[known], rcond=None)[0]
+    return found[0], dict(zip(covariates, found[1:])), int(known.sum())

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from brainlib import plots, slices, volumes
+from brainlib import generation, plots, slices, volumes
 
 
 def png(figure):
@@ -74,6 +74,55 @@ def slice_browser(paths, *, headless=False):
         control.observe(action, "value")
     resize()
     return ipywidgets.VBox([ipywidgets.HBox([subject, plane]), ipywidgets.HBox([number, window]), picture])
+
+
+def render_latent(decode, latent, *, plane="", title=""):
+    """The image of one latent as a figure. decode: latents (1, D) -> (1, H, W, 1)."""
+    figure = Figure(figsize=(4.0, 4.2), dpi=90, layout="constrained")
+    plots.brain(np.asarray(decode(latent[None]))[0], ax=figure.subplots(), plane=plane, title=title)
+    return figure
+
+
+def latent_sampler(decode, density, *, plane="", note="", directions=6, seed=0, headless=False):
+    """Plays with the latent: a slider a principal direction, a random draw by seed, its temperature.
+
+    The image is that of the draw (temperature 0: the mean of all) plus the steps of the sliders, in standard deviations.
+
+    Args:
+        decode: latents (B, D) -> images (B, H, W, 1), see `generation.fast_decoder`.
+        density: of `generation.fit_latent`.
+        plane: for the orientation letters; note: words under the title, such as "synthetic".
+        headless: True returns a still picture in place of controls.
+    """
+    count = min(directions, density.pca.n_components_)
+
+    def latent(scores, temperature, number):
+        centre = density.pca.mean_
+        drawn = density.sample(1, seed=number, temperature=1.0)[0]
+        return (centre + temperature * (drawn - centre) + generation.at(density, [scores])[0] - centre).astype("float32")
+
+    if headless:
+        return still(render_latent(decode, latent([0] * count, 0.7, seed), plane=plane, title=f"seed {seed}, temperature 0.7 {note}"))
+    sliders = [ipywidgets.FloatSlider(description=f"direction {number + 1}", min=-3, max=3, step=0.1, value=0,
+                                      readout_format="+.1f") for number in range(count)]
+    temperature = ipywidgets.FloatSlider(description="temperature", min=0, max=1.5, step=0.05, value=0.7)
+    number = ipywidgets.IntText(description="seed", value=seed)
+    reset = ipywidgets.Button(description="sliders to 0")
+    picture = ipywidgets.Image(format="png", width=380)
+
+    def draw(*_):
+        picture.value = png(render_latent(decode, latent([slider.value for slider in sliders], temperature.value, number.value),
+                                          plane=plane, title=f"seed {number.value}, temperature {temperature.value:.2f} {note}"))
+
+    def to_zero(_):
+        for slider in sliders:
+            slider.value = 0
+
+    reset.on_click(to_zero)
+    for control in (*sliders, temperature, number):
+        control.observe(draw, "value")
+    draw()
+    return ipywidgets.HBox([ipywidgets.VBox([number, temperature, *sliders, reset]), picture])
 
 
 def still(figure):

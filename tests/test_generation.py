@@ -60,3 +60,47 @@ def test_few_images_give_a_modest_density(vae, known_latents):
     assert np.isfinite(density.sample(5, seed=0)).all()
     with pytest.raises(ValueError, match="at least 2"):
         generation.fit_latent(vae, np.zeros((1, 1)))
+
+
+def test_walks_and_sliders_go_along_the_principal_directions(vae, known_latents):
+    density = generation.fit_latent(vae, np.zeros((600, 1)), variance=0.9999)
+    np.testing.assert_allclose(generation.at(density, [[0, 0, 0, 0]])[0], known_latents.mean(0), atol=1e-5)
+    step = generation.at(density, [[2, 0]])[0] - generation.at(density, [[0, 0]])[0]
+    covariance = np.cov(known_latents.T)
+    assert np.linalg.norm(step) == pytest.approx(2 * np.sqrt(np.linalg.eigvalsh(covariance)[-1]), rel=1e-3)
+    assert generation.walk(vae, density, 1, steps=5).shape == (5, 32, 64, 1)
+    with pytest.raises(ValueError, match="direction: expected 0 to 1"):
+        generation.walk(vae, density, 2)
+
+
+def test_covariate_effect_is_the_linear_model():
+    from sklearn.linear_model import LinearRegression
+    age, sex = RNG.uniform(20, 80, 30), RNG.integers(0, 2, 30)
+    means = np.outer(age, [0.1, 0.0]) + np.outer(sex, [0, 2.0]) + RNG.normal(0, 0.1, (30, 2))
+    age[4] = np.nan
+    intercept, slopes, number = generation.covariate_effect(means, {"age": age, "sex": sex})
+    known = np.isfinite(age)
+    wanted = LinearRegression().fit(np.column_stack([age, sex])[known], means[known])
+    assert number == 29
+    np.testing.assert_allclose(intercept, wanted.intercept_)
+    np.testing.assert_allclose([slopes["age"], slopes["sex"]], wanted.coef_.T)
+    with pytest.raises(ValueError, match="at least 4 subjects"):
+        generation.covariate_effect(means[:3], {"age": age[:3], "sex": sex[:3]})
+
+
+def test_latent_sampler_follows_its_controls(vae, known_latents):
+    from brainlib import widgets
+    density = generation.fit_latent(vae, np.zeros((600, 1)), variance=0.9999)
+    decode = generation.fast_decoder(vae)
+    np.testing.assert_allclose(decode(np.zeros((1, 6))), generation.decode(vae, np.zeros((1, 6))), atol=1e-5)
+    asked = []
+    box = widgets.latent_sampler(lambda latents: (asked.append(latents[0]), decode(latents))[1], density, plane="sagittal")
+    controls, picture = box.children
+    number, temperature, *sliders, reset = controls.children
+    for control, value in ((sliders[0], 2.0), (temperature, 0.0), (number, 3), (temperature, 1.0)):
+        shown, control.value = bytes(picture.value), value
+        assert bytes(picture.value) != shown
+        assert np.any(asked[-1] != asked[-2]) == (control is not number)       # at temperature 0 the seed says nothing
+    reset.click()
+    np.testing.assert_allclose(asked[-1], density.sample(1, seed=3)[0], atol=1e-5)
+    assert widgets.latent_sampler(decode, density, headless=True).data[:4] == b"\x89PNG"
