@@ -50,6 +50,13 @@ class LatentDensity:
         scores = self.mixture.means_[component] + temperature * np.einsum("nij,nj->ni", roots[component], noise)
         return self.pca.inverse_transform(scores).astype("float32")
 
+    def at(self, scores):
+        """Latents at places in standard deviations along the principal directions. (N, k) -> (N, D), k as you like."""
+        scores = np.atleast_2d(np.asarray(scores, float))
+        kept = min(scores.shape[1], self.pca.n_components_)
+        steps = scores[:, :kept] * np.sqrt(self.pca.explained_variance_[:kept])
+        return (self.pca.mean_ + steps @ self.pca.components_[:kept]).astype("float32")
+
 
 def fit_latent(model, images, *, components=(1, 2, 4, 8), variance=0.99, max_dimensions=64, seed=0):
     """Fits a density to a VAE's latents: principal components, then a Gaussian mixture.
@@ -91,21 +98,13 @@ def interpolate(model, first, second, *, steps=8):
     return decode(model, (1 - share) * means[0] + share * means[1])
 
 
-def at(density, scores):
-    """Latents at places given in standard deviations along the principal directions. (N, k) -> (N, D), k as you like."""
-    scores = np.atleast_2d(np.asarray(scores, float))
-    kept = min(scores.shape[1], density.pca.n_components_)
-    steps = scores[:, :kept] * np.sqrt(density.pca.explained_variance_[:kept])
-    return (density.pca.mean_ + steps @ density.pca.components_[:kept]).astype("float32")
-
-
 def walk(model, density, direction, *, steps=7, reach=2.5):
     """Images along one principal direction of the latent, from -reach to +reach standard deviations. -> (steps, H, W, 1)."""
     if not 0 <= direction < density.pca.n_components_:
         raise ValueError(f"direction: expected 0 to {density.pca.n_components_ - 1}, got {direction}.")
     scores = np.zeros((steps, direction + 1))
     scores[:, direction] = np.linspace(-reach, reach, steps)
-    return decode(model, at(density, scores))
+    return decode(model, density.at(scores))
 
 
 def covariate_effect(means, covariates):

@@ -162,6 +162,9 @@ def _network():
     path = _graph_path()
     graph_def = tf.compat.v1.GraphDef()
     graph_def.ParseFromString(path.read_bytes())
+    for node in graph_def.node:                          # its dropout, which is off: unseeded, deterministic mode refuses it
+        if node.op == "RandomUniform":
+            node.attr["seed"].i = 1
 
     def run(image, training):
         return tf.import_graph_def(graph_def, {"img:0": image, "training:0": training}, ["prob:0"])

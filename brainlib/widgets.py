@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from brainlib import generation, plots, slices, volumes
+from brainlib import plots, slices, volumes
 
 
 def png(figure):
@@ -99,7 +99,7 @@ def latent_sampler(decode, density, *, plane="", note="", directions=6, seed=0, 
     def latent(scores, temperature, number):
         centre = density.pca.mean_
         drawn = density.sample(1, seed=number, temperature=1.0)[0]
-        return (centre + temperature * (drawn - centre) + generation.at(density, [scores])[0] - centre).astype("float32")
+        return (centre + temperature * (drawn - centre) + density.at([scores])[0] - centre).astype("float32")
 
     if headless:
         return still(render_latent(decode, latent([0] * count, 0.7, seed), plane=plane, title=f"seed {seed}, temperature 0.7 {note}"))

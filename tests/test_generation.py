@@ -64,8 +64,8 @@ def test_few_images_give_a_modest_density(vae, known_latents):
 
 def test_walks_and_sliders_go_along_the_principal_directions(vae, known_latents):
     density = generation.fit_latent(vae, np.zeros((600, 1)), variance=0.9999)
-    np.testing.assert_allclose(generation.at(density, [[0, 0, 0, 0]])[0], known_latents.mean(0), atol=1e-5)
-    step = generation.at(density, [[2, 0]])[0] - generation.at(density, [[0, 0]])[0]
+    np.testing.assert_allclose(density.at([[0, 0, 0, 0]])[0], known_latents.mean(0), atol=1e-5)
+    step = density.at([[2, 0]])[0] - density.at([[0, 0]])[0]
     covariance = np.cov(known_latents.T)
     assert np.linalg.norm(step) == pytest.approx(2 * np.sqrt(np.linalg.eigvalsh(covariance)[-1]), rel=1e-3)
     assert generation.walk(vae, density, 1, steps=5).shape == (5, 32, 64, 1)
