@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple
 import keras
 import numpy as np
 
-from brainlib import models_residual, models_vae
+from brainlib import models_residual, models_resnet50, models_uad, models_vae
 
 
 class Family(NamedTuple):
@@ -29,6 +29,9 @@ TABLE = {
     "residual_unet": Family(models_residual.residual_unet, (128, 128, 1), 8, "004"),
     "resnet_small": Family(models_residual.resnet_small, (256, 256, 1), 16, "003"),
     "resnet_big": Family(models_residual.resnet_big, (256, 256, 1), 16, "003"),
+    "resnet50": Family(models_resnet50.resnet50, (256, 256, 1), 32, "003"),
+    "resnet50_short": Family(models_resnet50.resnet50_short, (256, 256, 1), 32, "003"),
+    "vae_uad": Family(models_uad.vae_uad, (95, 79, 1), 1, "002"),
 }
 NAMES = tuple(TABLE)
 

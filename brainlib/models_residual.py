@@ -151,11 +151,11 @@ def _resnet(image_shape, width, encoder, name, l2):
     return keras.Model(inputs, blocks.output(x, image_shape[-1]), name=name)
 
 
-def resnet_small(image_shape, width, *, l2=False):
-    """Seed 003, table 4.1. l2: True for 1e-5, or the factor (the seed has none)."""
-    return _resnet(image_shape, width, SMALL, "resnet_small", l2)
+def resnet_small(image_shape, width, *, extra_blocks=0, l2=False):
+    """Seed 003, table 4.1. extra_blocks: more of the last kind, its wish; l2: True for 1e-5 (the seed has none)."""
+    return _resnet(image_shape, width, SMALL + ((256, 1),) * extra_blocks, "resnet_small", l2)
 
 
-def resnet_big(image_shape, width, *, l2=False):
-    """Seed 003, section 4.1.2: eight residual blocks, the same decoder. l2: True for 1e-5, or the factor."""
-    return _resnet(image_shape, width, BIG, "resnet_big", l2)
+def resnet_big(image_shape, width, *, extra_blocks=0, l2=False):
+    """Seed 003, section 4.1.2: eight residual blocks, the same decoder; extra_blocks and l2 as for `resnet_small`."""
+    return _resnet(image_shape, width, BIG + ((256, 1),) * extra_blocks, "resnet_big", l2)

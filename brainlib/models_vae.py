@@ -58,15 +58,20 @@ def vae(image_shape, width, *, latent_dim=None, likelihood="optimal_sigma", beta
     """
     latent_dim = latent_dim or filters_of(1024, width)
     grid = (image_shape[0] // 32, image_shape[1] // 32, filters_of(FILTERS[-1], width))
-    inputs = keras.Input(image_shape)
     encoder = _encoder(image_shape, width, latent_dim, log_var_bias, seed)
     decoder = _decoder(grid, width, latent_dim, image_shape[-1])
+    return assemble(encoder, decoder, likelihood=likelihood, beta=beta, free_nats=free_nats, name="vae")
+
+
+def assemble(encoder, decoder, *, likelihood, beta, free_nats, name):
+    """A `VAE` of an encoder (image -> mean, log_var, sample) and a decoder (latent -> image)."""
+    inputs = keras.Input(encoder.input_shape[1:])
     mean, log_var, sample = encoder(inputs)
     mean, log_var = KLDivergence(beta=beta, free_nats=free_nats, name="kl")([mean, log_var])
     outputs = Likelihood(likelihood, name="likelihood")(decoder(sample))
     # Nobody needs what the KL layer passes on; as inputs of the last layer they keep it in the model.
     outputs = KeepFirst(name="reconstruction")([outputs, mean, log_var])
-    return VAE(inputs, outputs, name="vae")
+    return VAE(inputs, outputs, name=name)
 
 
 @REGISTERED

@@ -11,7 +11,8 @@ import pytest
 from brainlib import models
 
 RNG = np.random.default_rng(0)
-SHAPE = {"vae": (32, 64, 1), "resnet_small": (32, 48, 1), "resnet_big": (32, 48, 1)}     # else (24, 32, 1)
+SHAPE = {"vae": (32, 64, 1), "resnet_small": (32, 48, 1), "resnet_big": (32, 48, 1), "resnet50": (32, 64, 1),
+         "resnet50_short": (64, 32, 1), "vae_uad": (47, 39, 1)}                # else (24, 32, 1)
 
 # Published by the seeds or by their authors' weights: name, options, which part, all weights, trainable weights.
 PUBLISHED = [
@@ -22,6 +23,13 @@ PUBLISHED = [
     ("shallow_residual", {"block": "full_pre"}, "model", 460609, 459553),
     ("residual_unet", {}, "model", 483649, 482593),
     ("myronenko_cae", {}, "model", 991041, 989345),
+    ("resnet50", {"channels": 1}, "model", 34589600, None),
+    ("resnet50", {"channels": 3}, "model", 34596448, None),
+    ("resnet50_short", {"channels": 1}, "model", 11331488, None),
+    ("resnet50_short", {"channels": 3}, "model", 11338336, None),
+    ("resnet50_short", {"channels": 1, "from_layer": "conv4_block6_out"}, "model", 11331488, None),
+    ("vae_uad", {"latent_dim": 64}, "model", None, 1298593),                   # published with an unused dense layer:
+    ("vae_uad", {"latent_dim": 128}, "model", None, 1667361),                  # (latent + 1) * 1920 more
 ]
 
 
@@ -42,7 +50,7 @@ def _small(name, **options):
 def test_published_counts(name, options, part, count, trainable):
     model = models.build(name, **options)
     model = models.encoder(model) if part == "encoder" else model
-    assert model.count_params() == count
+    assert count is None or model.count_params() == count
     if trainable:
         assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == trainable
 
@@ -53,9 +61,12 @@ def test_published_counts_are_the_shared_table(ixi_sample):
     if not path.exists():
         pytest.skip("published/parameters.csv is not at hand")
     with open(path, newline="") as handle:
-        table = {(row["name"], row["part"]): int(row["published_params"]) for row in csv.DictReader(handle)
-                 if row["name"] in models.NAMES}
-    assert table == {(name, part): count for name, _, part, count, _ in PUBLISHED}
+        table = {(row["name"], row["options"].replace(" ", ""), row["part"]): int(row["published_params"])
+                 for row in csv.DictReader(handle) if row["name"] in models.NAMES}
+    ours = {(name, ",".join(f"{key}={value}" for key, value in options.items() if key != "block"), part): count or trainable + 1920 * (options["latent_dim"] + 1)
+            for name, options, part, count, trainable in PUBLISHED if "from_layer" not in options}
+    theirs = {(name, options if "block" not in options else "", part): count for (name, options, part), count in table.items()}
+    assert ours == theirs
 
 
 def test_every_model_is_in_the_counts():
@@ -197,3 +208,46 @@ def test_saved_models_say_the_same_in_a_new_process(tmp_path, names):
     subprocess.run([sys.executable, "-c", NEW_PROCESS, str(tmp_path), *names], check=True, timeout=300)
     for name, output in expected.items():
         np.testing.assert_allclose(np.load(tmp_path / f"{name}-output.npy"), output, atol=1e-6)
+
+
+def test_vae_uad_has_the_seeds_grid_and_size():
+    model = models.build("vae_uad", latent_dim=32, width=0.25)
+    assert model.encoder.get_layer("lrelu_squeeze").output.shape[1:3] == (12, 10)
+    assert [model.decoder.get_layer(f"up_{number}_cut").output.shape[1:3] for number in (1, 2, 3)] == [(23, 19), (47, 39), (95, 79)]
+    for shape in ((64, 64), (63, 50), (98, 33)):
+        small = models.build("vae_uad", latent_dim=4, width=0.1, image_shape=shape)
+        assert small.output_shape == (None, *shape, 1)
+
+
+def test_resnet50_takes_three_channels_of_a_grey_image_and_any_layer():
+    images = RNG.random((2, 64, 32, 1), dtype="float32")
+    model = models.build("resnet50_short", image_shape=(64, 32), width=0.05, channels=3, from_layer="conv3_block4_out", freeze_until="conv2_block3_out", seed=1)
+    assert _output(model, images).shape == images.shape and model.get_layer("latent").output.shape[1:3] == (8, 4)
+    frozen = [layer.name for layer in model.layers if layer.weights and not layer.trainable]
+    assert "conv2_block3_3_conv" in frozen and not any(name.startswith("conv3") for name in frozen)
+    with pytest.raises(ValueError, match="from_layer: expected a layer of ResNet50"):
+        models.build("resnet50_short", image_shape=(64, 32), width=0.05, from_layer="conv9")
+    with pytest.raises(ValueError, match="width of 1 only"):
+        models.build("resnet50", image_shape=(64, 32), width=0.05, weights="imagenet")
+    with pytest.raises(FileNotFoundError, match="Download it"):
+        models.build("resnet50", image_shape=(64, 32), weights="nowhere.h5")
+
+
+def test_resnet50_with_weights_of_a_local_file(tmp_path):
+    """A file as Keras has it, with random numbers; on one channel the network answers as on three times the same one."""
+    keras.utils.set_random_seed(0)
+    source = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3))
+    source.save_weights(tmp_path / "notop.weights.h5")
+    images = RNG.random((2, 32, 32, 1), dtype="float32")
+    wanted = np.asarray(source(np.repeat(images, 3, axis=-1), training=False))
+    for channels in (1, 3):
+        model = models.build("resnet50", image_shape=(32, 32), channels=channels, weights=tmp_path / "notop.weights.h5")
+        np.testing.assert_allclose(_output(models.encoder(model), images), wanted, rtol=1e-3, atol=1e-4)
+    (tmp_path / "wrong.weights.h5").write_bytes(b"no weights")
+    with pytest.raises(OSError):
+        models.build("resnet50", image_shape=(32, 32), weights=tmp_path / "wrong.weights.h5")
+
+
+def test_extra_blocks():
+    small, more = (models.build("resnet_small", image_shape=(32, 48), width=0.1, extra_blocks=count) for count in (0, 2))
+    assert sum(isinstance(layer, keras.layers.Add) for layer in more.layers) == sum(isinstance(layer, keras.layers.Add) for layer in small.layers) + 2
