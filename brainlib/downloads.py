@@ -86,24 +86,24 @@ def ixi_sample(folder, *, url=SAMPLE_URL, ixi_url=IXI_URL, sums=None):
     for name, known in (sums or SAMPLE_SHA256).items():
         kind, _, short = name.partition("/")
         places = [f"{url}{place}{'/' if place else ''}{short}" for place in SAMPLE_FOLDERS.get(kind, ())] or [ixi_url + name]
-        _fetch(places, folder / name, known)
+        fetch(places, folder / name, known)
     return folder
 
 
 def ixi(folder, *, url=IXI_URL):
     """The IXI T1 set and IXI.xls; returns the folder. The archive has no published checksum: its own is kept beside it."""
     folder = Path(folder)
-    table = _fetch([url + "IXI.xls"], folder / "IXI.xls", SAMPLE_SHA256["IXI.xls"] if url == IXI_URL else None)
+    table = fetch([url + "IXI.xls"], folder / "IXI.xls", SAMPLE_SHA256["IXI.xls"] if url == IXI_URL else None)
     heads = folder / "t1"
     if not heads.is_dir():
-        archive = _fetch([url + "IXI-T1.tar"], folder / "IXI-T1.tar", None)
+        archive = fetch([url + "IXI-T1.tar"], folder / "IXI-T1.tar", None)
         files.write_text(folder / "IXI-T1.tar.sha256", f"{files.sha256(archive)}  IXI-T1.tar\n")
         unpack(archive, heads)
     return table.parent
 
 
-def _fetch(places, path, sha256):
-    """One file from the first place that has it, whole and checked."""
+def fetch(places, path, sha256, *, advice="or pass a folder to --data (for ixi-sample: set BRAINLIB_IXI_SAMPLE)"):
+    """One file from the first place that has it, whole and checked; `advice` says what else can be done."""
     if path.exists() and (sha256 is None or files.sha256(path) == sha256):
         return path
     errors = []
@@ -116,7 +116,7 @@ def _fetch(places, path, sha256):
             (path.parent / f".{Path(place).name}.part").unlink(missing_ok=True) if isinstance(error, ValueError) else None
             errors.append(f"{place}: {error}")
     raise OSError(f"{path.name}: could not be fetched ({'; '.join(errors)}). Without a network, copy the files to {path.parent} by hand, "
-                  "or pass a folder to --data (for ixi-sample: set BRAINLIB_IXI_SAMPLE).")
+                  f"{advice}.")
 
 
 def unpack(archive, folder):

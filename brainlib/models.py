@@ -10,6 +10,8 @@ import keras
 import numpy as np
 
 from brainlib import models_residual, models_resnet50, models_uad, models_vae
+from brainlib import released as _released
+from brainlib.released import load_released  # noqa: F401  part of this room
 
 
 class Family(NamedTuple):
@@ -65,6 +67,19 @@ def build(name, *, image_shape=None, width=1.0, seed=None, norm_momentum=0.99, *
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = norm_momentum
     return model
+
+
+def released(name, *, folder="data/released", url=_released.URL, **how):
+    """A network of seed 004 with its author's weights, fetched once: 128x128 slices in [0, 1], as the seed prepared them.
+
+    Args:
+        name: shallow_residual, skip_connection_cae or residual_unet.
+        folder: keeps the files.
+        url: where the repository's files are.
+        **how: it was trained: loss ("dssim" or "mse"), l2 (False), augmentation (True), block ("full_pre").
+    """
+    row = _released.find(name, **how)
+    return load_released(build(name, **_released.options_of(row)), _released.fetch(row, folder, url=url))
 
 
 def _flat(model):

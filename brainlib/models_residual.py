@@ -19,8 +19,8 @@ def filters_of(filters, width):
 class Blocks:
     """The seeds' building blocks at one width and one regularisation."""
 
-    def __init__(self, *, width=1.0, l2=False, bias=True):
-        self.width, self.bias = width, bias
+    def __init__(self, *, width=1.0, l2=False, bias=True, doubled_norm=False):
+        self.width, self.bias, self.doubled_norm = width, bias, doubled_norm
         self.regularizer = regularizers.L2(L2 if l2 is True else float(l2)) if l2 else None
 
     def conv(self, x, filters, *, kernel=3, stride=1, name=None):
@@ -30,18 +30,22 @@ class Blocks:
     def norm_relu(self, x):
         return layers.ReLU()(layers.BatchNormalization()(x))
 
+    def inner(self, x):
+        """BN and ReLU within a residual block; with `doubled_norm` one more BN before them."""
+        return self.norm_relu(layers.BatchNormalization()(x) if self.doubled_norm else x)
+
     def full_pre(self, x, filters, *, stride=1, project=None):
         """BN ReLU conv BN ReLU conv, plus the shortcut (He et al. 2016). project: "first", "last" or None."""
         shortcut = self.conv(x, filters, kernel=1, stride=stride) if project == "first" else x
-        y = self.conv(self.norm_relu(x), filters, stride=stride)
-        y = self.conv(self.norm_relu(y), filters)
+        y = self.conv(self.inner(x), filters, stride=stride)
+        y = self.conv(self.inner(y), filters)
         if project == "last":
             shortcut = self.conv(x, filters, kernel=1, stride=stride)
         return layers.Add()([shortcut, y])
 
     def original(self, x, filters, *, stride=1, project=None, norm_shortcut=False):
         """conv BN ReLU conv BN, plus the shortcut, ReLU (He et al. 2015)."""
-        y = self.norm_relu(self.conv(x, filters, stride=stride))
+        y = self.inner(self.conv(x, filters, stride=stride))
         y = layers.BatchNormalization()(self.conv(y, filters))
         if project == "last":
             x = self.conv(x, filters, kernel=1, stride=stride)
@@ -84,9 +88,16 @@ def _shallow_encoder(x, blocks, block):
     return first, second, residual(second, 128, stride=2, project="last")     # (B, H/8, W/8, 128)
 
 
-def shallow_residual(image_shape, width, *, block="full_pre", l2=False):
-    """Seed 004, section 5.4.4.1. block: "original" or "full_pre"; l2: True for 1e-5, or the factor."""
-    blocks, inputs = Blocks(width=width, l2=l2), keras.Input(image_shape)
+def shallow_residual(image_shape, width, *, block="full_pre", l2=False, doubled_norm=False):
+    """Seed 004, section 5.4.4.1.
+
+    Args:
+        image_shape, width: as for `models.build`.
+        block: "original" or "full_pre".
+        l2: True for 1e-5, or the factor.
+        doubled_norm: one more batch norm before each inner one, as two of the author's released files have it.
+    """
+    blocks, inputs = Blocks(width=width, l2=l2, doubled_norm=doubled_norm), keras.Input(image_shape)
     x = _latent(_shallow_encoder(inputs, blocks, block)[-1])
     for filters in (64, 32, 16):
         x = blocks.up(x, filters)

@@ -179,7 +179,7 @@ def test_a_broken_download_goes_on_where_it_stopped(tmp_path):
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "large.bin").write_bytes(content)
     with server(tmp_path / "web", cut_after=1_200_000) as (url, seen):
-        path = downloads._fetch([url + "large.bin"], tmp_path / "data" / "large.bin", hashlib.sha256(content).hexdigest())
+        path = downloads.fetch([url + "large.bin"], tmp_path / "data" / "large.bin", hashlib.sha256(content).hexdigest())
     assert path.read_bytes() == content and any(wanted and wanted != "bytes=0-" for _, wanted in seen)
     assert sorted(item.name for item in (tmp_path / "data").iterdir()) == ["large.bin"]
 
