@@ -78,9 +78,9 @@ def test_a_wrong_file_is_refused_by_name_and_shape_and_changes_nothing(tmp_path)
     with pytest.raises(ValueError, match="layer_names"):
         models.load_released(model, tmp_path / "three.weights.h5")
     with h5py.File(tmp_path / "skip.h5", "r+") as file:
-        name = file.attrs["layer_names"][0]
-        file[name].attrs["weight_names"] = [value.replace(b"kernel", b"colonel") for value in file[name].attrs["weight_names"]]
-        file[name].move(f"{name.decode()}/kernel:0", f"{name.decode()}/colonel:0")
+        name = released._texts(file.attrs["layer_names"])[0]
+        file[name].attrs["weight_names"] = [value.replace("kernel", "colonel").encode() for value in released._texts(file[name].attrs["weight_names"])]
+        file[name].move(f"{name}/kernel:0", f"{name}/colonel:0")
     with pytest.raises(ValueError, match="arrays called kernel, bias"):
         models.load_released(model, tmp_path / "skip.h5")
     for weight, wanted in zip(model.get_weights(), before):
