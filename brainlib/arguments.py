@@ -70,12 +70,19 @@ def did_you_mean(wrong, known):
 
 def read_table(snakefile):
     """The table of notebooks/Snakefile: dict of notebook -> list of the notebooks that it needs ("all" spelled out)."""
+    apart = read_apart(snakefile)
     match = re.search(r"^NEEDS = (\{.*?^\})", Path(snakefile).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     if not match:
         raise Refused(f"{snakefile}: expected a table NEEDS = {{...}} of notebooks, found none.")
     table = ast.literal_eval(match[1])
-    return {name: [other for other in table if other != name] if needs == "all" else list(needs)
+    return {name: [other for other in table if other != name and other not in apart] if needs == "all" else list(needs)
             for name, needs in table.items()}
+
+
+def read_apart(snakefile):
+    """Names of the notebooks that run only when they are named, and by sweeps."""
+    match = re.search(r"^APART = (\[.*?\])", Path(snakefile).read_text(encoding="utf-8"), re.MULTILINE)
+    return tuple(ast.literal_eval(match[1])) if match else ()
 
 
 def read_notebooks(names, table, folder=None):

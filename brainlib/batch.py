@@ -23,6 +23,10 @@ def main(words):
     """Runs ./run_all.sh with these words; returns its exit code: 0 done, 1 failed, 2 bad arguments, 130 interrupted."""
     try:
         options = command.read(words)
+        if options.sweep:
+            from brainlib import sweep_run               # it builds on this module
+
+            return sweep_run.main(options, words)
         if options.list:
             print("\n".join(command.listing(options)))
             return 0
@@ -116,9 +120,22 @@ class Batch:
 
     def _leave_executed(self, name, why, cell=None):
         """Gives what an executor left behind when it was killed its place, with a banner."""
-        partial = self.folder / "notebooks" / f".{name}.ipynb"
+        folder, notebook = self._place(name)
+        partial = self.folder / folder / "notebooks" / f".{notebook}.ipynb"
         if partial.exists():
-            leave_unfinished(partial, partial.with_name(f"{name}.ipynb"), Unfinished("killed", why, cell=cell))
+            leave_unfinished(partial, partial.with_name(f"{notebook}.ipynb"), Unfinished("killed", why, cell=cell))
+
+    def _place(self, name):
+        """Where a job works, relative to the run folder ("" for the run folder itself), and the notebook that it runs."""
+        return "", name
+
+    def _made(self, kind, name, suffix):
+        """A job's file, such as its result, relative to the run folder."""
+        folder, notebook = self._place(name)
+        return os.path.join(folder, kind, notebook + suffix)
+
+    def _has_result(self, name):
+        return (self.folder / self._made("results", name, ".json")).exists()
 
     def _begin_record(self):
         request, entries = self.request, self.record["notebooks"]
@@ -147,10 +164,11 @@ class Batch:
         for name, notebook in request.jobs.items():
             left_out = sorted(set(missing) & set(request.table[name]))
             now_from = provenance.made_from(notebook, request.parameters[name], data_fingerprint=self.fingerprint,
-                                            folder=self.folder, reads_exclusions=name >= EXCLUSIONS_FROM, missing=left_out)
+                                            folder=self.folder, reads_exclusions=notebook.name >= EXCLUSIONS_FROM, missing=left_out)
             self.made_from[name] = json.loads(json.dumps(now_from))
-            jobs[name] = {"path": str(notebook.path), "parameters": request.parameters[name],
-                          "made_from": files.digest(now_from), "cells": _count(notebook.cells)}
+            jobs[name] = {"path": str(notebook.path), "parameters": request.parameters[name], "folder": self._place(name)[0],
+                          "result": self._made("results", name, ".json"), "log": self._made("logs", name, ".log"),
+                          "made_from": files.digest(now_from), "cells": _count(notebook.cells), **self._job(name)}
         environment = {}
         if request.parallel > 1:                         # Snakemake sets OMP_NUM_THREADS and its like by itself
             environment = {"TF_NUM_INTRAOP_THREADS": str(self.threads), "TF_NUM_INTEROP_THREADS": str(self.threads)}
@@ -159,6 +177,10 @@ class Batch:
             "threads": self.threads, "environment": environment, "data_fingerprint": self.fingerprint,
             "cell_timeout_minutes": request.profile.cell_timeout_minutes,
             "start_timeout_minutes": request.profile.start_timeout_minutes})
+
+    def _job(self, name):
+        """More of what Snakemake has to know of a job."""
+        return {}
 
     def _config_path(self):
         return self.folder / (".plan.json" if self.request.dry_run else ".config.json")
@@ -169,16 +191,17 @@ class Batch:
         for name in self.request.jobs:
             if self.request.force and name in self.request.targets:
                 forced[name] = "--force"
-            elif (self.folder / "results" / f"{name}.json").exists():
-                entry = self.record["notebooks"].get(name, {})
-                problem = provenance.result_problem(self.folder, name, entry)
+            elif self._has_result(name):
+                entry, (folder, notebook) = self.record["notebooks"].get(name, {}), self._place(name)
+                problem = provenance.result_problem(self.folder / folder, notebook, entry)
                 changes = [] if problem else provenance.differences(entry.get("made_from", {}), self.made_from[name])
                 if problem or changes:
                     forced[name] = problem or "; ".join(changes[:3])
         return forced
 
     def _snakemake(self, targets, forced, *more):
-        return workflow.words(self.folder, self._config_path(), targets, forced, *more, cores=self.threads * self.request.parallel)
+        results = [self._made("results", name, ".json") for name in targets]
+        return workflow.words(self.folder, self._config_path(), results, forced, *more, cores=self.threads * self.request.parallel)
 
     def _plan(self, forced):
         """Asks Snakemake what it would run; dict of name -> reason in plain words."""
@@ -186,7 +209,7 @@ class Batch:
         return {name: forced.get(name) or self._in_words(name, reason) for name, reason in reasons.items()}
 
     def _in_words(self, name, reason):
-        if (self.folder / "results" / f"{name}.json").exists():
+        if self._has_result(name):
             return workflow.in_words(reason)
         status = self.record["notebooks"].get(name, {}).get("status")
         return {"failed": "it failed last time", "interrupted": "it was interrupted last time"}.get(status, "no result yet")
@@ -274,8 +297,8 @@ class Batch:
         budget = self.request.profile.minutes.get(name)
         self.display.say(f"{name}  started" + (f" (budget {budget:g} min)" if budget else ""))
         kept = {key: entry[key] for key in ("reason",) if key in entry}
-        self.record["notebooks"][name] = {"status": "running", "started": started, **kept, "log": f"logs/{name}.log",
-                                          "notebook": f"notebooks/{name}.ipynb", "made_from": self.made_from[name]}
+        self.record["notebooks"][name] = {"status": "running", "started": started, **kept, "log": self._made("logs", name, ".log"),
+                                          "notebook": self._made("notebooks", name, ".ipynb"), "made_from": self.made_from[name]}
         self._write_record()
 
     def _on_cell(self, name, cell, cells):

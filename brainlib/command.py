@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   ./run_all.sh                                    all notebooks on the synthetic heads
   ./run_all.sh --data ixi-sample --profile smoke  the ten real heads, under a minute a notebook
   ./run_all.sh 04 -p epochs=3 -p 04_vae.beta=0.5  one notebook and what it needs, with other parameters
+  ./run_all.sh --sweep 004_corrupted -j 2         a table of experiments, two trainings at a time (add --dry-run first)
   ./run_all.sh --list                             notebooks, what they need, their parameters
 
 exit codes: 0 all done, 1 something failed or the run folder is in use, 2 bad arguments (nothing was started), 130 interrupted"""
@@ -66,6 +67,7 @@ def parser():
     add("--force", action="store_true", help="run the named notebooks (or all) even if nothing changed")
     add("--keep-going", action="store_true", help="after a failure, still write the report, from what is there")
     add("-j", dest="parallel", default="1", metavar="N", help="notebooks at the same time (default 1); they share the cores")
+    add("--sweep", metavar="FILE", help="run one notebook over a grid of parameters: a YAML file, or a name of notebooks/sweeps")
     add("--list", action="store_true", help="print notebooks, needs, budgets and parameters, and stop")
     add("--dry-run", action="store_true", help="print what would run and why, and stop")
     add("--prepare", action="store_true", help="prepare the environment and stop (must be the first word)")
@@ -87,8 +89,8 @@ def read(words):
 
 def check(options):
     """Turns options into a Request; raises Refused where anything in it cannot be. Writes nothing."""
-    table = arguments.read_table(runs.NOTEBOOKS / "Snakefile")
-    targets = arguments.resolve(options.notebooks, table) or list(table)
+    table, apart = arguments.read_table(runs.NOTEBOOKS / "Snakefile"), arguments.read_apart(runs.NOTEBOOKS / "Snakefile")
+    targets = arguments.resolve(options.notebooks, table) or [name for name in table if name not in apart]
     wanted = arguments.with_needs(targets, table)
     first = arguments.resolve([options.first], table)[0] if options.first else wanted[0]
     taken = [name for name in wanted if list(table).index(name) < list(table).index(first)]
@@ -108,11 +110,18 @@ def check(options):
     inside = folder.is_relative_to(runs.NOTEBOOKS.parent)
     parameters = arguments.parameters_of(jobs, profile, options.settings, data=data,
                                          out=os.path.relpath(folder, runs.NOTEBOOKS) if inside else str(folder))
-    if not options.parallel.isdecimal() or int(options.parallel) < 1:
-        raise Refused(f"-j {options.parallel}: expected a whole number above 0.")
+    parallel = check_parallel(options.parallel)
     targets = [name for name in targets if name in jobs]
+    table = {name: needs for name, needs in table.items() if name in wanted or name not in apart}
     return Request(table, tuple(targets), jobs, tuple(taken), profile, parameters, data, folder, options.force,
-                   options.keep_going, int(options.parallel), options.dry_run, _again(options))
+                   options.keep_going, parallel, options.dry_run, _again(options))
+
+
+def check_parallel(text):
+    """The whole number given to -j."""
+    if not text.isdecimal() or int(text) < 1:
+        raise Refused(f"-j {text}: expected a whole number above 0.")
+    return int(text)
 
 
 def check_data(text):

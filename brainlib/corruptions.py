@@ -5,13 +5,17 @@ TensorFlow functions on whole batches, and what happens to an image depends on (
 batch that it is in. The same pixels come out of `corrupt`, which takes and returns NumPy arrays.
 """
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
-PARAMETERS, DROPOUT, NOISE = range(3)                    # independent streams of random numbers of one image
+PARAMETERS, DROPOUT, NOISE, IMAGINARY = range(4)         # independent streams of random numbers of one image
 MAX_SQUARES = 2
+# Fields of random numbers are cut out of two fixed pools at places that (seed, epoch, index) decide: fresh numbers for
+# every pixel took longer than everything else together. A pool is a megapixel, so a field hardly ever comes back.
+POOL = 2**20
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class Preset:
             "diagonal" (the centre is on the diagonal, the border cuts).
         blur_probability: chance of a Gaussian blur.
         blur_sigma: (lowest, highest) in pixels.
+        bias: (lowest, highest) strength of a smooth receive field: its logarithm's standard deviation.
+        ghost: (lowest, highest) share of the signal that respiration or motion repeats half a field of view away.
+        rician_sigma: (lowest, highest) standard deviation of the noise in both channels of a magnitude image.
         either: 0 to 2 of {squares, dropout} happen, equally likely (imgaug's SomeOf); square_probability is ignored.
         rescale: the corrupted image is min-max scaled again; otherwise it is clipped to [0, 1].
     """
@@ -44,6 +51,9 @@ class Preset:
     square_place: str = "inside"
     blur_probability: float = 0.0
     blur_sigma: tuple = (0.0, 0.0)
+    bias: tuple = (0.0, 0.0)
+    ghost: tuple = (0.0, 0.0)
+    rician_sigma: tuple = (0.0, 0.0)
     either: bool = False
     rescale: bool = False
 
@@ -59,6 +69,11 @@ PRESETS = {
     "seed003": Preset(blur_probability=0.5, blur_sigma=(0, 3), either=True, squares=2, square_side=(0.2, 0.2),
                       square_place="centre", dropout=(0, 0.05), dropout_block=2),
     "seed003_test": Preset(dropout=(0.1, 0.1)),
+    "context": Preset(square_probability=1.0, squares=2, square_side=(0.1, 0.3)),      # masked patches, as in ceVAE
+    "rician": Preset(rician_sigma=(0.01, 0.08)),                              # the MR ones that the seeds wish for
+    "bias_field": Preset(bias=(0.05, 0.25)),
+    "ghosting": Preset(ghost=(0.05, 0.3)),
+    "mr": Preset(bias=(0, 0.2), ghost=(0, 0.2), rician_sigma=(0, 0.05)),
 }
 
 
@@ -84,7 +99,8 @@ def scaled(name, strength):
                    square_probability=min(chosen.square_probability * strength, 1.0),
                    square_side=times(chosen.square_side, 1.0),
                    blur_probability=min(chosen.blur_probability * strength, 1.0),
-                   blur_sigma=times(chosen.blur_sigma))
+                   blur_sigma=times(chosen.blur_sigma), bias=times(chosen.bias), ghost=times(chosen.ghost, 0.9),
+                   rician_sigma=times(chosen.rician_sigma))
 
 
 # ------------------------------------------------------------------------------------------------ drawing
@@ -97,8 +113,29 @@ def keys(seed, epoch, indices):
     return tf.stack([tf.fill(tf.shape(indices), first), indices], axis=1)
 
 
-def _stream(key, stream):
-    return key + tf.constant([0, stream << 40], tf.int64)
+def _hash(image_keys, count, stream):
+    """Whole numbers that look random, uniform in [0, 2^31): (B, 2) -> (B, count). The finaliser of SplitMix64."""
+    numbers = tf.range(count, dtype=tf.int64) + stream * 1000 + 1
+    golden, first, second = (tf.constant(value, tf.uint64) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+    x = tf.zeros((), tf.uint64)
+    for part in (image_keys[:, :1], image_keys[:, 1:], numbers[None]):       # one after the other, so that no two keys add up to the same
+        x = x + (tf.cast(part, tf.uint64) + tf.constant(1, tf.uint64)) * golden
+        x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(30, tf.uint64))) * first
+        x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(27, tf.uint64))) * second
+        x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(31, tf.uint64)))
+    return tf.cast(tf.bitwise.right_shift(x, tf.constant(33, tf.uint64)), tf.int64)
+
+
+def _uniform(image_keys, count, stream):
+    """(B, count) float32 in [0, 1)."""
+    return tf.cast(_hash(image_keys, count, stream) // 2**7, tf.float32) / 2.0**24
+
+
+@functools.cache
+def _pool(normal):
+    """2^20 numbers, the first of them again behind the last: N(0, 1), or uniform in [0, 1)."""
+    rng = np.random.default_rng(20201 + normal)
+    return rng.standard_normal(POOL, dtype="float32") if normal else rng.random(POOL, dtype="float32")
 
 
 def draw(name, image_keys, image_shape):
@@ -111,11 +148,11 @@ def draw(name, image_keys, image_shape):
 
     Returns:
         {"dropout": (B,) share, "noise_sigma": (B,), "blur_sigma": (B,) pixels (0: no blur),
-        "squares": (B, 2, 4) pixels top, left, bottom, right (an empty one: none)}.
+        "squares": (B, 2, 4) pixels top, left, bottom, right (an empty one: none), "bias", "ghost", "rician_sigma": (B,),
+        "bias_shape": (B, 5) of the field's polynomial}.
     """
     chosen = preset(name)
-    uniform = tf.map_fn(lambda key: tf.random.stateless_uniform([12], _stream(key, PARAMETERS)), image_keys,
-                        fn_output_signature=tf.TensorSpec([12], tf.float32))          # (B, 12)
+    uniform = _uniform(image_keys, 32, PARAMETERS)                                   # (B, 32)
     with_squares = uniform[:, 0] < chosen.square_probability
     with_dropout = tf.ones_like(with_squares)
     if chosen.either:                                    # 0, 1 or 2 of the two, the one of one by the toss of a coin
@@ -128,6 +165,9 @@ def draw(name, image_keys, image_shape):
         "noise_sigma": _between(chosen.noise_sigma, uniform[:, 4]),
         "blur_sigma": tf.where(with_blur, _between(chosen.blur_sigma, uniform[:, 5]), 0.0),
         "squares": _squares(chosen, uniform[:, 6:12], with_squares, image_shape),
+        "bias": _between(chosen.bias, uniform[:, 12]), "bias_shape": 2 * uniform[:, 13:18] - 1,
+        "ghost": _between(chosen.ghost, uniform[:, 18]),
+        "rician_sigma": _between(chosen.rician_sigma, uniform[:, 19]),
     }
 
 
@@ -166,29 +206,52 @@ def apply(images, parameters, image_keys, *, name):
         (B, H, W, 1) float32 in [0, 1].
     """
     chosen, corrupted = preset(name), images
+    if chosen.bias[1] > 0:
+        corrupted *= _bias_field(parameters["bias"], parameters["bias_shape"], tf.shape(images)[1:3])
+    if chosen.ghost[1] > 0:
+        ghost = parameters["ghost"][:, None, None, None]
+        corrupted = (1 - ghost) * corrupted + ghost * tf.roll(corrupted, tf.shape(images)[1] // 2, axis=1)
+    if chosen.rician_sigma[1] > 0:
+        sigma, shape = parameters["rician_sigma"][:, None, None, None], tf.shape(images)[1:3]
+        real, imaginary = (sigma * _fields(True, image_keys, stream, shape) for stream in (NOISE, IMAGINARY))
+        corrupted = tf.where(sigma > 0, tf.sqrt(tf.square(corrupted + real) + tf.square(imaginary)), corrupted)
     if chosen.dropout[1] > 0:
         corrupted = _drop(corrupted, parameters["dropout"], image_keys, chosen)
     if chosen.noise_sigma[1] > 0:
         corrupted += parameters["noise_sigma"][:, None, None, None] * _fields(
-            tf.random.stateless_normal, image_keys, NOISE, tf.shape(images)[1:3])
+            True, image_keys, NOISE, tf.shape(images)[1:3])
     if chosen.square_side[1] > 0:
-        corrupted = _blank(corrupted, parameters["squares"])
+        corrupted = _blank(corrupted, parameters["squares"][:, :chosen.squares])
     if chosen.blur_sigma[1] > 0:
         corrupted = _blur(corrupted, parameters["blur_sigma"])
     return _rescale(images, corrupted) if chosen.rescale else tf.clip_by_value(corrupted, 0.0, 1.0)
 
 
-def _fields(random, image_keys, stream, shape):
-    """A field of random numbers for each image, (B, H, W, 1)."""
-    fields = tf.map_fn(lambda key: random(shape, _stream(key, stream)), image_keys, fn_output_signature=tf.float32)
-    return fields[..., None]
+def _fields(normal, image_keys, stream, shape):
+    """A field of random numbers for each image, (B, H, W, 1): N(0, 1) or uniform."""
+    count = shape[0] * shape[1]
+    pool = tf.tile(tf.constant(_pool(normal)), [2 + count // POOL])          # a field may begin anywhere in it
+    starts = tf.cast(_hash(image_keys, 1, stream)[:, 0] % POOL, tf.int32)
+    fields = tf.map_fn(lambda start: tf.slice(pool, [start], [count]), starts, fn_output_signature=tf.float32)
+    return tf.reshape(fields, [-1, shape[0], shape[1], 1])
+
+
+def _bias_field(strength, shape, sides):
+    """exp of a polynomial of second degree over the image, of standard deviation `strength`: (B, H, W, 1)."""
+    rows = tf.linspace(-1.0, 1.0, sides[0])[:, None]
+    columns = tf.linspace(-1.0, 1.0, sides[1])[None, :]
+    terms = [rows + 0 * columns, columns + 0 * rows, rows * columns, rows**2 - 1 / 3 + 0 * columns, columns**2 - 1 / 3 + 0 * rows]
+    field = tf.einsum("bk,khw->bhw", shape, tf.stack(terms))
+    spread = tf.math.reduce_std(field, axis=(1, 2), keepdims=True)
+    return tf.exp(strength[:, None, None] * tf.math.divide_no_nan(field, spread))[..., None]
 
 
 def _drop(images, share, image_keys, chosen):
     height, width, block = tf.shape(images)[1], tf.shape(images)[2], chosen.dropout_block
     shape = [-(-height // block), -(-width // block)]                                # ceiling of the division
-    field = _fields(tf.random.stateless_uniform, image_keys, DROPOUT, shape)
-    field = tf.repeat(tf.repeat(field, block, axis=1), block, axis=2)[:, :height, :width]
+    field = _fields(False, image_keys, DROPOUT, shape)
+    if block > 1:
+        field = tf.repeat(tf.repeat(field, block, axis=1), block, axis=2)[:, :height, :width]
     share = share[:, None, None, None]
     survivors = images / (1 - share) if chosen.rescale_survivors else images
     return tf.where(field < share, 0.0, survivors)
@@ -197,7 +260,7 @@ def _drop(images, share, image_keys, chosen):
 def _blank(images, squares):
     rows = tf.range(tf.shape(images)[1], dtype=tf.float32)[None, None, :]            # (1, 1, H)
     columns = tf.range(tf.shape(images)[2], dtype=tf.float32)[None, None, :]         # (1, 1, W)
-    top, left, bottom, right = (corner[..., None] for corner in tf.unstack(squares, axis=-1))    # each (B, 2, 1)
+    top, left, bottom, right = (corner[..., None] for corner in tf.unstack(squares, axis=-1))    # each (B, squares, 1)
     in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
     inside = tf.reduce_any(in_rows[:, :, :, None] & in_columns[:, :, None, :], axis=1)           # (B, H, W)
     return tf.where(inside[..., None], 0.0, images)

@@ -324,11 +324,12 @@ def main(arguments):
     sys.modules["rfc3987_syntax"] = None                 # jsonschema's check of web addresses: 1.4 s to import, no use here
     config_path, name = Path(arguments[0]), arguments[1]
     config = json.loads(config_path.read_text(encoding="utf-8"))
-    folder, job = config_path.parent, config["jobs"][name]
+    job = config["jobs"][name]
+    folder = config_path.parent / job["folder"]          # of a sweep's point: its own
     with contextlib.ExitStack() as stack:
-        held = os.open(folder / ".lock-jobs", os.O_RDWR | os.O_CREAT, 0o666)
+        held = os.open(config_path.parent / ".lock-jobs", os.O_RDWR | os.O_CREAT, 0o666)
         fcntl.flock(held, fcntl.LOCK_SH)                 # held until this process ends, also when run_all.sh is killed
-        log = stack.enter_context(open(folder / "logs" / f"{name}.log", "w", encoding="utf-8", buffering=1))
+        log = stack.enter_context(open(folder / "logs" / f"{Path(job['path']).stem}.log", "w", encoding="utf-8", buffering=1))
         channel = Channel(os.dup(1), name)               # our standard output, before it becomes the log
         for descriptor in (1, 2):
             os.dup2(log.fileno(), descriptor)            # the kernel's process and crashes write there too
@@ -346,7 +347,7 @@ def _environment(config, stack):
 
 
 def _run(name, job, config, folder, channel, log):
-    began, started = time.monotonic(), now()
+    began, started, result = time.monotonic(), now(), folder / "results" / f"{Path(job['path']).stem}.json"
     channel.send("start", started=started, cells=job["cells"])
     channel.start_heartbeat()
     print(f"{name}: started {started}", file=log)
@@ -356,8 +357,8 @@ def _run(name, job, config, folder, channel, log):
                                  cell_timeout=60 * config["cell_timeout_minutes"],
                                  start_timeout=60 * config["start_timeout_minutes"])
         outcome = {"status": "finished", "cells": cells, "environment": pending["environment"]}
-        files.write_json(folder / "results" / f"{name}.json", pending["result"])
-        outcome["result"] = files.sha256(folder / "results" / f"{name}.json")
+        files.write_json(result, pending["result"])
+        outcome["result"] = files.sha256(result)
     except Unfinished as problem:
         status = "interrupted" if problem.kind == "interrupted" else "failed"
         message = problem.message[-2000:]

@@ -114,9 +114,22 @@ class Slices:
         return self.source
 
     def _gather(self, indices):
-        order = np.argsort(indices, kind="stable")                            # the disk likes to go forward
-        gathered = np.empty((len(indices), *self.image_shape), "float32")
-        gathered[order] = self._images()[indices[order]]
+        if isinstance(self.source, Path):
+            return self._read(indices)
+        return np.asarray(self.source[indices], "float32")
+
+    def _read(self, indices):
+        """Slices of the file, read straight to their place: faster than a mapping, and no page of it stays in memory."""
+        stored = self._images()
+        if stored.dtype != np.float32 or not stored.flags.c_contiguous:
+            return np.asarray(stored[indices], "float32")
+        gathered, size = np.empty((len(indices), *self.image_shape), "float32"), stored[0].nbytes
+        rows = memoryview(gathered).cast("B")
+        with open(self.source, "rb", buffering=0) as file:
+            for place in np.argsort(indices, kind="stable"):                  # the disk likes to go forward
+                file.seek(stored.offset + int(indices[place]) * size)
+                if file.readinto(rows[place * size:(place + 1) * size]) != size:
+                    raise OSError(f"{self.source}: ends within slice {indices[place]}; it was changed while it was read.")
         return gathered
 
     def _check(self, images):

@@ -136,7 +136,7 @@ class Run:
     def path(self, *parts):
         """A path inside the run folder; its parent folders are made."""
         path = self.folder.joinpath(*map(str, parts))
-        if not path.resolve().is_relative_to(self.folder):
+        if not Path(os.path.abspath(path)).is_relative_to(self.folder):      # links may lead out: a sweep shares its first steps
             raise ValueError(f"{path}: expected a path inside the run folder {self.folder}")
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

@@ -13,13 +13,13 @@ class PlanError(Exception):
     """Snakemake could not say what to run."""
 
 
-def words(folder, config, targets, forced, *more, cores):
-    """The command line that makes the results of `targets` in a run folder.
+def words(folder, config, results, forced, *more, cores):
+    """The command line that makes results in a run folder.
 
     Args:
         folder: run folder.
         config: JSON file with the jobs (see notebooks/Snakefile).
-        targets: notebooks whose results are wanted.
+        results: files that are wanted, relative to the folder.
         forced: notebooks that run even if Snakemake finds nothing changed.
         *more: further options.
         cores: how many cores the jobs share.
@@ -29,7 +29,7 @@ def words(folder, config, targets, forced, *more, cores):
             "--rerun-incomplete", "--nolock",                    # the lock is ours: it also notices a run that was killed
             "--max-checksum-file-size", "1000000000",            # a touched but unchanged result re-runs nothing
             "--profile", "none", "--workflow-profile", "none",   # profiles/ holds ours, not Snakemake's
-            *(["--forcerun", *forced] if forced else []), *more, "--", *(f"results/{name}.json" for name in targets)]
+            *(["--forcerun", *forced] if forced else []), *more, "--", *results]
 
 
 def environment():

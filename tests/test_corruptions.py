@@ -25,7 +25,8 @@ def test_zero_strength_is_the_identity(name):
     np.testing.assert_array_equal(corrupt(IMAGES, name, seed=1, strength=0), IMAGES)
     image_keys = corruptions.keys(1, 0, np.arange(40))
     nothing = {"dropout": tf.zeros(40), "noise_sigma": tf.zeros(40), "blur_sigma": tf.zeros(40),
-               "squares": tf.zeros((40, 2, 4))}
+               "squares": tf.zeros((40, 2, 4)), "bias": tf.zeros(40), "bias_shape": tf.ones((40, 5)), "ghost": tf.zeros(40),
+               "rician_sigma": tf.zeros(40)}
     unchanged = corruptions.apply(tf.constant(IMAGES), nothing, image_keys, name=name)
     np.testing.assert_array_equal(unchanged.numpy(), IMAGES)
 
@@ -35,7 +36,7 @@ def test_same_pixels_whatever_the_batch(name):
     before = IMAGES.copy()
     whole = corrupt(IMAGES, name, seed=5)
     order = RNG.permutation(40)[:7]
-    np.testing.assert_array_equal(corrupt(IMAGES[order], name, seed=5, indices=order), whole[order])
+    np.testing.assert_allclose(corrupt(IMAGES[order], name, seed=5, indices=order), whole[order], rtol=0, atol=3e-7)
     np.testing.assert_array_equal(IMAGES, before)
     assert whole.dtype == np.float32 and 0 <= whole.min() and whole.max() <= 1
     assert not np.array_equal(corrupt(IMAGES, name, seed=6), whole)
@@ -121,3 +122,42 @@ def test_strength_scales_and_unknown_names_are_refused():
         corrupt(IMAGES, "seed005", seed=0)
     with pytest.raises(ValueError, match=r"\(N, H, W, 1\)"):
         corrupt(IMAGES[0], "seed004", seed=0)
+
+
+def test_drawn_numbers_are_uniform_and_independent():
+    """The hash against what a good generator gives: moments, correlations between neighbours, seeds and streams."""
+    from scipy import stats
+    numbers = np.concatenate([corruptions._uniform(corruptions.keys(seed, epoch, np.arange(500)), 8, 0).numpy()
+                              for seed in (0, 1) for epoch in (0, 1, 2)])
+    assert stats.kstest(numbers.ravel(), "uniform").pvalue > 1e-3 and len(np.unique(numbers)) > 0.995 * numbers.size
+    correlations = np.corrcoef(np.concatenate([numbers.T, np.roll(numbers, 1, axis=0).T, np.roll(numbers, 500, axis=0).T]))
+    assert abs(correlations - np.eye(24)).max() < 0.08
+
+
+def test_fields_differ_between_images_epochs_and_streams():
+    fields = corruptions._fields(True, corruptions.keys(0, 0, np.arange(60)), corruptions.NOISE, (40, 50)).numpy().reshape(60, -1)
+    correlations = np.corrcoef(fields)
+    assert abs(correlations - np.eye(60)).max() < 0.15 and abs(fields.std() - 1) < 0.02
+    large = corruptions._fields(False, corruptions.keys(0, 0, np.arange(2)), corruptions.DROPOUT, (1100, 1000)).numpy()
+    assert large.shape == (2, 1100, 1000, 1) and abs(large.mean() - 0.5) < 0.01
+
+
+def test_mr_corruptions():
+    """Rician noise on black has Rayleigh's mean; a bias field keeps zero and is smooth; a ghost is half a field away."""
+    black = np.zeros((40, 48, 64, 1), "float32")
+    noisy = corrupt(black, corruptions.Preset(rician_sigma=(0.05, 0.05)), seed=1)
+    assert noisy.mean() == pytest.approx(0.05 * np.sqrt(np.pi / 2), rel=0.02)
+    white = np.full((40, 48, 64, 1), 0.5, "float32")
+    field = corrupt(white, corruptions.Preset(bias=(0.1, 0.1)), seed=1) / 0.5
+    np.testing.assert_allclose(np.log(field).std(axis=(1, 2, 3)), 0.1, rtol=1e-3)
+    assert abs(np.diff(field, axis=1)).max() < 0.05
+    image = np.zeros((1, 48, 64, 1), "float32")
+    image[0, 10, 20] = 1
+    ghosted = corrupt(image, corruptions.Preset(ghost=(0.25, 0.25)), seed=1)
+    assert ghosted[0, 10, 20, 0] == pytest.approx(0.75) and ghosted[0, 34, 20, 0] == pytest.approx(0.25)
+
+
+def test_context_masks_two_patches_of_every_image():
+    patched = corrupt(np.ones((40, 64, 64, 1), "float32"), "context", seed=2)
+    share = (patched == 0).mean(axis=(1, 2, 3))
+    assert (share > 0.008).all() and share.max() < 0.19
