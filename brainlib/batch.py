@@ -36,7 +36,7 @@ def main(words):
         return 2
     stop = Stop()
     try:
-        return _locked(request, words, stop)
+        return run_locked(request, words, stop)
     except KeyboardInterrupt:
         print("Interrupted before anything was started.", file=sys.stderr)
         return 130
@@ -62,7 +62,7 @@ class Stop:
             os.killpg(self.process.pid, signal.SIGINT if self.asked == 1 else signal.SIGKILL)
 
 
-def _locked(request, words, stop):
+def run_locked(request, words, stop):
     """Plans and, unless only that was asked for, runs, while nobody else may write into the run folder."""
     folder = request.folder
     if request.dry_run and not (folder / "run.json").exists():
@@ -74,8 +74,23 @@ def _locked(request, words, stop):
             print(f"run_all.sh: {shown(folder)} is in use by another run. Wait until it has ended, or give --out.", file=sys.stderr)
             return 1
         if jobs_held:
-            fcntl.flock(jobs_held, fcntl.LOCK_UN)        # from now on the executors hold this one
+            release(jobs_held)
         return Batch(request, words, stop, held).run()
+
+
+def release(jobs_held):
+    """Lets go of `.lock-jobs`: from now on the executors hold it."""
+    fcntl.flock(jobs_held, fcntl.LOCK_UN)
+
+
+def read_record(folder):
+    """run.json of a folder; an empty record where there is none, or none that can be read."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        record["notebooks"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {"notebooks": {}}
+    return record
 
 
 def _print_plan(request, plan):
@@ -104,11 +119,8 @@ class Batch:
     # The record
 
     def _read_record(self):
-        try:
-            record = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-            entries = record["notebooks"]
-        except (OSError, ValueError, KeyError):
-            return {"notebooks": {}}
+        record = read_record(self.folder)
+        entries = record["notebooks"]
         if record.get("status") == "running" and not self.request.dry_run:
             cut = [name for name, entry in entries.items() if entry.get("status") == "running"]
             during = f" while {', '.join(cut)} was running" if cut else ""

@@ -150,8 +150,8 @@ def _like_folder(source):
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def check_folder(out, profile, data):
-    """The run folder, absolute: a new one, an empty one or that of an earlier run."""
+def check_folder(out, profile, data, *, sweep=False):
+    """The run folder, absolute: a new one, an empty one or that of an earlier run (or sweep)."""
     if out is None:
         names = "+".join(Path(source).name for source in data.split(","))
         out = runs.NOTEBOOKS.parent / "outputs" / f"{profile}-{names}"
@@ -160,8 +160,11 @@ def check_folder(out, profile, data):
         raise Refused(f"--out {folder}: expected a path without braces. Give another one.")
     if folder.exists() and not folder.is_dir():
         raise Refused(f"--out {out}: expected a folder, found a file.")
-    if folder.exists() and any(folder.iterdir()) and not any((folder / name).exists() for name in ("run.json", "results")):
+    if folder.exists() and any(folder.iterdir()) and not any((folder / name).exists() for name in ("run.json", "results", "points")):
         raise Refused(f"--out {out}: expected a new folder, an empty one or one of an earlier run; this holds something else.")
+    if sweep != (folder / "points").is_dir() and (folder / "run.json").exists():
+        kinds = ("a sweep", "a run") if sweep else ("a run", "a sweep")
+        raise Refused(f"--out {out}: expected a folder of {kinds[0]}, this is one of {kinds[1]}. Give another one.")
     return folder
 
 

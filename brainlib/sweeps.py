@@ -113,8 +113,9 @@ def _content(path):
     for key in content:
         if key not in KEYS:
             raise Refused(f"{path}: a sweep has no {key!r}.{did_you_mean(key, KEYS)}")
+    content["notebook"] = str(content.get("notebook") or "")                 # 11 is a number to YAML
     for key in NEEDED:
-        if not isinstance(content.get(key), str):
+        if not content.get(key) or not isinstance(content[key], str):
             raise Refused(f"{path}: expected {key}: a text, got {content.get(key)!r}.")
     if not content.get("parameters") and content.get("points") is None:
         raise Refused(f"{path}: expected parameters or points, found neither.")
@@ -166,7 +167,9 @@ def _entry(entry, grid, notebook, known, where):
         for (target, name), value in given.items():
             if target != notebook:
                 shared.setdefault(target, {})[name] = value
-        dotted = {f"{target}.{name}" if target != notebook else name: value for (target, name), value in given.items()}
+        order = [(target, name) for target in (notebook, *known) for name in known[target].parameters]
+        dotted = {f"{target}.{name}" if target != notebook else name: given[target, name]
+                  for target, name in dict.fromkeys(order) if (target, name) in given}
         points.append(Point(_name(dotted, "point"), mine, shared, label))
         if len(points) > MOST_POINTS:
             raise Refused(f"{where}: more than {MOST_POINTS} points. Divide the sweep.")
