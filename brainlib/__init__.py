@@ -3,14 +3,15 @@
 Rooms, lower ones know nothing of higher ones:
 
     widgets | report
-    plots | runs | training | generation
+    plots | runs | training | generation | features
     models | pipelines
     slices | layers | losses | corruptions | metrics | stats | splits
     volumes | masking | phantom | datasets
     files
 
 A room may have side rooms: arguments, batch, command, executor, progress, provenance and workflow belong to `runs`,
-models_vae and models_residual to `models`, phantom_atlas and phantom_lesions to `phantom`, downloads to `datasets`.
+models_vae, models_residual, models_resnet50, models_uad and released to `models`,
+checkpoints to `training`, phantom_atlas and phantom_lesions to `phantom`, downloads to `datasets`.
 """
 
 __version__ = "0.1.0"
