@@ -84,8 +84,8 @@ class Slices:
     def _batches(self, first, count):
         steps = tf.data.Dataset.counter(start=first)
         steps = steps if count is None else steps.take(count).apply(tf.data.experimental.assert_cardinality(count))
-        # The gather holds Python's lock, so it runs by itself; the corruptions are TensorFlow's and run beside it.
-        batches = steps.map(functools.partial(self._load, fill=count is None), num_parallel_calls=1)
+        # Reading lets go of Python's lock, so two batches are read at a time; the corruptions are TensorFlow's.
+        batches = steps.map(functools.partial(self._load, fill=count is None), num_parallel_calls=2, deterministic=True)
         return batches.map(self._corrupt, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
 
     def _load(self, step, *, fill):
