@@ -1,0 +1,144 @@
+"""Whole heads scored with a saved model: one anomaly map a head, in the head's own space."""
+
+import argparse
+import re
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from brainlib import anomaly_prepare, anomaly_scores, datasets, files, masking, volumes
+from brainlib.anomaly_prepare import SIZE
+
+POST = {"erode_px": 2, "median": 5, "min_pixels": 7}     # at the network's size: half of the seed's full-size steps
+REFUSALS = (OSError, ValueError)
+
+
+def score(model, volume_or_slices, *, method="absolute", **options):
+    """Anomaly maps: larger where something is more anomalous, never below 0.
+
+    Args:
+        model: a model, the path of a `.keras` file, or None for the intensity baselines.
+        volume_or_slices: slices of any shape that `anomaly_scores.score_slices` takes; a `volumes.Volume`; or the path
+            of a NIfTI head.
+        method: see `anomaly_scores.score_slices`.
+        options: of the method, and for a head those of `score_head`.
+
+    Returns:
+        float32 maps of the slices' shape; for a head an array of its RAS+ grid (`volumes.Volume.array`).
+    """
+    model = anomaly_scores.load(model) if isinstance(model, (str, Path)) else model
+    if isinstance(volume_or_slices, (str, Path)):
+        volume_or_slices = volumes.load(volume_or_slices)
+    if isinstance(volume_or_slices, volumes.Volume):
+        return score_head(model, volume_or_slices, method=method, **options)[0]
+    return anomaly_scores.score_slices(model, volume_or_slices, method=method, **options)
+
+
+def score_head(model, volume, *, mask=None, method="absolute", post=POST, preparation=None, **options):
+    """The anomaly map of a head.
+
+    Args:
+        model: a model, or None for the baselines.
+        volume: a `volumes.Volume`.
+        mask: its brain mask; DeepBrain's when absent.
+        post: options of `anomaly_scores.post_process`; None leaves it out.
+        preparation: options of `anomaly_prepare.prepare`. The size follows the model where it is not given.
+        options: of the method.
+
+    Returns:
+        (map on `volume.array`'s grid, mean score over the brain's slices: the head's own score).
+    """
+    mask = masking.brain_mask(volume) if mask is None else mask
+    preparation = {"size": size_for(model), **(preparation or {})}
+    prepared = anomaly_prepare.prepare(volume, mask, **preparation)
+    maps = anomaly_scores.score_slices(model, prepared.images, method=method, **options)
+    if post is not None:
+        maps = anomaly_scores.post_process(maps, prepared.brain, **post)
+    inside = prepared.brain.any(axis=(1, 2, 3))
+    per_slice = anomaly_scores.slice_score(model, prepared.images[inside], method="absolute", maps=maps[inside], mask=prepared.brain[inside])
+    return anomaly_prepare.to_head(maps, prepared, volume), float(per_slice.mean())
+
+
+def size_for(model):
+    """(slices, rows, columns) that a model's input asks for: 70 slices of 95x79, or a multiple or a part of that.
+
+    A network that takes sides divisible by 8, say 96x80, is given the 95x79 that fit into them.
+    """
+    if model is None or model.input_shape[1] is None:
+        return SIZE
+    for factor in (2, 1, 0.5, 0.25):
+        size = SIZE if factor == 1 else tuple(round(side * factor) for side in SIZE)
+        room = [side - wanted for side, wanted in zip(model.input_shape[1:3], size[1:])]
+        if min(room) >= 0:
+            break
+    if min(room) < 0 or max(room) > 32:
+        raise ValueError(f"{model.name} takes slices of {model.input_shape[1]}x{model.input_shape[2]}: expected 95x79 or up to 32 pixels more, or "
+                         "190x158, 48x40, 24x20 likewise. Pass preparation={'size': (slices, rows, columns)}.")
+    return size
+
+
+def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", cache=None, post=POST, preparation=None, say=print, **options):
+    """Scores all heads of a folder (any layout that `datasets.cohort` knows) and writes one NIfTI map a head.
+
+    A head that cannot be read or has no brain is named and skipped; the others go on.
+
+    Args:
+        model: a model, the path of a `.keras` file, or None for the baselines.
+        folder: of heads.
+        out: folder for `<subject>_anomaly.nii.gz`, in the head's own space, shape and orientation, and `scores.csv`.
+        method, options: see `score`.
+        masks: "deepbrain", or "given" for the masks that came with the heads, where there are any.
+        cache: folder of cached brain masks; `<out>/masks` when absent.
+        post, preparation: see `score_head`.
+        say: told one line a head.
+
+    Returns:
+        table of subject, path, map_path, score (mean over the brain), seconds, fault ("" or why the head was skipped).
+    """
+    model = anomaly_scores.load(model) if isinstance(model, (str, Path)) else model
+    heads = datasets.cohort([str(folder)])
+    out = Path(out)
+    rows = []
+    for head in heads.itertuples():
+        began, row = time.monotonic(), {"subject": head.subject, "path": head.path, "map_path": "", "score": float("nan"), "fault": ""}
+        try:
+            volume = volumes.load(head.path)
+            mask = masking.cached_mask(volume, cache=cache or out / "masks", method=masks, given=head.brain_path)
+            maps, row["score"] = score_head(model, volume, mask=mask, method=method, post=post, preparation=preparation, **options)
+            name = re.sub(r"[^\w.-]", "_", head.subject)
+            row["map_path"] = str(anomaly_prepare.write_like(out / f"{name}_anomaly.nii.gz", maps, volume))
+        except REFUSALS as error:
+            row["fault"] = " ".join(str(error).split())
+        rows.append({**row, "seconds": round(time.monotonic() - began, 2)})
+        say(f"{head.subject}: " + (f"skipped. {row['fault']}" if row["fault"] else f"score {row['score']:.4f}, {row['map_path']}"))
+    table = pd.DataFrame(rows)
+    files.write_csv(out / "scores.csv", table)
+    return table
+
+
+def main(arguments=None):
+    """The command; returns 1 where a head was skipped, 2 where nothing could be done."""
+    parser = argparse.ArgumentParser(prog="python -m brainlib.anomaly", description="Scores every head of a folder and writes one NIfTI anomaly map a head.")
+    parser.add_argument("folder", help="folder of heads: NIfTI files, BIDS, IXI's names, BraTS, ATLAS or a table heads.csv")
+    parser.add_argument("--out", required=True, help="folder for the maps and scores.csv")
+    parser.add_argument("--model", help="a .keras file that the workbook trained; not needed for the intensity baselines")
+    parser.add_argument("--method", default="absolute", choices=anomaly_scores.METHODS)
+    parser.add_argument("--masks", default="deepbrain", choices=("deepbrain", "given"), help="where brain masks come from")
+    parser.add_argument("--smoothing", default="curvature_flow", choices=anomaly_prepare.SMOOTHING)
+    parser.add_argument("--voxel-mm", type=float, default=1.0, help="voxels of the box that heads are brought to (2: faster)")
+    parser.add_argument("--n4", action="store_true", help="estimate and divide out the bias field first")
+    parser.add_argument("--raw", action="store_true", help="no post-processing: the maps as they come")
+    chosen = parser.parse_args(arguments)
+    if chosen.model is None and chosen.method not in anomaly_scores.BASELINES:
+        parser.error(f"--method {chosen.method} needs --model; only {' and '.join(anomaly_scores.BASELINES)} do without.")
+    try:
+        table = score_folder(chosen.model, chosen.folder, chosen.out, method=chosen.method, masks=chosen.masks, post=None if chosen.raw else POST,
+                             preparation={"smoothing": chosen.smoothing, "voxel_mm": chosen.voxel_mm, "n4": chosen.n4})
+    except REFUSALS as error:
+        print(error, file=sys.stderr)
+        return 2
+    skipped = int((table.fault != "").sum())
+    print(f"{len(table) - skipped} of {len(table)} heads scored" + (f", {skipped} skipped" if skipped else "") + f": {Path(chosen.out) / 'scores.csv'}")
+    return 1 if skipped else 0
