@@ -105,7 +105,7 @@ def _joined(summary):
     shown_table = summary.drop(columns=["data_source"], errors="ignore").copy()
     for name in [name.removesuffix("_mean") for name in summary if name.endswith("_mean") and f"{name.removesuffix('_mean')}_sd" in summary]:
         pairs = zip(shown_table.pop(f"{name}_mean"), shown_table.pop(f"{name}_sd"))
-        shown_table[name] = [f"{mean:.4g}" + (f" \u00b1 {sd:.2g}" if sd == sd else "") if mean == mean else "" for mean, sd in pairs]
+        shown_table[name] = [f"{mean:.4g}" + (f" \u00b1 {sd:.2g}" if sd > 0 else "") if mean == mean else "" for mean, sd in pairs]
     return shown_table
 
 

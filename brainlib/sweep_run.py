@@ -218,6 +218,11 @@ class Points(batch.Batch):
     def _job(self, name):
         return {"needs": [f"shared/{self.point[name].shared_name}/results/{need}.json" for need in self.sweep.needed]}
 
+    def _on_end(self, name, status, **fields):
+        super()._on_end(name, status, **fields)
+        ended = [self._entry(point)["status"] for point in self.request.jobs]
+        self.display.say(f"  {ended.count('finished')} of {len(ended)} points done" + (f", {ended.count('failed')} failed" if "failed" in ended else ""))
+
     def _command(self, *names):
         return f"./run_all.sh {self.request.again}"
 

@@ -123,7 +123,10 @@ def _content(path):
 
 
 def _notebook(word, table, where):
-    names = arguments.resolve([word], table)
+    try:
+        names = arguments.resolve([word], table)
+    except Refused as error:
+        raise Refused(f"{where}: {error}") from None
     if len(names) != 1:
         raise Refused(f"{where}: expected one notebook, {word!r} names {', '.join(names)}.")
     return names[0]
@@ -167,7 +170,7 @@ def _entry(entry, grid, notebook, known, where):
         for (target, name), value in given.items():
             if target != notebook:
                 shared.setdefault(target, {})[name] = value
-        order = [(target, name) for target in (notebook, *known) for name in known[target].parameters]
+        order = [(target, name) for target in (notebook, *known) for name in sorted(known[target].parameters, key="seed".__eq__)]
         dotted = {f"{target}.{name}" if target != notebook else name: given[target, name]
                   for target, name in dict.fromkeys(order) if (target, name) in given}
         points.append(Point(_name(dotted, "point"), mine, shared, label))
