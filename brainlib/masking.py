@@ -34,17 +34,26 @@ def brain_probability(volume, *, field_mm=FIELD_MM):
     Returns:
         float32 array of the volume's shape, 0 to 1.
     """
-    head = nibabel.apply_orientation(np.maximum(volume.array, 0), _between("RAS", "PSR"))
+    head = nibabel.apply_orientation(_from_zero(volume.array), _between("RAS", "PSR"))
     sides_mm = np.array(volume.voxel_mm)[[1, 2, 0]]      # the network learned from P,S,R: coronal, axial, sagittal
     missing = np.maximum(np.round(field_mm / sides_mm).astype(int) - head.shape, 0)
     before = missing // 2
     padded = np.pad(head, np.stack([before, missing - before], axis=1))
     cube = resize(padded, (_SIDE,) * 3, mode="constant", anti_aliasing=True)
-    cube = (cube / cube.max()).astype(np.float32)
+    # The network learned with the maximum as 1; a few hot voxels must not make the whole head dark.
+    top = min(float(cube.max()), 2.0 * float(np.percentile(cube, 99.9)))
+    cube = np.clip(cube / top, 0, 1).astype(np.float32)
     probability = _network()(cube[None, ..., None]).reshape((_SIDE,) * 3)
     probability = resize(probability, padded.shape, mode="constant", anti_aliasing=True)
     probability = probability[tuple(slice(start, start + side) for start, side in zip(before, head.shape))]
     return np.ascontiguousarray(nibabel.apply_orientation(probability, _between("PSR", "RAS")), dtype=np.float32)
+
+
+def _from_zero(array):
+    """Grey values with the background at 0: some scanners and converters leave an offset, of either sign."""
+    low, high = np.percentile(array[::2, ::2, ::2], (0.1, 99.5))
+    offset = low if low < -0.02 * (high - low) or low > 0.1 * high else 0.0
+    return np.maximum(array - np.float32(offset), 0)
 
 
 def brain_mask(volume, *, threshold=0.5, field_mm=FIELD_MM):
@@ -124,7 +133,7 @@ def cached_mask(volume, *, cache, method="deepbrain", given="", threshold=0.5, f
         raise ValueError(f"method: expected 'deepbrain' or 'given', got {method!r}.")
     if method == "given" and given:
         return read_mask(given, volume)
-    key = files.digest("deepbrain, largest piece", GRAPH_SHA256, threshold, field_mm, files.sha256(volume.path))
+    key = files.digest("deepbrain, largest piece, from zero", GRAPH_SHA256, threshold, field_mm, files.sha256(volume.path))
     path = Path(cache) / f"{key}.npz"
     mask = _read_packed(path, volume.array.shape)
     if mask is None:

@@ -81,3 +81,16 @@ def test_masks_are_cached_and_damaged_caches_made_again(ixi_sample, tmp_path, mo
     assert np.array_equal(first, masking.cached_mask(volume, cache=tmp_path)) and len(calls) == 2
     masking.cached_mask(volume, cache=tmp_path, threshold=0.6)
     assert len(calls) == 3                                # another threshold is another mask
+
+
+@pytest.mark.parametrize("change", ["offset below zero", "offset above zero", "hot voxels"])
+def test_offsets_and_hot_voxels_do_no_harm(ixi_sample, change):
+    path, parcellation = next(heads(ixi_sample))
+    volume = volumes.load(path)
+    array = volume.array.copy()
+    if change == "hot voxels":
+        array[::17, ::19, ::23] = 30 * array.max()
+    else:
+        array += -1000 if "below" in change else 0.5 * array.max()
+    mask = masking.brain_mask(dataclasses.replace(volume, array=array))
+    assert masking.dice(mask, masking.read_mask(parcellation, volume)) >= 0.95
