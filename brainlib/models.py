@@ -69,7 +69,7 @@ def build(name, *, image_shape=None, width=1.0, seed=None, norm_momentum=0.99, *
     return model
 
 
-def released(name, *, folder="data/released", url=_released.URL, **how):
+def released(name, *, folder=_released.FOLDER, url=_released.URL, **how):
     """A network of seed 004 with its author's weights, fetched once: 128x128 slices in [0, 1], as the seed prepared them.
 
     Args:

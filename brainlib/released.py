@@ -16,6 +16,7 @@ from brainlib import downloads
 
 URL = "https://raw.githubusercontent.com/AdrianArnaiz/Brain-MRI-Autoencoder/9312df9f0ed9256c4468203e05d35e4aafa5a217/"
 TABLE = Path(__file__).with_name("released_weights.csv")
+FOLDER = Path(__file__).parents[1] / "data" / "released"
 KINDS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -126,7 +127,7 @@ def find(name, *, loss="dssim", l2=False, augmentation=True, block="full_pre"):
     return same[0]
 
 
-def fetch(row, folder="data/released", *, url=URL):
+def fetch(row, folder=FOLDER, *, url=URL):
     """Downloads the file of a row, checked against its SHA-256; what is there is not fetched again. -> path."""
     path = Path(folder) / Path(row["path"]).name
     return downloads.fetch([url + quote(row["path"])], path, row["sha256"], advice="and call again: the checksum decides")
