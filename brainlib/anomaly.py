@@ -11,7 +11,7 @@ import sys
 
 from brainlib.anomaly_curves import Counter, Curves, OperatingPoint, count, curves, dice, operating_point  # noqa: F401
 from brainlib.anomaly_heads import main, score, score_folder, score_head, size_for  # noqa: F401
-from brainlib.anomaly_prepare import Prepared, cached, enlarge, prepare, to_head, write_like  # noqa: F401
+from brainlib.anomaly_prepare import Prepared, cached, enlarge, prepare, read_lesion, to_head, write_like  # noqa: F401
 from brainlib.anomaly_scores import (  # noqa: F401
     BASELINES, METHODS, OF_A_VAE, RESIDUALS, detect, erode, post_process, reconstruct, residual, restore, score_slices, slice_score)
 

@@ -94,6 +94,23 @@ def prepare(volume, mask, *, lesion=None, smoothing="curvature_flow", n4=False, 
     return Prepared(**small, affine=affine, voxel_mm=voxel_mm, notes=notes, **(whole if full else {}))
 
 
+def read_lesion(lesion_path, volume):
+    """The lesion of a head: bool of `volume.array`'s shape, the union of all files (separated by ";"); None for "".
+
+    Raises:
+        ValueError: a file does not lie on the head's grid.
+    """
+    union = None
+    for path in filter(None, str(lesion_path).split(";")):
+        image = nibabel.load(path)
+        labels = nibabel.apply_orientation(np.asarray(image.dataobj).reshape(image.shape[:3]), nibabel.io_orientation(image.affine)) > 0
+        if labels.shape != volume.array.shape:
+            raise ValueError(f"{path}: expected a lesion of shape {volume.array.shape} (in RAS+ order), as {volume.path} has, got {labels.shape}. "
+                             "Resample it to the head's grid.")
+        union = labels if union is None else union | labels
+    return union
+
+
 def shrink(stack, size):
     """A stack (D, H, W) at another size, anti-aliased as scikit-image's `resize` does it; masks by majority."""
     factors = [side // wanted for side, wanted in zip(stack.shape, size)]

@@ -14,21 +14,28 @@ COLUMNS = ("subject", "cohort", "synthetic", "group", "site", "path", "brain_pat
 SUFFIXES = (".nii", ".nii.gz")
 IXI_NAME = re.compile(r"^((?:IXI|PHANTOM)\d+)-([A-Za-z]+)-(\d+)-T1")
 ZERO_IS_MISSING = ("HEIGHT", "WEIGHT", "ETHNIC_ID", "MARITAL_ID", "OCCUPATION_ID", "QUALIFICATION_ID", "SEX_ID")
+MODALITIES = {"t1": ("T1w", "T1"), "t2": ("T2w", "T2"), "flair": ("FLAIR", "FLAIR"), "t1ce": ("T1ce", "T1CE")}   # BIDS's and IXI's endings
+LESION = re.compile(r"lesion|_label-L_|_seg\b|segm", re.I)
+HEADS = "heads.csv"                                      # a table of image and lesion in a folder of any layout
 TABLES = ("IXI.xls", "IXI.xlsx", "IXI.csv")
 
 
-def cohort(data, *, data_dir=None, seed=0, healthy=40, tumour=12, stroke=12, size="half", jobs=2):
+def cohort(data, *, data_dir=None, seed=0, healthy=40, tumour=12, stroke=12, size="half", jobs=2, modality="t1"):
     """The subjects of one or several sources.
 
     Args:
-        data: "phantom", "ixi-sample", "ixi" or a folder; several with commas or as a list.
+        data: "phantom", "ixi-sample", "ixi", a folder, or a CSV with the columns image and lesion (see `_table`); several
+            with commas or as a list.
         data_dir: where downloads and the synthetic cohort lie; `data/` of the project when absent.
         seed, healthy, tumour, stroke, size, jobs: of the synthetic cohort.
+        modality: t1, t2, flair or t1ce: which files of a BIDS, BraTS or IXI-like folder are the heads.
 
     Returns:
         table with the columns of `COLUMNS`, one row a subject; `attrs["problems"]`: what was left out or mended, a list
         of dicts.
     """
+    if modality not in MODALITIES:
+        raise ValueError(f"modality: expected one of {', '.join(MODALITIES)}, got {modality!r}.")
     data_dir = Path(data_dir or Path(__file__).resolve().parents[1] / "data")
     parts = []
     for source in data.split(",") if isinstance(data, str) else data:
@@ -43,7 +50,7 @@ def cohort(data, *, data_dir=None, seed=0, healthy=40, tumour=12, stroke=12, siz
         elif source == "ixi":
             part = _folder(downloads.ixi(data_dir / "ixi"), "ixi")
         else:
-            part = _folder(Path(source), Path(source).name)
+            part = _folder(Path(source), Path(source).name, modality)
         parts.append(part)
     problems = [problem for part in parts for problem in part.attrs["problems"]]
     table = pd.concat(parts, ignore_index=True)[list(COLUMNS)]
@@ -122,8 +129,12 @@ def _phantom(folder, counts):
     return table
 
 
-def _folder(folder, name):
-    """Subjects of a local folder, by the first layout that fits: BIDS, IXI names, BraTS, ATLAS, plain NIfTI files."""
+def _folder(folder, name, modality="t1"):
+    """Subjects of a local folder, by the first layout that fits: heads.csv, BIDS, IXI names, BraTS, ATLAS, plain NIfTI files."""
+    if folder.is_file() and folder.suffix == ".csv":
+        return _table(folder, folder.stem)
+    if (folder / HEADS).is_file():
+        return _table(folder / HEADS, name)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected a folder of heads, got nothing at this path. Check the name, or take --data phantom.")
     heads = sorted(path for path in folder.rglob("*") if path.name.lower().endswith(SUFFIXES) and not path.name.startswith("."))
@@ -131,9 +142,11 @@ def _folder(folder, name):
         raise FileNotFoundError(f"{folder}: expected NIfTI files (IXI names, BIDS sub-*/anat/*_T1w.nii.gz, BraTS *_t1.nii.gz, ATLAS "
                                 "*t1w*, or plain .nii/.nii.gz), found none. Convert the scans first, for instance with dcm2niix.")
     for layout in (_bids, _ixi_names, _brats, _atlas, _plain):
-        table = layout(folder, heads, name)
+        table = layout(folder, heads, name, modality)
         if table is not None and len(table):
             break
+    if not len(table):
+        raise FileNotFoundError(f"{folder}: expected heads of modality {modality}, found NIfTI files of other kinds only, such as {heads[0].name}. Check the modality.")
     problems = []
     for row in table[table.subject.duplicated()].itertuples():
         problems.append({"subject": row.subject, "fault": "several scans", "detail": f"left out: {row.path}"})
@@ -143,32 +156,72 @@ def _folder(folder, name):
     return table
 
 
-def _bids(folder, heads, name):
-    chosen = [path for path in heads if re.search(r"sub-[^/]+/(ses-[^/]+/)?anat/[^/]*_T1w\.nii(\.gz)?$", path.as_posix())]
-    table = _empty(chosen, name)
-    return table.assign(subject=[re.search(r"(sub-[^/_]+)", path.as_posix())[1] for path in chosen])
+def _table(path, name):
+    """Heads named by a CSV: image (a NIfTI file, relative to the CSV's folder or absolute) and lesion ("" where there is none, several
+    files with ";"); where given, also subject, group, site, brain, sex, age."""
+    raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if not {"image", "lesion"} <= set(raw) or not len(raw):
+        raise ValueError(f"{path}: expected the columns image and lesion and one row a head, got {', '.join(raw) or 'none'} and {len(raw)} rows.")
+    place = {column: [";".join(str(path.parent / part.strip()) for part in value.split(";") if part.strip()) for value in raw[column]]
+             for column in ("image", "lesion", "brain") if column in raw}
+    absent = [part for values in place.values() for value in values for part in value.split(";") if part and not Path(part).is_file()]
+    if absent:
+        raise FileNotFoundError(f"{path}: expected the files that it names, {len(absent)} missing, the first {absent[0]}. Paths are relative to the CSV.")
+    table = _empty(place["image"], name).assign(lesion_path=place["lesion"], brain_path=place.get("brain", ""), group=["lesion" if value else "healthy" for value in place["lesion"]])
+    table["subject"] = raw["subject"] if "subject" in raw else [_stem(Path(value)) for value in place["image"]]
+    for column in {"group", "site", "sex"} & set(raw):
+        table[column] = raw[column].where(raw[column] != "", table[column])
+    table["age"] = pd.to_numeric(raw["age"], errors="coerce") if "age" in raw else np.nan
+    if table.subject.duplicated().any():
+        raise ValueError(f"{path}: expected one row a subject, got {table.subject[table.subject.duplicated()].iloc[0]!r} several times. Give a column subject.")
+    table.attrs["problems"] = []
+    return table
 
 
-def _ixi_names(folder, heads, name):
-    chosen = [path for path in heads if IXI_NAME.match(path.name) and path.parent.name not in ("brain", "lesion", "twin")]
+def _bids(folder, heads, name, modality):
+    """BIDS; ATLAS 2.0 is one, with its lesions beside the heads (or under derivatives/)."""
+    wanted = re.compile(rf"sub-[^/]+/(ses-[^/]+/)?anat/[^/]*_{MODALITIES[modality][0]}\.nii(\.gz)?$", re.I)
+    chosen = [path for path in heads if wanted.search(path.as_posix()) and not LESION.search(path.name)]
     table = _empty(chosen, name)
-    matches = [IXI_NAME.match(path.name) for path in chosen]
+    subjects = [re.search(r"(sub-[^/_]+)", path.as_posix())[1] for path in chosen]
+    lesions = [_lesions_of(path, heads) for path in chosen]
+    kind = "stroke" if any("T1lesion" in path or "atlas" in path.lower() for found in lesions for path in found) else "lesion"
+    return table.assign(subject=subjects, lesion_path=[";".join(found) for found in lesions], group=[kind if found else "healthy" for found in lesions])
+
+
+def _lesions_of(head, heads):
+    """Lesion files of a BIDS head: the same subject and session, somewhere in the folder."""
+    entities = re.match(r"(sub-[^_]+)(_ses-[^_]+)?", head.name)
+    start = entities[0] if entities else head.name
+    return [str(path) for path in heads if path != head and re.match(rf"{re.escape(start)}[_.]", path.name) and LESION.search(path.name)]
+
+
+def _ixi_names(folder, heads, name, modality):
+    pattern = IXI_NAME if modality == "t1" else re.compile(IXI_NAME.pattern[:-2] + MODALITIES[modality][1])
+    chosen = [path for path in heads if pattern.match(path.name) and path.parent.name not in ("brain", "lesion", "twin")]
+    table = _empty(chosen, name)
+    matches = [pattern.match(path.name) for path in chosen]
     brains = {IXI_NAME.match(path.name)[1]: str(path) for path in heads if path.parent.name == "brain" and IXI_NAME.match(path.name)}
     return table.assign(subject=[match[1] for match in matches], site=[match[2] for match in matches],
                         brain_path=[brains.get(match[1], "") for match in matches])
 
 
-def _brats(folder, heads, name):
-    chosen = [path for path in heads if re.search(r"_t1\.nii(\.gz)?$", path.name)]
-    lesions = [next(iter(sorted(path.parent.glob(re.sub(r"_t1\.nii.*$", "_seg.nii*", path.name)))), "") for path in chosen]
-    if not any(lesions):
+def _brats(folder, heads, name, modality):
+    """BraTS 2019 to 2021: `<subject>_t1.nii[.gz]` with `<subject>_seg.nii[.gz]` (one head of 2020 has `..._Segm.nii`) in the subject's folder."""
+    ending = re.compile(rf"_{modality}\.nii(\.gz)?$", re.I)
+    chosen = [path for path in heads if ending.search(path.name) and not LESION.search(path.name)]
+    lesions = [[str(other) for other in heads if other.parent == path.parent and re.search(r"_segm?\.nii", other.name, re.I)
+                and (path.parent.name == ending.sub("", path.name) or other.name.startswith(ending.sub("_", path.name)))] for path in chosen]
+    patients = [path.name.lower().startswith("brats") for path in chosen]                     # its validation set has no lesion files
+    if not any(lesions) and not any(patients):
         return None
-    return _empty(chosen, name).assign(subject=[re.sub(r"_t1\.nii.*$", "", path.name) for path in chosen], lesion_path=[str(path) for path in lesions],
-                                       group=["tumour" if path else "healthy" for path in lesions])
+    return _empty(chosen, name).assign(subject=[ending.sub("", path.name) for path in chosen], lesion_path=[";".join(paths) for paths in lesions],
+                                       group=["tumour" if paths or patient else "healthy" for paths, patient in zip(lesions, patients)])
 
 
-def _atlas(folder, heads, name):
-    chosen = [path for path in heads if "t1w" in path.name.lower() and "lesion" not in path.name.lower()]
+def _atlas(folder, heads, name, modality):
+    """ATLAS R1.2: `<subject>_t1w_deface_stx.nii.gz` with one or several `<subject>_LesionSmooth*_stx.nii.gz`, all of them the lesion."""
+    chosen = [path for path in heads if f"{modality}w" in path.name.lower() and "lesion" not in path.name.lower()]
     lesions = [[str(other) for other in heads if other.parent == path.parent and re.search("lesion", other.name, re.I)] for path in chosen]
     if not any(lesions):
         return None
@@ -176,8 +229,9 @@ def _atlas(folder, heads, name):
                                        group=["stroke" if paths else "healthy" for paths in lesions])
 
 
-def _plain(folder, heads, name):
-    chosen = [path for path in heads if path.parent.name not in ("brain", "lesion", "twin", "mask", "masks")]
+def _plain(folder, heads, name, modality):
+    others = re.compile("[_-](" + "|".join(kind for pair in MODALITIES.values() for kind in pair if pair != MODALITIES[modality]) + r")\.nii", re.I)
+    chosen = [path for path in heads if path.parent.name not in ("brain", "lesion", "twin", "mask", "masks") and not others.search(path.name)]
     return _empty(chosen, name).assign(subject=[_stem(path) for path in chosen])
 
 
