@@ -9,8 +9,9 @@ from typing import Callable, NamedTuple
 import keras
 import numpy as np
 
-from brainlib import models_residual, models_resnet50, models_uad, models_vae
+from brainlib import models_residual, models_resnet50, models_uad, models_vae, models_vq
 from brainlib import released as _released
+from brainlib.models_layers import blocks, layer_table, shape_words  # noqa: F401  part of this room
 from brainlib.released import load_released  # noqa: F401  part of this room
 
 
@@ -34,6 +35,8 @@ TABLE = {
     "resnet50": Family(models_resnet50.resnet50, (256, 256, 1), 32, "003"),
     "resnet50_short": Family(models_resnet50.resnet50_short, (256, 256, 1), 32, "003"),
     "vae_uad": Family(models_uad.vae_uad, (95, 79, 1), 1, "002"),
+    "vqvae": Family(models_vq.vqvae, (128, 128, 1), 1, "000"),                 # its stride depends on its depth
+    "vqvae_uad": Family(models_vq.vqvae_uad, (95, 79, 1), 1, "002"),
 }
 NAMES = tuple(TABLE)
 
@@ -127,21 +130,30 @@ def _has_layer(model, name):
     return any(layer.name == name for layer in model.layers)
 
 
-def is_vae(model):
-    """Whether a model has an encoder to a mean and a variance and a decoder."""
+def _in_two_parts(model):
     return _has_layer(model, "encoder") and _has_layer(model, "decoder")
 
 
+def is_vae(model):
+    """Whether a model has an encoder to a mean and a variance and a decoder."""
+    return _in_two_parts(model) and not is_vq(model)
+
+
+def is_vq(model):
+    """Whether a codebook stands between a model's encoder and its decoder."""
+    return _has_layer(model, "quantizer")
+
+
 def encoder(model):
-    """The part from the image to the latent. A VAE's gives [mean, log_var, sample]."""
-    if is_vae(model):
+    """The part from the image to the latent. A VAE's gives [mean, log_var, sample], a VQ-VAE's vectors before the codebook."""
+    if _in_two_parts(model):
         return model.get_layer("encoder")
-    return keras.Model(model.inputs, model.get_layer("latent").output, name="encoder")
+    return keras.Model(model.input, model.get_layer("latent").output, name="encoder")
 
 
 def decoder(model):
     """The part from the latent to the image; refused where skips go past the latent."""
-    if is_vae(model):
+    if _in_two_parts(model):
         return model.get_layer("decoder")
     skips = [layer.name for layer in model.layers if layer.name.startswith("skip_")]
     if skips:
@@ -150,8 +162,10 @@ def decoder(model):
 
 
 def latent_of(model, images, *, batch_size=64):
-    """Latents of images: a VAE's posterior means (N, D), else feature maps (N, h, w, C)."""
+    """Latents of images: a VAE's posterior means (N, D), a VQ-VAE's code vectors, else feature maps (N, h, w, C)."""
     result = encoder(model).predict(images, batch_size=batch_size, verbose=0)
+    if is_vq(model):
+        return np.asarray(model.quantizer.codebook)[np.asarray(model.quantizer.codes(result))]
     return result[0] if is_vae(model) else result
 
 
@@ -177,18 +191,24 @@ def describe(model):
     Returns:
         A dictionary: `parameters` and `trainable` (weights of the network: a VAE's beta and sigma are not counted),
         `pixels` of the input, `latent` numbers and `latent_shape`, `skipped` numbers that pass the latent by,
-        `latent_per_pixel` (both over the pixels), `could_copy`: whether nothing forces the model to compress.
+        `latent_per_pixel` (both over the pixels), `could_copy`: whether nothing forces the model to compress. A code of a
+        VQ-VAE counts as one number; its `bits` an image are told, too.
     """
     shape = encoder(model).outputs[0].shape[1:]
     skipped = sum(math.prod(layer.output.shape[1:]) for layer in model.layers if layer.name.startswith("skip_"))
     pixels, latent = math.prod(model.input_shape[1:]), math.prod(shape)
-    parts = [model.get_layer("encoder"), model.get_layer("decoder")] if is_vae(model) else [model]
+    parts, codebook, bits = [model], 0, {}
+    if _in_two_parts(model):
+        parts = [model.get_layer("encoder"), model.get_layer("decoder")]
+    if is_vq(model):
+        shape, (latent, count) = model.grid, models_vq.latent_numbers(model)
+        codebook, bits = math.prod(model.quantizer.codebook.shape), {"bits": count}
     return {
-        "parameters": sum(part.count_params() for part in parts),
-        "trainable": sum(math.prod(weight.shape) for part in parts for weight in part.trainable_weights),
+        "parameters": codebook + sum(part.count_params() for part in parts),
+        "trainable": codebook + sum(math.prod(weight.shape) for part in parts for weight in part.trainable_weights),
         "input_shape": tuple(model.input_shape[1:]), "pixels": pixels, "latent_shape": tuple(shape), "latent": latent,
         "skipped": skipped, "latent_per_pixel": (latent + skipped) / pixels,
-        "could_copy": latent + skipped >= pixels,
+        "could_copy": latent + skipped >= pixels, **bits,
     }
 
 

@@ -12,7 +12,7 @@ from brainlib import models
 
 RNG = np.random.default_rng(0)
 SHAPE = {"vae": (32, 64, 1), "resnet_small": (32, 48, 1), "resnet_big": (32, 48, 1), "resnet50": (32, 64, 1),
-         "resnet50_short": (64, 32, 1), "vae_uad": (47, 39, 1)}                # else (24, 32, 1)
+         "resnet50_short": (64, 32, 1), "vae_uad": (47, 39, 1), "vqvae": (64, 128, 1), "vqvae_uad": (47, 39, 1)}   # else (24, 32, 1)
 
 # Published by the seeds or by their authors' weights: name, options, which part, all weights, trainable weights.
 PUBLISHED = [
@@ -28,6 +28,9 @@ PUBLISHED = [
     ("resnet50_short", {"channels": 1}, "model", 11331488, None),
     ("resnet50_short", {"channels": 3}, "model", 11338336, None),
     ("resnet50_short", {"channels": 1, "from_layer": "conv4_block6_out"}, "model", 11331488, None),
+    ("vqvae", {}, "encoder", 248912, 248272),
+    ("vqvae_uad", {"codebook_size": 128, "code_dim": 128}, "model", None, 1005825),
+    ("vqvae_uad", {"codebook_size": 256, "code_dim": 128}, "model", None, 1022209),
     ("vae_uad", {"latent_dim": 64}, "model", None, 1298593),                   # published with an unused dense layer:
     ("vae_uad", {"latent_dim": 128}, "model", None, 1667361),                  # (latent + 1) * 1920 more
 ]
@@ -63,7 +66,7 @@ def test_published_counts_are_the_shared_table(ixi_sample):
     with open(path, newline="") as handle:
         table = {(row["name"], row["options"].replace(" ", ""), row["part"]): int(row["published_params"])
                  for row in csv.DictReader(handle) if row["name"] in models.NAMES}
-    ours = {(name, ",".join(f"{key}={value}" for key, value in options.items() if key != "block"), part): count or trainable + 1920 * (options["latent_dim"] + 1)
+    ours = {(name, ",".join(f"{key}={value}" for key, value in options.items() if key != "block"), part): count or trainable + 1920 * (options.get("latent_dim", -1) + 1)
             for name, options, part, count, trainable in PUBLISHED if "from_layer" not in options}
     theirs = {(name, options if "block" not in options else "", part): count for (name, options, part), count in table.items()}
     assert ours == theirs
