@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brainlib import anomaly_prepare, anomaly_scores, datasets, files, masking, volumes
@@ -59,6 +60,41 @@ def score_head(model, volume, *, mask=None, method="absolute", post=POST, prepar
     inside = prepared.brain.any(axis=(1, 2, 3))
     per_slice = anomaly_scores.slice_score(model, prepared.images[inside], method="absolute", maps=maps[inside], mask=prepared.brain[inside])
     return anomaly_prepare.to_head(maps, prepared, volume), float(per_slice.mean())
+
+
+def score_prepared(model, prepared, *, method="absolute", post=POST, rows=None, at="network", **options):
+    """Post-processed maps of a prepared head: float32 (N, H, W), with the brain and the lesion of the same slices.
+
+    Args:
+        model: a model, or None for the baselines.
+        prepared: an `anomaly_prepare.Prepared`; for the full sizes with its `full` arrays.
+        method, options: see `anomaly_scores.score_slices`.
+        post: options of `anomaly_scores.post_process`; None leaves it out.
+        rows: numbers of the slices to score, of the network's; all when absent. Only at "network".
+        at: "network": at the network's size; "full": the reconstruction is enlarged to the box's voxels and subtracted there,
+            as seed 002 does; "full_after": the map is made at the network's size and then enlarged.
+
+    Returns:
+        (maps, brain, lesion), each (N, H, W).
+    """
+    if at not in ("network", "full", "full_after"):
+        raise ValueError(f"at: expected network, full or full_after, got {at!r}.")
+    if at == "network":
+        rows = np.arange(len(prepared.images)) if rows is None else np.asarray(rows)
+        brain, lesion = (part[rows, ..., 0] for part in (prepared.brain, prepared.lesion))
+        maps = anomaly_scores.score_slices(model, prepared.images[rows, ..., 0], method=method, **options)
+    else:
+        if rows is not None or prepared.full is None:
+            raise ValueError("full size: expected a head prepared with full=True, and all of its slices.")
+        brain, lesion, images = (part[..., 0] for part in (prepared.full_brain, prepared.full_lesion, prepared.full))
+        if method in anomaly_scores.BASELINES:
+            maps = anomaly_scores.score_slices(None, images, method=method)
+        elif at == "full" and method in (*anomaly_scores.RESIDUALS, "dssim"):
+            output = anomaly_prepare.enlarge(anomaly_scores.reconstruct(model, prepared.images[..., 0]), images.shape)
+            maps = anomaly_scores.residual(images[..., None], output[..., None], method)[..., 0]
+        else:
+            maps = anomaly_prepare.enlarge(anomaly_scores.score_slices(model, prepared.images[..., 0], method=method, **options), images.shape)
+    return (maps if post is None else anomaly_scores.post_process(maps, brain, **post)), brain, lesion
 
 
 def size_for(model):

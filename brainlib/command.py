@@ -160,7 +160,7 @@ def check_folder(out, profile, data, *, sweep=False):
         raise Refused(f"--out {folder}: expected a path without braces. Give another one.")
     if folder.exists() and not folder.is_dir():
         raise Refused(f"--out {out}: expected a folder, found a file.")
-    if folder.exists() and any(folder.iterdir()) and not any((folder / name).exists() for name in ("run.json", "results", "points")):
+    if folder.exists() and any(folder.iterdir()) and not any((folder / name).exists() for name in ("run.json", "results", "shared", "points")):
         raise Refused(f"--out {out}: expected a new folder, an empty one or one of an earlier run; this holds something else.")
     if sweep != (folder / "points").is_dir() and (folder / "run.json").exists():
         kinds = ("a sweep", "a run") if sweep else ("a run", "a sweep")

@@ -43,7 +43,7 @@ def _autoencoder(image_shape, width, from_layer, weights, channels, freeze_until
     inputs = keras.Input(image_shape)
     repeated = channels // image_shape[-1]
     entry = layers.Concatenate(name="grey_to_rgb")([inputs] * repeated) if repeated > 1 else inputs
-    backbone = _backbone(entry, width, weights)
+    backbone = _backbone(inputs, entry, width, weights)
     x = _cut(backbone, from_layer)
     _freeze(backbone, freeze_until)
     x = layers.Identity(name="latent")(x)
@@ -75,15 +75,16 @@ def _freeze(backbone, freeze_until):
         layer.trainable = False
 
 
-def _backbone(entry, width, weights):
-    """Keras's ResNet50 without top on a tensor (B, H, W, 1 or 3)."""
+def _backbone(inputs, entry, width, weights):
+    """Keras's ResNet50 without top on a tensor (B, H, W, 1 or 3) that was made from `inputs`."""
     if width == 1 and weights is None:
         return keras.applications.ResNet50(include_top=False, weights=None, input_tensor=entry)
     if width != 1:
         if weights is not None:
             raise ValueError(f"weights: ImageNet's fit a width of 1 only, got width {width:g}. Take weights=None.")
-        whole = keras.applications.ResNet50(include_top=False, weights=None, input_shape=entry.shape[1:])
-        return keras.models.clone_model(whole, input_tensors=entry, clone_function=lambda layer: _narrow(layer, width))
+        whole = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=entry)
+        # From the image on: given a tensor in the middle of a graph, clone_model copies what is before it and is cut off.
+        return keras.models.clone_model(whole, input_tensors=[inputs], clone_function=lambda layer: _narrow(layer, width))
     pretrained = _pretrained(weights, (*entry.shape[1:3], 3))
     backbone = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=entry)
     ours = [layer for layer in backbone.layers if layer.weights]
