@@ -1,0 +1,146 @@
+"""The inspector: makes the faults of anybody's autoencoder visible, from the model and a batch of images.
+
+    report = inspector.inspect("model.keras", images)
+    report.table()                                       # a row a question
+    plots_inspector.figure(report)
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from brainlib import inspector_checks as checks
+from brainlib import inspector_parts as parts
+from brainlib import inspector_probes as probes_
+from brainlib.inspector_checks import Finding  # noqa: F401  part of this room
+from brainlib.inspector_loss import kl_of, weights_of
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found about one model.
+
+    Attributes:
+        name: of the model.
+        kind: "VAE", "VQ-VAE" or "autoencoder".
+        findings: tuple of `Finding`.
+        arrays: what the figure draws: `inputs` and `outputs` by probe, `lost` by probe (N,), `kl` by unit,
+            `shares` of codes, `dead` by layer.
+    """
+
+    name: str
+    kind: str
+    findings: tuple
+    arrays: dict
+
+    def table(self):
+        """One row a finding."""
+        return pd.DataFrame([asdict(finding) for finding in self.findings])
+
+    def flagged(self):
+        """Names of the findings that are faults."""
+        return [finding.name for finding in self.findings if finding.flagged]
+
+    def __getitem__(self, name):
+        found = {finding.name: finding for finding in self.findings}
+        if name not in found:
+            raise KeyError(f"finding: expected one of {', '.join(found)}, got {name!r}.")
+        return found[name]
+
+
+def inspect(model, images, *, targets=None, outputs=None, subjects=None, train_subjects=None, train_images=None,
+            loss_weights=None, loss_variance=None, seed=0, batch_size=16):
+    """Asks a model and a batch of images all questions that they can answer.
+
+    Args:
+        model: from image to image, or the path of a `.keras` file.
+        images: (N, H, W, C), 2 or more, as the model takes them; 24 or more of several people are a good measure.
+        targets: what the model should give; the images themselves when absent.
+        outputs: reconstructions as somebody shows them beside the images, to see whether they belong together.
+        subjects: whose image each is, (N,).
+        train_subjects: whose images the model was trained (or validated, for the other set) on.
+        train_images: pictures it was trained on, (M, H, W, C).
+        loss_weights: (factor of the mean squared error, factor of the KL), where the model does not say.
+        loss_variance: the data variance by which a VQ-VAE's loss divides its error, where the model does not say.
+        seed: of the probes.
+        batch_size: pictures at a time.
+
+    Returns:
+        a `Report`.
+    """
+    model = load(model) if isinstance(model, (str, Path)) else model
+    images = _images(images, "images")
+    targets = images if targets is None else _images(targets, "targets", images.shape)
+    batches = probes_.probes(images, seed=seed)
+    made = {name: parts.reconstruct(model, pictures, batch_size=batch_size) for name, pictures in batches.items()}
+    if made["brains"].shape != targets.shape:
+        raise ValueError(f"{model.name}: expected outputs like its targets, {targets.shape}, got {made['brains'].shape}.")
+    broken = checks.not_finite(model, made["brains"])
+    found = [broken, *_about_data(model, images, targets, made["brains"], outputs, subjects, train_subjects, train_images, loss_variance)]
+    arrays = {"inputs": batches, "outputs": made, "targets": targets}
+    kind = "unknown"
+    if not broken.flagged:
+        kind, more = _about_model(model, batches, targets, made, loss_weights, batch_size, arrays)
+        found += more
+    return Report(model.name, kind, tuple(finding for finding in found if finding is not None), arrays)
+
+
+def _about_data(model, images, targets, made, outputs, subjects, train_subjects, train_images, loss_variance):
+    yield checks.targets_out_of_reach(model, targets, made)
+    yield checks.data_variance(model, images, loss_variance)
+    yield checks.pairing(targets, made if outputs is None else _images(outputs, "outputs", targets.shape)) if np.isfinite(made).all() else None
+    if subjects is not None and train_subjects is not None:
+        yield checks.subjects_in_training(subjects, train_subjects)
+    if train_images is not None:
+        yield checks.pictures_in_training(images, _images(train_images, "train_images"))
+
+
+def _about_model(model, batches, targets, made, loss_weights, batch_size, arrays):
+    images = batches["brains"]
+    cloud = parts.posterior(model, images, batch_size=batch_size)
+    found = None if cloud is not None else parts.codes(model, images, batch_size=batch_size)
+    rows = [checks.latent_size(model)]
+    if cloud is not None:
+        error = float(np.mean((targets - made["brains"]) ** 2))
+        weights = weights_of(model, batches, given=loss_weights)
+        rows += [checks.posterior_bits(cloud), checks.posterior_units(cloud), checks.assumed_variance(weights, math.prod(images.shape[1:]), error)]
+        arrays["kl"] = kl_of(cloud).mean(axis=0)
+    if found is not None:
+        rows += [checks.code_bits(found), checks.codebook_use(found, places=found.codes.shape[1])]
+        arrays["shares"] = checks.code_shares(found.codes, len(found.codebook))
+    if cloud is None and found is None:
+        rows.append(checks.depends_on_input(images, made["brains"]))
+    arrays["dead"] = checks.dead_units(model, images, batch_size=batch_size)
+    arrays["lost"] = {name: probes_.lost(pictures, made[name]) for name, pictures in batches.items()}
+    rows += [checks.dead(arrays["dead"]), checks.batch_norm(model), checks.copies({name: float(np.median(values)) for name, values in arrays["lost"].items()})]
+    return "VAE" if cloud is not None else "VQ-VAE" if found is not None else "autoencoder", rows
+
+
+def load(path, *, custom_objects=None):
+    """A model from a `.keras` file, uncompiled, without running any code that the file carries.
+
+    Args:
+        path: of the file.
+        custom_objects: {name: class} of layers and models that Keras does not know.
+    """
+    path = Path(path)
+    if path.suffix != ".keras" or not path.is_file():
+        raise ValueError(f"{path}: expected the path of an existing .keras file. Save a model with model.save('name.keras').")
+    try:
+        return keras.saving.load_model(path, custom_objects=custom_objects, compile=False, safe_mode=True)
+    except Exception as error:                           # Keras raises many kinds; each says what it did not know
+        raise ValueError(f"{path}: expected a model of known layers, and Keras says: {str(error).splitlines()[0]} Give your classes as "
+                         "custom_objects={'Name': Class}; a file that carries code (Lambda layers) is not run.") from error
+
+
+def _images(images, name, shape=None):
+    images = np.asarray(images, "float32")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or len(images) < 2 or shape is not None and images.shape != shape:
+        raise ValueError(f"{name}: expected {'at least two images (N, H, W, C)' if shape is None else f'the shape of the images, {shape}'}, got {images.shape}.")
+    return images
