@@ -122,20 +122,47 @@ def pixel_intervals(heads, *, n=500, level=0.95, seed=0):
     return _intervals(list(pairs(heads)), n, level, seed)
 
 
+def auprc_difference(heads, others, *, n=1000, level=0.95, seed=0):
+    """Interval of a detector's pixel AUPRC minus another's on the same heads, by bootstrap over subjects: both are drawn alike.
+
+    Args:
+        heads, others: the same subjects in the same order, scored by either.
+
+    Returns:
+        (low, high); NaN with fewer than two subjects.
+    """
+    names = [[head.subject for head in part] for part in (heads, others)]
+    if names[0] != names[1]:
+        raise ValueError(f"expected the same subjects in the same order, got {names[0]} and {names[1]}.")
+    drawn = [_resampled(list(pairs(part)), n, seed) for part in (heads, others)]
+    if drawn[0] is None:
+        return np.nan, np.nan
+    low, high = np.percentile(drawn[0][:, 1] - drawn[1][:, 1], [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
+
+
 def _intervals(parts, n, level, seed):
     """parts: a (scores, labels) for each subject."""
+    found = _resampled(parts, n, seed)
+    if found is None:
+        return {"auroc": (np.nan, np.nan), "auprc": (np.nan, np.nan)}
+    ends = np.percentile(found, [50 * (1 - level), 50 * (1 + level)], axis=0)
+    return {name: (float(ends[0, column]), float(ends[1, column])) for column, name in enumerate(("auroc", "auprc"))}
+
+
+def _resampled(parts, n, seed):
+    """(n, 2): AUROC and AUPRC of resampled subjects; None where fewer than two of a kind exist."""
     positive, negative = (np.stack(tables) for tables in zip(*_histograms(parts)))            # (S, BINS), from the highest score down
     rng, ill = np.random.default_rng(seed), positive.sum(axis=1) > 0
     groups = [group for group in (np.flatnonzero(ill), np.flatnonzero(~ill)) if len(group)]
     if any(len(group) < 2 for group in groups) or not ill.any():
-        return {"auroc": (np.nan, np.nan), "auprc": (np.nan, np.nan)}
+        return None
     found = []
     for _ in range(n):
         drawn = np.concatenate([rng.choice(group, len(group)) for group in groups])
         weights = np.bincount(drawn, minlength=len(parts)).astype(np.float64)
         found.append(_areas(weights @ positive, weights @ negative))
-    ends = np.percentile(found, [50 * (1 - level), 50 * (1 + level)], axis=0)
-    return {name: (float(ends[0, column]), float(ends[1, column])) for column, name in enumerate(("auroc", "auprc"))}
+    return np.array(found)
 
 
 def _histograms(parts):

@@ -9,13 +9,13 @@ TRUTH, CALLED = plots.ORANGE, plots.SKY                  # outlines: of the trut
 COLOURS = (plots.BLUE, plots.VERMILION, plots.GREEN, plots.PURPLE, plots.SKY, "0.45", "0.7")
 
 
-def detections(rows, *, titles, score_window, plane="axial", size=1.45):
+def detections(rows, *, titles, plane="axial", size=1.45):
     """Slices as in seed 002's figures 5.1 and 5.2, one a row.
 
     Args:
-        rows: list of dicts with image, output (None for the baselines), score, called (bool), lesion (bool), each (H, W).
+        rows: list of dicts with image, output (None for the baselines), score, called (bool), lesion (bool), each (H, W), and
+            limit, the threshold: the score is drawn up to twice of it.
         titles: one text a row.
-        score_window: the score that is drawn as the brightest.
 
     Returns:
         the figure: original with the lesion's outline, reconstruction, score, what was called, truth.
@@ -28,7 +28,7 @@ def detections(rows, *, titles, score_window, plane="axial", size=1.45):
             line[1].axis("off")
         else:
             plots.brain(row["output"], ax=line[1])
-        shown = line[2].imshow(row["score"], cmap="inferno", vmin=0, vmax=score_window)
+        shown = line[2].imshow(row["score"], cmap="inferno", vmin=0, vmax=2 * row["limit"])
         for ax in line[2:]:
             ax.set(xticks=[], yticks=[])
         plots.brain(row["image"], ax=line[3], mask=row["called"], colour=CALLED)
@@ -37,7 +37,8 @@ def detections(rows, *, titles, score_window, plane="axial", size=1.45):
         if place == 0:
             for ax, name in zip(line, columns):
                 ax.set_title(name, fontsize=9)
-    figure.colorbar(shown, ax=list(axes[:, 2]), fraction=0.08, pad=0.03, label="score")
+    bar = figure.colorbar(shown, ax=list(axes[:, 2]), fraction=0.08, pad=0.03, ticks=[0, rows[-1]["limit"], 2 * rows[-1]["limit"]])
+    bar.ax.set_yticklabels(["0", "threshold", "twice"], fontsize=7)
     return figure
 
 
@@ -69,4 +70,70 @@ def dose_response(table, *, axes):
         ax.set(xlabel="contrast of the planted lesion (grey)", title=f"radius {radius:g} pixels")
     axes[0].set_ylabel("share painted back\n(1: copied, 0: removed)")
     axes[0].legend(fontsize=8, frameon=False)
+    return axes
+
+
+def pictures(named, *, plane, columns=5, size=1.9):
+    """Named pictures in a grid. named: {name: (H, W)}. Returns the figure."""
+    rows = -(-len(named) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, 1.3 * size * rows), squeeze=False)
+    for ax in axes.flat[len(named):]:
+        ax.axis("off")
+    for number, (ax, (name, picture)) in enumerate(zip(axes.flat, named.items())):
+        plots.brain(picture, ax=ax, plane=plane, letters=number == 0)
+        ax.set_title(name, fontsize=8)
+    return figure
+
+
+def candidates(table, *, chosen):
+    """Pixel AUPRC of every detector, one panel a group. table: columns detector, model, group, auprc, prevalence. Returns the figure."""
+    groups, order = list(table.groupby("group", sort=False)), list(table.drop_duplicates("detector").detector)[::-1]
+    colours = dict(zip(table.model.unique(), COLOURS))
+    figure, axes = plt.subplots(1, len(groups), figsize=(2.2 + 2.9 * len(groups), 0.9 + 0.24 * len(order)), sharey=True, squeeze=False)
+    for ax, (group, part) in zip(axes[0], groups):
+        for row in part.itertuples():
+            ax.plot(row.auprc, order.index(row.detector), "o", markersize=7, color=colours[row.model], fillstyle="full" if row.detector in chosen else "none")
+        ax.axvline(part.prevalence.iloc[0], linestyle=":", color="0.5")
+        ax.set(xlabel="AUPRC by pixel", xlim=(0, None), title=f"{group} (n = {part.subjects.iloc[0]})")
+        ax.grid(axis="x", alpha=0.3)
+    axes[0, 0].set_yticks(range(len(order)), order, fontsize=8)
+    return figure
+
+
+def strips(table, *, ax, value, by="group"):
+    """One dot a head, one strip a group. table: columns `value` and `by`."""
+    for place, ((name, part), colour) in enumerate(zip(table.groupby(by, sort=False), COLOURS)):
+        spread = np.random.default_rng(0).uniform(-0.14, 0.14, len(part))
+        ax.plot(place + spread, part[value], "o", color=colour, alpha=0.75, markersize=5)
+        ax.plot([place - 0.25, place + 0.25], [part[value].mean()] * 2, color="0.2", linewidth=1.5)
+    names = [f"{name}\n(n = {len(part)})" for name, part in table.groupby(by, sort=False)]
+    ax.set_xticks(range(len(names)), names, fontsize=8)
+    ax.set(xlim=(-0.5, len(names) - 0.5))
+    return ax
+
+
+def errors_by_latent(errors, copied, *, axes):
+    """Errors in and outside of lesions, their ratio, and what is painted back, by size of the code. axes: three.
+
+    errors: columns latent_dim, l2_inside, l2_outside, l2_ratio; copied: latent_dim, painted_back, std.
+    """
+    means = errors.groupby("latent_dim")[["l2_inside", "l2_outside", "l2_ratio"]].mean()
+    places = np.arange(len(means))
+    for column, colour, label in (("l2_inside", COLOURS[1], "in lesions"), ("l2_outside", COLOURS[0], "in the rest of the brain")):
+        if means[column].notna().any():
+            axes[0].plot(places, means[column], "o-", color=colour, label=label)
+    axes[0].legend(fontsize=8, frameon=False)
+    axes[0].set(ylabel="mean squared error", ylim=(0, None))
+    if means.l2_ratio.notna().any():
+        axes[1].plot(places, means.l2_ratio, "o-", color=COLOURS[2])
+    else:
+        axes[1].text(0.5, 0.5, "no lesions in these data", ha="center", transform=axes[1].transAxes, fontsize=9)
+    axes[1].axhline(1, linestyle=":", color="0.6")
+    axes[1].set(ylabel="error in lesions / outside")
+    axes[2].errorbar(places, copied.painted_back, yerr=copied["std"], fmt="o-", color=COLOURS[3], capsize=3)
+    axes[2].axhline(1, linestyle=":", color="0.6")
+    axes[2].set(ylabel="planted lesion painted back")
+    for ax in axes:
+        ax.set_xticks(places, means.index)
+        ax.set(xlabel="numbers in the code", xlim=(-0.4, len(means) - 0.6))
     return axes
