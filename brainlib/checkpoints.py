@@ -91,8 +91,9 @@ class Checkpoint(keras.callbacks.Callback):
             np.savez(stream, header=np.array(json.dumps(header, default=_plain)), **arrays)
 
     def _variables(self):
-        """Weights, running means, random generators (`variables` has them, `weights` has not) and the optimiser's."""
-        return [*self.model.variables, *self.model.optimizer.variables]
+        """Weights, running means, random generators (`variables` has them, `weights` has not) and the optimisers'."""
+        second = getattr(self.model, "discriminator_optimizer", None)
+        return [*self.model.variables, *self.model.optimizer.variables, *(second.variables if second else ())]
 
 
 def _state(callback):

@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple
 import keras
 import numpy as np
 
-from brainlib import models_residual, models_resnet50, models_uad, models_vae, models_vq
+from brainlib import models_residual, models_resnet50, models_uad, models_vae, models_vq, models_vqgan
 from brainlib import released as _released
 from brainlib.models_layers import blocks, layer_table, shape_words  # noqa: F401  part of this room
 from brainlib.released import load_released  # noqa: F401  part of this room
@@ -37,6 +37,7 @@ TABLE = {
     "vae_uad": Family(models_uad.vae_uad, (95, 79, 1), 1, "002"),
     "vqvae": Family(models_vq.vqvae, (128, 128, 1), 1, "000"),                 # its stride depends on its depth
     "vqvae_uad": Family(models_vq.vqvae_uad, (95, 79, 1), 1, "002"),
+    "vqgan_uad": Family(models_vqgan.vqgan_uad, (95, 79, 1), 1, "002"),
 }
 NAMES = tuple(TABLE)
 
@@ -142,6 +143,11 @@ def is_vae(model):
 def is_vq(model):
     """Whether a codebook stands between a model's encoder and its decoder."""
     return _has_layer(model, "quantizer")
+
+
+def is_vqgan(model):
+    """Whether a model is trained against a discriminator."""
+    return isinstance(model, models_vqgan.VQGAN)
 
 
 def encoder(model):

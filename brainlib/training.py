@@ -14,7 +14,7 @@ import pandas as pd
 import tensorflow as tf
 
 import brainlib
-from brainlib import checkpoints, files, losses, models
+from brainlib import adversarial, checkpoints, files, losses, models
 from brainlib.pipelines import Slices
 
 MODEL, HISTORY, RECORD = "model.keras", "history.csv", "fit.json"
@@ -32,6 +32,9 @@ class Recipe:
         plateau_patience: epochs without improvement.
         plateau_min_delta: what counts as improvement, by loss ("" for any other loss).
         stop_patience: epochs without improvement before training stops; 0 never stops early.
+        adversarial_start: epochs before a VQGAN's discriminator is let in.
+        adversarial_weight: factor on the adaptive weight of equation 3.14; Esser et al. have 0.8.
+        perceptual_weight: of the perceptual loss beside `loss`.
     """
 
     optimizer: str = "adam"
@@ -47,6 +50,9 @@ class Recipe:
     stop_patience: int = 0
     stop_min_delta: dict = field(default_factory=lambda: {"": 0.0})
     beta_warm_up: int = 0
+    adversarial_start: int = 0
+    adversarial_weight: float = 1.0
+    perceptual_weight: float = 1.0
 
 
 _SEED_003 = Recipe(optimizer="rmsprop", loss="dssim_contrib", corruption="seed003", plateau_factor=math.sqrt(0.1),
@@ -63,6 +69,7 @@ RECIPES = {
     "003-resnet50": replace(_SEED_003, optimizer="adam", batch_size=8),
     "003-resnet50_short": replace(_SEED_003, batch_size=16),
     "002": Recipe(learning_rate=1e-4, batch_size=16, epochs=1200),
+    "vqgan": Recipe(learning_rate=5e-4, batch_size=16, epochs=100, loss="l1", adversarial_start=30, adversarial_weight=0.8),
     "000": _SEED_000,
     "000-vqvae": replace(_SEED_000, learning_rate=1e-3),
     "vae": Recipe(learning_rate=1e-3, batch_size=32, epochs=100, plateau_factor=0.5, plateau_patience=5,
@@ -227,7 +234,7 @@ def _rate_and_bound(row, pixels, likelihood):
 
 def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, seed=0, loss=None, corruption=None,
         batch_size=None, learning_rate=None, beta_warm_up=None, metrics=(), callbacks=(), show=print,
-        checkpoint_seconds=20.0, tensorboard=True):
+        checkpoint_seconds=20.0, tensorboard=True, maps=None):
     """Trains a model and leaves it with the weights of its best epoch by validation loss.
 
     A training that was killed goes on from its last checkpoint in `folder` when it is called again with the same
@@ -247,6 +254,7 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
         show: prints a progress line; `None` keeps silent.
         checkpoint_seconds: at least that long between two checkpoints.
         tensorboard: whether `logs/` is written.
+        maps: `perceptual.Maps` for the perceptual loss of a VQGAN, which has none without; of no other model.
 
     Returns:
         The history, a pandas table with one row an epoch.
@@ -255,6 +263,9 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
                  learning_rate=learning_rate, beta_warm_up=beta_warm_up)
     train, validation = _slices(train, validation, plan, seed)
     _same_shape(model, train, validation)
+    generator = model
+    if models.is_vqgan(generator):
+        model = adversarial.trainee(generator, plan, maps=maps, seed=seed)
     _compile(model, plan, metrics)
     folder = Path(folder) if folder else None
     history = History(folder / HISTORY if folder else None)
@@ -264,7 +275,7 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
     own, start, epochs = [*kept, *progress, *logs], 0, plan.epochs
     if folder:
         key = files.digest(checkpoints.fingerprint(model), asdict(plan), seed, train.digest(), validation.digest(),
-                           [str(name) for name in metrics])
+                           [str(name) for name in metrics], maps.name if maps else "")
         checkpoint = checkpoints.Checkpoint(folder / CHECKPOINT, key, kept, every_seconds=checkpoint_seconds)
         start = checkpoint.load()
         epochs = start if checkpoint.stopped else epochs
@@ -274,7 +285,7 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
     model.fit(train.stream(start), steps_per_epoch=train.steps, initial_epoch=start, epochs=epochs,
               validation_data=validation.epoch(), callbacks=[*own, *callbacks], shuffle=False, verbose=0)
     if folder:
-        save(model, folder / MODEL)
+        save(generator, folder / MODEL)                  # of a VQGAN without its discriminator
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return history.table()
 
@@ -321,7 +332,11 @@ def _compile(model, plan, metrics):
 def _callbacks(model, plan):
     vae = models.is_vae(model)
     start = plan.beta_warm_up if vae else 0
+    if isinstance(model, adversarial.Adversarial):
+        start = plan.adversarial_start if plan.adversarial_start < plan.epochs else 0
     chosen = [BestWeights(start=min(start, plan.epochs - 1))]
+    if isinstance(model, adversarial.Adversarial):
+        chosen.insert(0, adversarial.AdversarialStart(plan.adversarial_start))
     if vae and plan.beta_warm_up:
         chosen.append(BetaWarmUp(plan.beta_warm_up))
     if plan.plateau_factor:
@@ -402,7 +417,7 @@ def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, option
     options = {"image_shape": tuple(train.image_shape), **(options or {})}
     record = {"model": name, "options": options, "recipe": asdict(plan), "seed": seed, "train": train.digest(),
               "validation": validation.digest(), "precision": precision, "devices": list(devices), "metrics": [str(name) for name in fit_options.get("metrics", ())],
-              "versions": versions()}
+              "versions": versions(), "perceptual": fit_options["maps"].name if fit_options.get("maps") else ""}
     key, folder = files.digest(record), Path(folder)
     if _finished(folder, key):
         model, history = models.load(folder / MODEL), pd.read_csv(folder / HISTORY)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from brainlib import models
+from brainlib import models, models_vqgan
 
 RNG = np.random.default_rng(0)
 SHAPE = {"vae": (32, 64, 1), "resnet_small": (32, 48, 1), "resnet_big": (32, 48, 1), "resnet50": (32, 64, 1),
@@ -31,6 +31,8 @@ PUBLISHED = [
     ("vqvae", {}, "encoder", 248912, 248272),
     ("vqvae_uad", {"codebook_size": 128, "code_dim": 128}, "model", None, 1005825),
     ("vqvae_uad", {"codebook_size": 256, "code_dim": 128}, "model", None, 1022209),
+    ("vqgan_uad", {"codebook_size": 128, "code_dim": 128}, "model and discriminator", None, 73445826),
+    ("vqgan_uad", {"codebook_size": 256, "code_dim": 128}, "model and discriminator", None, 73462210),
     ("vae_uad", {"latent_dim": 64}, "model", None, 1298593),                   # published with an unused dense layer:
     ("vae_uad", {"latent_dim": 128}, "model", None, 1667361),                  # (latent + 1) * 1920 more
 ]
@@ -55,7 +57,10 @@ def test_published_counts(name, options, part, count, trainable):
     model = models.encoder(model) if part == "encoder" else model
     assert count is None or model.count_params() == count
     if trainable:
-        assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == trainable
+        weights = model.trainable_weights
+        if part == "model and discriminator":
+            weights = weights + models_vqgan.discriminator(model.input_shape[1:]).trainable_weights
+        assert sum(int(np.prod(weight.shape)) for weight in weights) == trainable
 
 
 def test_published_counts_are_the_shared_table(ixi_sample):
