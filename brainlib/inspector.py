@@ -52,7 +52,7 @@ class Report:
         return found[name]
 
 
-def inspect(model, images, *, targets=None, outputs=None, subjects=None, train_subjects=None, train_images=None,
+def inspect(model, images, *, targets=None, outputs=None, subjects=None, sources=None, train_subjects=None, train_images=None,
             loss_weights=None, loss_variance=None, seed=0, batch_size=16):
     """Asks a model and a batch of images all questions that they can answer.
 
@@ -62,6 +62,7 @@ def inspect(model, images, *, targets=None, outputs=None, subjects=None, train_s
         targets: what the model should give; the images themselves when absent.
         outputs: reconstructions as somebody shows them beside the images, to see whether they belong together.
         subjects: whose image each is, (N,).
+        sources: the site or the data set of each image, (N,), of healthy people; needs subjects.
         train_subjects: whose images the model was trained (or validated, for the other set) on.
         train_images: pictures it was trained on, (M, H, W, C).
         loss_weights: (factor of the mean squared error, factor of the KL), where the model does not say.
@@ -80,7 +81,8 @@ def inspect(model, images, *, targets=None, outputs=None, subjects=None, train_s
     if made["brains"].shape != targets.shape:
         raise ValueError(f"{model.name}: expected outputs like its targets, {targets.shape}, got {made['brains'].shape}.")
     broken = checks.not_finite(model, made["brains"])
-    found = [broken, *_about_data(model, images, targets, made["brains"], outputs, subjects, train_subjects, train_images, loss_variance)]
+    found = [broken, *_about_data(model, images, targets, made["brains"], outputs, loss_variance),
+             *_about_people(images, targets, made["brains"], subjects, sources, train_subjects, train_images)]
     arrays = {"inputs": batches, "outputs": made, "targets": targets}
     kind = "unknown"
     if not broken.flagged:
@@ -89,10 +91,20 @@ def inspect(model, images, *, targets=None, outputs=None, subjects=None, train_s
     return Report(model.name, kind, tuple(finding for finding in found if finding is not None), arrays)
 
 
-def _about_data(model, images, targets, made, outputs, subjects, train_subjects, train_images, loss_variance):
+def _about_data(model, images, targets, made, outputs, loss_variance):
     yield checks.targets_out_of_reach(model, targets, made)
     yield checks.data_variance(model, images, loss_variance)
     yield checks.pairing(targets, made if outputs is None else _images(outputs, "outputs", targets.shape)) if np.isfinite(made).all() else None
+
+
+def _about_people(images, targets, made, subjects, sources, train_subjects, train_images):
+    for name, given in (("subjects", subjects), ("sources", sources)):
+        if given is not None and len(given) != len(images):
+            raise ValueError(f"{name}: expected one for each of the {len(images)} images, got {len(given)}.")
+    if sources is not None and subjects is None:
+        raise ValueError("sources: expected subjects, too, since slices of one head are not independent. Give subjects=...")
+    if sources is not None and np.isfinite(made).all():
+        yield checks.source_told(((targets - made) ** 2).mean(axis=(1, 2, 3)), sources, subjects)
     if subjects is not None and train_subjects is not None:
         yield checks.subjects_in_training(subjects, train_subjects)
     if train_images is not None:
@@ -107,7 +119,7 @@ def _about_model(model, batches, targets, made, loss_weights, batch_size, arrays
     if cloud is not None:
         error = float(np.mean((targets - made["brains"]) ** 2))
         weights = weights_of(model, batches, given=loss_weights)
-        rows += [checks.posterior_bits(cloud), checks.posterior_units(cloud), checks.assumed_variance(weights, math.prod(images.shape[1:]), error)]
+        rows += [checks.posterior_bits(cloud), checks.posterior_units(cloud), checks.posterior_against_prior(cloud), checks.assumed_variance(weights, math.prod(images.shape[1:]), error)]
         arrays["kl"] = kl_of(cloud).mean(axis=0)
     if found is not None:
         rows += [checks.code_bits(found), checks.codebook_use(found, places=found.codes.shape[1])]
@@ -116,7 +128,9 @@ def _about_model(model, batches, targets, made, loss_weights, batch_size, arrays
         rows.append(checks.depends_on_input(images, made["brains"]))
     arrays["dead"] = checks.dead_units(model, images, batch_size=batch_size)
     arrays["lost"] = {name: probes_.lost(pictures, made[name]) for name, pictures in batches.items()}
-    rows += [checks.dead(arrays["dead"]), checks.batch_norm(model), checks.copies({name: float(np.median(values)) for name, values in arrays["lost"].items()})]
+    rows += [checks.dead(arrays["dead"]), still := checks.batch_norm(model), checks.copies({name: float(np.median(values)) for name, values in arrays["lost"].items()})]
+    if still is not None and not still.flagged:
+        rows.append(checks.batch_norm_fits(model, images, batch_size=batch_size))
     return "VAE" if cloud is not None else "VQ-VAE" if found is not None else "autoencoder", rows
 
 

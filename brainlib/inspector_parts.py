@@ -46,6 +46,23 @@ def leaves(model):
     return [layer for layer in model._flatten_layers(include_self=False) if not list(layer._flatten_layers(include_self=False))]
 
 
+def paths(model, prefix=""):
+    """(path, layer) of all layers, sub-models opened: "encoder/conv_1"."""
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        yield f"{prefix}{layer.name}", layer
+        yield from paths(layer, f"{prefix}{layer.name}/")
+
+
+def in_order(model):
+    """Layers in the order in which an image passes them, where the model has a graph; else as they were made."""
+    encoder = part(model, "encoder")
+    start = encoder if getattr(model, "inputs", None) is None and encoder is not None else model
+    if getattr(start, "inputs", None) is None:
+        return leaves(start)
+    by_path = dict(paths(start))
+    return [by_path[row["layer"]] for row in models.layer_table(start) if row["layer"] in by_path]
+
+
 @contextlib.contextmanager
 def watched(layers, see):
     """While it lasts, `see(layer, inputs, outputs)` follows each call of a layer; what it returns, if not None, replaces the outputs."""
