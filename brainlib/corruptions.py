@@ -14,8 +14,9 @@ import tensorflow as tf
 PARAMETERS, DROPOUT, NOISE, IMAGINARY = range(4)         # independent streams of random numbers of one image
 MAX_SQUARES = 2
 # Fields of random numbers are cut out of two fixed pools at places that (seed, epoch, index) decide: fresh numbers for
-# every pixel took longer than everything else together. A pool is a megapixel, so a field hardly ever comes back.
-POOL = 2**20
+# every pixel took longer than everything else together. A pool is a megapixel and a field begins at any of 32,768 places
+# of it, so it hardly ever comes back.
+POOL, STRIDE = 2**20, 32
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,11 @@ def _uniform(image_keys, count, stream):
 
 
 @functools.cache
-def _pool(normal):
-    """2^20 numbers, the first of them again behind the last: N(0, 1), or uniform in [0, 1)."""
+def _pool(normal, more):
+    """2^20 numbers in rows of STRIDE, and the first `more` rows again behind the last: N(0, 1), or uniform in [0, 1)."""
     rng = np.random.default_rng(20201 + normal)
-    return rng.standard_normal(POOL, dtype="float32") if normal else rng.random(POOL, dtype="float32")
+    numbers = rng.standard_normal(POOL, dtype="float32") if normal else rng.random(POOL, dtype="float32")
+    return np.resize(numbers, (POOL // STRIDE + more, STRIDE))               # repeats them
 
 
 def draw(name, image_keys, image_shape):
@@ -212,14 +214,13 @@ def apply(images, parameters, image_keys, *, name):
         ghost = parameters["ghost"][:, None, None, None]
         corrupted = (1 - ghost) * corrupted + ghost * tf.roll(corrupted, tf.shape(images)[1] // 2, axis=1)
     if chosen.rician_sigma[1] > 0:
-        sigma, shape = parameters["rician_sigma"][:, None, None, None], tf.shape(images)[1:3]
+        sigma, shape = parameters["rician_sigma"][:, None, None, None], images.shape[1:3]
         real, imaginary = (sigma * _fields(True, image_keys, stream, shape) for stream in (NOISE, IMAGINARY))
         corrupted = tf.where(sigma > 0, tf.sqrt(tf.square(corrupted + real) + tf.square(imaginary)), corrupted)
     if chosen.dropout[1] > 0:
         corrupted = _drop(corrupted, parameters["dropout"], image_keys, chosen)
     if chosen.noise_sigma[1] > 0:
-        corrupted += parameters["noise_sigma"][:, None, None, None] * _fields(
-            True, image_keys, NOISE, tf.shape(images)[1:3])
+        corrupted += parameters["noise_sigma"][:, None, None, None] * _fields(True, image_keys, NOISE, images.shape[1:3])
     if chosen.square_side[1] > 0:
         corrupted = _blank(corrupted, parameters["squares"][:, :chosen.squares])
     if chosen.blur_sigma[1] > 0:
@@ -228,12 +229,12 @@ def apply(images, parameters, image_keys, *, name):
 
 
 def _fields(normal, image_keys, stream, shape):
-    """A field of random numbers for each image, (B, H, W, 1): N(0, 1) or uniform."""
-    count = shape[0] * shape[1]
-    pool = tf.tile(tf.constant(_pool(normal)), [2 + count // POOL])          # a field may begin anywhere in it
-    starts = tf.cast(_hash(image_keys, 1, stream)[:, 0] % POOL, tf.int32)
-    fields = tf.map_fn(lambda start: tf.slice(pool, [start], [count]), starts, fn_output_signature=tf.float32)
-    return tf.reshape(fields, [-1, shape[0], shape[1], 1])
+    """A field of random numbers for each image, (B, H, W, 1): N(0, 1) or uniform; shape: (H, W), known beforehand."""
+    rows = -(-shape[0] * shape[1] // STRIDE)
+    first = tf.cast(_hash(image_keys, 1, stream) % (POOL // STRIDE), tf.int32)                   # (B, 1)
+    fields = tf.gather(tf.constant(_pool(normal, rows)), first + tf.range(rows)[None])           # (B, rows, STRIDE)
+    fields = tf.reshape(fields, [-1, rows * STRIDE])[:, :shape[0] * shape[1]]
+    return tf.reshape(fields, [-1, *shape, 1])
 
 
 def _bias_field(strength, shape, sides):
@@ -247,7 +248,7 @@ def _bias_field(strength, shape, sides):
 
 
 def _drop(images, share, image_keys, chosen):
-    height, width, block = tf.shape(images)[1], tf.shape(images)[2], chosen.dropout_block
+    (height, width), block = images.shape[1:3], chosen.dropout_block
     shape = [-(-height // block), -(-width // block)]                                # ceiling of the division
     field = _fields(False, image_keys, DROPOUT, shape)
     if block > 1:
@@ -297,7 +298,7 @@ def _rescale(images, corrupted):
 
 
 def corrupt_batch(images, indices, *, name, seed, epoch=0):
-    """Corrupts a batch inside tf.data. images: (B, H, W, 1) tensor, indices: (B,) -> (B, H, W, 1) tensor."""
+    """Corrupts a batch inside tf.data. images: (B, H, W, 1) tensor of known sides, indices: (B,) -> (B, H, W, 1) tensor."""
     if preset(name) == PRESETS["none"]:
         return images
     image_keys = keys(seed, epoch, indices)
@@ -305,7 +306,12 @@ def corrupt_batch(images, indices, *, name, seed, epoch=0):
     return apply(images, parameters, image_keys, name=name)
 
 
-_corrupt_in_graph = tf.function(corrupt_batch, reduce_retracing=True)        # as in tf.data, and many times faster
+def _of_sides(images, indices, *, sides, **options):
+    """Sides are told apart from the images: of these, tracing again may forget them."""
+    return corrupt_batch(tf.ensure_shape(images, (None, *sides, 1)), indices, **options)
+
+
+_corrupt_in_graph = tf.function(_of_sides, reduce_retracing=True)            # as in tf.data, and many times faster
 
 
 def corrupt(images, name, *, seed, epoch=0, indices=None, strength=1.0):
@@ -326,7 +332,7 @@ def corrupt(images, name, *, seed, epoch=0, indices=None, strength=1.0):
     chosen = scaled(name, strength) if strength != 1 else preset(name)
     parts = [
         _corrupt_in_graph(tf.constant(images[start:start + 64]), tf.constant(indices[start:start + 64], tf.int64),
-                          name=chosen, seed=tf.constant(seed, tf.int64), epoch=tf.constant(epoch, tf.int64)).numpy()
+                          sides=images.shape[1:3], name=chosen, seed=tf.constant(seed, tf.int64), epoch=tf.constant(epoch, tf.int64)).numpy()
         for start in range(0, len(images), 64)
     ]
     return np.concatenate(parts) if parts else images.copy()

@@ -6,6 +6,8 @@ sees what an unbroken one would have seen.
 
 import functools
 import hashlib
+import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,7 @@ class Slices:
         images = self._images()
         if images.ndim != 4 or images.shape[-1] != 1 or not len(images):
             raise ValueError(f"{self._name()}: expected slices of shape (N, H, W, 1), got {images.shape}.")
+        self._header = None                              # (first byte, bytes of a slice) of a plain file, once read
         self.indices = _numbers(indices, len(images), self._name())
         self.image_shape = images.shape[1:]
         self.batch_size, self.seed, self.shuffle = int(batch_size), int(seed), bool(shuffle)
@@ -84,9 +87,12 @@ class Slices:
     def _batches(self, first, count):
         steps = tf.data.Dataset.counter(start=first)
         steps = steps if count is None else steps.take(count).apply(tf.data.experimental.assert_cardinality(count))
-        # Reading lets go of Python's lock, so two batches are read at a time; the corruptions are TensorFlow's.
-        batches = steps.map(functools.partial(self._load, fill=count is None), num_parallel_calls=2, deterministic=True)
-        return batches.map(self._corrupt, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+        # Reading lets go of Python's lock and the corruptions are TensorFlow's, so two batches are made at a time. One
+        # function does both: handing a batch from thread to thread took longer than reading it.
+        return steps.map(functools.partial(self._make, fill=count is None), num_parallel_calls=2, deterministic=True).prefetch(2)
+
+    def _make(self, step, *, fill):
+        return self._corrupt(*self._load(step, fill=fill))
 
     def _load(self, step, *, fill):
         batch = functools.partial(self._batch, fill=fill)
@@ -120,15 +126,19 @@ class Slices:
 
     def _read(self, indices):
         """Slices of the file, read straight to their place: faster than a mapping, and no page of it stays in memory."""
-        stored = self._images()
-        if stored.dtype != np.float32 or not stored.flags.c_contiguous:
-            return np.asarray(stored[indices], "float32")
-        gathered, size = np.empty((len(indices), *self.image_shape), "float32"), stored[0].nbytes
+        if self._header is None:
+            stored = self._images()
+            plain = stored.dtype == np.float32 and stored.flags.c_contiguous
+            self._header = (stored.offset, stored[0].nbytes) if plain else ()
+        if not self._header:
+            return np.asarray(self._images()[indices], "float32")
+        offset, size = self._header
+        gathered = _aligned(len(indices), self.image_shape)
         rows = memoryview(gathered).cast("B")
         with open(self.source, "rb", buffering=0) as file:
             for place in np.argsort(indices, kind="stable"):                  # the disk likes to go forward
-                file.seek(stored.offset + int(indices[place]) * size)
-                if file.readinto(rows[place * size:(place + 1) * size]) != size:
+                row = rows[place * size:(place + 1) * size]
+                if os.preadv(file.fileno(), [row], offset + int(indices[place]) * size) != size:
                     raise OSError(f"{self.source}: ends within slice {indices[place]}; it was changed while it was read.")
         return gathered
 
@@ -156,6 +166,13 @@ def dataset(source, *, indices=None, batch_size=32, corruption="none", seed=0, s
     """
     slices = Slices(source, indices=indices, batch_size=batch_size, corruption=corruption, seed=seed, shuffle=shuffle)
     return slices.stream(epoch) if repeat else slices.epoch(epoch)
+
+
+def _aligned(count, shape, boundary=64):
+    """An empty float32 array (count, *shape) that begins where TensorFlow takes it as it is: others it copies."""
+    memory = np.empty(4 * count * math.prod(shape) + boundary, "uint8")
+    start = -memory.ctypes.data % boundary
+    return memory[start:start + memory.size - boundary].view("float32").reshape(count, *shape)
 
 
 @functools.lru_cache(maxsize=8)

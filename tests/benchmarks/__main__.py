@@ -115,19 +115,21 @@ def input_against_png(folder, count=1024, batch_size=32):
     return ratios_of(plain.stream(), keras_png().repeat()), ratios_of(corrupted.stream(), ordered_png().repeat())
 
 
-def ratios_of(ours, theirs, batches=64):
+def ratios_of(ours, theirs, seconds=1.0):
     """Batches a second of ours over theirs; both are endless streams that have begun."""
     streams = [iter(ours), iter(theirs)]
 
-    def seconds(stream):
-        began = time.perf_counter()
-        for _ in range(batches):
+    def rate(stream):
+        time.sleep(0.5)                                  # until the other has filled its buffers and leaves the cores alone
+        began, count = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds or count < 32:     # many more than a buffer holds
             next(stream)
-        return time.perf_counter() - began
+            count += 1
+        return count / (time.perf_counter() - began)
 
     for stream in streams:
-        seconds(stream)                                  # traced, and in the page cache
-    return [seconds(streams[1]) / seconds(streams[0]) for _ in range(REPEATS)]
+        rate(stream)                                     # traced, and in the page cache
+    return [rate(streams[0]) / rate(streams[1]) for _ in range(REPEATS)]
 
 
 def peak_memory(count, folder):
