@@ -105,6 +105,7 @@ def shape_words(shape):
 # ------------------------------------------------------------------------------------------------ blocks, for a diagram
 
 CARRIERS = {"Conv2D": "conv", "Conv2DTranspose": "transposed conv", "Dense": "dense", "Add": "add", "Concatenate": "concatenate"}
+WORDS = {**CARRIERS, "Sampling": "latent", "KLDivergence": "KL term", "KeepFirst": "output"}
 FOLLOWERS = ("BatchNormalization", "GroupNormalization", "LayerNormalization", "ReLU", "LeakyReLU", "Activation", "Dropout",
              "SpatialDropout2D", "Identity", "Reshape", "Flatten", "Cropping2D", "Likelihood")
 WITHIN_A_BLOCK = 16                                      # layers of the largest residual block
@@ -207,7 +208,7 @@ def _kind(inside):
     if head["kind"] == "Dense" and not name.startswith("dense"):
         return {"kind": "dense", "settings": name}
     settings = ", ".join(part for part in head["settings"].split(", ") if not part.startswith(("filters", "units")))
-    return {"kind": CARRIERS.get(head["kind"], head["kind"]), "settings": settings}
+    return {"kind": WORDS.get(head["kind"], head["kind"]), "settings": settings}
 
 
 def _output(inside):

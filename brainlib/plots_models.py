@@ -8,8 +8,9 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from brainlib import models
 
 COLOURS = {"conv": "#56B4E9", "residual block": "#0072B2", "transposed conv": "#E69F00", "dense": "#CC79A7",
-           "latent": "#D55E00", "codebook": "#D55E00", "add": "#009E73", "concatenate": "#009E73", "image": "#333333"}
+           "latent": "#D55E00", "codebook": "#D55E00", "KL term": "#F0E442", "add": "#009E73", "concatenate": "#009E73", "image": "#333333"}
 OTHER = "#BBBBBB"
+STEP, ASIDE = 0.11, 0.05                                # between the levels of arcs; of their ends from a box's middle
 
 
 def model_diagram(model, *, step=0.72, height=4.2):
@@ -31,15 +32,24 @@ def model_diagram(model, *, step=0.72, height=4.2):
     boxes += [{**block, "inputs": [one + 1 for one in block["inputs"]]} for block in found]
     figure, ax = plt.subplots(figsize=(1.0 + step * len(boxes), height))
     tallest = max(_side(box) for box in boxes)
+    levels = _levels([(parent, place) for place, box in enumerate(boxes) for parent in box["inputs"] if place - parent > 1])
     for place, box in enumerate(boxes):
         _draw_box(ax, place, box, tallest)
         for parent in box["inputs"]:
-            _draw_arrow(ax, parent, place, boxes, tallest)
-    far = max([place - parent for place, box in enumerate(boxes) for parent in box["inputs"]] + [1])
-    ax.set(xlim=(-0.7, len(boxes) - 0.3), ylim=(-1.9, 1.0 + 0.1 * far), xticks=[], yticks=[], title=_title(model))
+            _draw_arrow(ax, parent, place, levels.get((parent, place)), boxes, tallest)
+    ax.set(xlim=(-0.7, len(boxes) - 0.3), ylim=(-1.9, 1.2 + STEP * max([1, *levels.values()])), xticks=[], yticks=[], title=_title(model))
     ax.spines[:].set_visible(False)
     _legend(ax, boxes)
     return figure
+
+
+def _levels(arcs):
+    """How high each arc (start, end) runs: short ones low, and never two on one level where they would touch."""
+    levels = {}
+    for start, end in sorted(arcs, key=lambda arc: (arc[1] - arc[0], arc)):
+        taken = {level for (left, right), level in levels.items() if left <= end and start <= right}
+        levels[start, end] = next(level for level in range(len(arcs)) if level not in taken)
+    return levels
 
 
 def _side(box):
@@ -66,14 +76,15 @@ def _draw_box(ax, place, box, tallest):
             rotation_mode="anchor", linespacing=1.15)
 
 
-def _draw_arrow(ax, start, end, boxes, tallest):
+def _draw_arrow(ax, start, end, level, boxes, tallest):
+    """An arrow to the next box, or an arc on a level; it leaves right of a box's middle and arrives left of it."""
     style = {"arrowstyle": "-|>", "mutation_scale": 7, "linewidth": 0.9, "color": "#555555", "zorder": 2}
     left, right = (_size(boxes[place], tallest) for place in (start, end))
-    if end - start == 1:
+    if level is None:
         ax.add_patch(FancyArrowPatch((start + left[0] / 2, 0), (end - right[0] / 2, 0), shrinkA=0, shrinkB=0, **style))
         return
-    top, over = max(left[1], right[1]) / 2, 0.60 + 0.10 * (end - start)
-    path = [(start, left[1] / 2), (start, max(over, top)), (end, max(over, top)), (end, right[1] / 2)]
+    over = 0.62 + STEP * level
+    path = [(start + ASIDE, left[1] / 2), (start + ASIDE, over), (end - ASIDE, over), (end - ASIDE, right[1] / 2)]
     ax.plot(*zip(*path[:3]), color="#555555", linewidth=0.9, zorder=1)
     ax.add_patch(FancyArrowPatch(path[2], path[3], shrinkA=0, shrinkB=0, **style))
 
