@@ -94,7 +94,8 @@ def inspect(model, images, *, targets=None, outputs=None, subjects=None, sources
 def _about_data(model, images, targets, made, outputs, loss_variance):
     yield checks.targets_out_of_reach(model, targets, made)
     yield checks.data_variance(model, images, loss_variance)
-    yield checks.pairing(targets, made if outputs is None else _images(outputs, "outputs", targets.shape)) if np.isfinite(made).all() else None
+    if np.isfinite(made).all():
+        yield checks.pairing(targets, made) if outputs is None else checks.pairing(targets, _images(outputs, "outputs", targets.shape), made)
 
 
 def _about_people(images, targets, made, subjects, sources, train_subjects, train_images):

@@ -92,7 +92,7 @@ def _layers(report, ax):
         return _empty(ax, "no ReLU")
     shares = [100 * dead / of for dead, of in found.values()]
     ax.bar(np.arange(len(shares)), shares, color=plots.PURPLE)
-    ax.axhline(100 / 3, color="0.6", linewidth=0.8, linestyle="--")
+    ax.axhline(75, color="0.6", linewidth=0.8, linestyle="--")
     ax.set(xlabel="ReLU layer, from the input", ylabel="% of channels", ylim=(0, 100), title="dead units")
 
 

@@ -3,11 +3,16 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
-from brainlib import inspector, models
+from brainlib import inspector
 from brainlib import inspector_parts as parts
 from brainlib import inspector_probes as probes
+from brainlib import models_vae, models_vq
+from brainlib.inspector_loss import Weights, weights_of
+from brainlib.layers import Sampling
+from brainlib.layers_vq import VectorQuantizer
 
 
 def images(count=6, shape=(18, 14, 1), seed=0):
@@ -89,20 +94,53 @@ def learn(model, epochs, *, rate=3e-3, images=TRAIN, loss="mse"):
     return model
 
 
+def dense(units, activation="relu"):
+    return layers.Dense(units, activation=activation)
+
+
+def halves(latent, *, norm=False):
+    """(input, hidden layer) of an encoder, and a decoder of vectors, all of dense layers: they learn within seconds."""
+    inputs = keras.Input((SIDE, SIDE, 1))
+    hidden = dense(96)(layers.Flatten()(inputs))
+    vectors = keras.Input((latent,))
+    x = layers.BatchNormalization(momentum=0.9)(dense(96)(vectors)) if norm else dense(96)(vectors)
+    outputs = layers.Reshape((SIDE, SIDE, 1))(dense(SIDE * SIDE, "sigmoid")(x))
+    return inputs, hidden, keras.Model(vectors, outputs, name="decoder")
+
+
+def make_autoencoder(*, norm=True, latent=12, kind=keras.Model):
+    inputs, hidden, decoder = halves(latent, norm=norm)
+    return kind(inputs, decoder(layers.Dense(latent, name="latent")(hidden)), name="small")
+
+
+def make_vae(likelihood="optimal_sigma"):
+    inputs, hidden, decoder = halves(12)
+    mean, log_var = layers.Dense(12, name="mean")(hidden), layers.Dense(12, name="log_var", bias_initializer=keras.initializers.Constant(-3.0))(hidden)
+    encoder = keras.Model(inputs, [mean, log_var, Sampling(seed=0)([mean, log_var])], name="encoder")
+    return models_vae.assemble(encoder, decoder, likelihood=likelihood, beta=1.0, free_nats=0.0, name="small_vae")
+
+
+def make_vqvae(grid=4, codebook_size=32):
+    inputs, hidden, decoder = halves(grid * grid * 4)
+    vectors = keras.Input((grid, grid, 4))
+    encoder = keras.Model(inputs, layers.Reshape((grid, grid, 4))(layers.Dense(grid * grid * 4)(hidden)), name="encoder")
+    quantizer = VectorQuantizer(codebook_size, codebook="average", restart_after=5, seed=0, name="quantizer")
+    return models_vq.assemble(encoder, keras.Model(vectors, decoder(layers.Flatten()(vectors)), name="decoder"), quantizer, name="small_vqvae")
+
+
 @pytest.fixture(scope="module")
 def vae():
-    model = models.build("vae_uad", image_shape=(SIDE, SIDE), width=0.25, latent_dim=12, log_var_bias=-3.0, seed=0, norm_momentum=0.9)
-    return learn(model, 25, loss=None)
+    return learn(make_vae(), 25, loss=None)
 
 
 @pytest.fixture(scope="module")
 def autoencoder():
-    return learn(models.build("resnet_small", image_shape=(SIDE, SIDE), width=0.25, seed=0, norm_momentum=0.9), 25)
+    return learn(make_autoencoder(), 25)
 
 
 @pytest.fixture(scope="module")
 def vqvae():
-    return learn(models.build("vqvae", image_shape=(SIDE, SIDE), width=0.5, depth=3, codebook_size=32, codebook="average", seed=0, norm_momentum=0.9), 25)
+    return learn(make_vqvae(), 25)
 
 
 @pytest.mark.parametrize("name, kind", [("vae", "VAE"), ("autoencoder", "autoencoder"), ("vqvae", "VQ-VAE")])
@@ -114,3 +152,155 @@ def test_a_sound_model_passes(name, kind, request, tmp_path):
     assert (report.kind, report.flagged()) == (kind, [])
     table = report.table()
     assert len(table) >= 10 and table.name.is_unique and (table.why.str.len() > 20).all() and (table.todo == "").all()
+
+
+# ------------------------------------------------------------------------------------------------ faults, built on purpose
+
+
+def changed(model, **weights):
+    """A copy of a model whose weights with these endings of their paths are functions of what they were."""
+    copy = keras.models.clone_model(model) if type(model) is keras.Model else type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    for ending, change in weights.items():
+        found = [weight for weight in copy.weights if weight.path.endswith(ending.replace("__", "/"))]
+        assert found, [weight.path for weight in copy.weights]
+        for weight in found:
+            weight.assign(change(np.asarray(weight)))
+    return copy
+
+
+def flagged(model, images=TEST, **options):
+    return inspector.inspect(model, images, **options).flagged()
+
+
+def test_weights_that_are_no_numbers(autoencoder):
+    assert flagged(changed(autoencoder, latent__bias=lambda bias: bias * np.nan)) == ["numbers that are not finite"]
+
+
+def test_pictures_scaled_to_two(autoencoder):
+    report = inspector.inspect(autoencoder, TEST, targets=2 * TEST)
+    assert report.flagged() == ["targets out of reach"]
+    assert report["targets out of reach"].value == pytest.approx(100 * np.mean(2 * TEST > 1.001))
+    assert report["targets out of reach"].todo and not report["latent numbers a pixel"].todo
+
+
+def test_the_seeds_loss(vae):
+    """1000 x the mean squared error + KL: a variance of (pixels / 2000), 0.512 at 32x32."""
+    copy = make_vae("seed")
+    copy.encoder.set_weights(vae.encoder.get_weights())
+    copy.decoder.set_weights(vae.decoder.get_weights())
+    report = inspector.inspect(copy, TEST)
+    assert report.flagged() == ["assumed variance over squared error"]
+    error = np.mean((parts.reconstruct(copy, TEST) - TEST) ** 2)
+    assert report["assumed variance over squared error"].value == pytest.approx(0.512 / error, rel=0.02)
+
+
+def test_a_stated_likelihood_is_read_as_it_is(vae):
+    found = weights_of(vae, probes.probes(TEST))
+    assert found.variance(SIDE * SIDE) == pytest.approx(vae.likelihood.sigma() ** 2, rel=0.02) and found.kl == pytest.approx(1, rel=1e-3)
+    vae.get_layer("kl").beta.assign(4.0)
+    assert weights_of(vae, probes.probes(TEST)).kl == pytest.approx(4, rel=1e-3)
+    vae.get_layer("kl").beta.assign(1.0)
+    assert Weights(1000, 1, "the seed's").variance(128 * 128) == pytest.approx(8.192)
+
+
+def test_a_collapsed_posterior(vae):
+    copy = changed(vae, mean__kernel=np.zeros_like, mean__bias=np.zeros_like, log_var__kernel=np.zeros_like, log_var__bias=np.zeros_like)
+    assert flagged(copy) == ["active units"]
+
+
+def test_a_posterior_far_from_the_prior(vae):
+    """The same function with a latent ten times as wide: the decoder divides again."""
+    copy = changed(vae, mean__kernel=lambda one: 10 * one, mean__bias=lambda one: 10 * one)
+    first = next(layer for layer in copy.decoder.layers if isinstance(layer, layers.Dense))
+    first.kernel.assign(first.kernel / 10)
+    assert flagged(copy) == ["posterior beside N(0, 1)"]
+
+
+def test_a_tiny_code_map():
+    model = learn(make_vqvae(grid=2, codebook_size=128), 25)
+    report = inspector.inspect(model, TEST)
+    assert report.flagged() == ["bits an image"] and report["bits an image"].value == 28
+
+
+def test_a_collapsed_codebook(vqvae):
+    copy = changed(vqvae, codebook=lambda one: np.where(np.arange(len(one))[:, None] == 3, one, 1e3).astype("float32"))
+    report = inspector.inspect(copy, TEST)
+    assert report.flagged() == ["perplexity over codes"] and report["perplexity over codes"].value == pytest.approx(1 / 32)
+
+
+def test_one_picture_for_all(autoencoder):
+    assert flagged(changed(autoencoder, latent__kernel=np.zeros_like)) [0] == "variance between outputs"
+
+
+class Careless(keras.Model):
+    """A training step that forgets training=True."""
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            loss = keras.ops.mean(keras.ops.square(data[1] - self(data[0])))
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights))
+        return {"loss": loss}
+
+
+def test_batch_norm_that_was_never_trained():
+    assert flagged(learn(make_autoencoder(kind=Careless), 25)) == ["batch norm that never moved"]
+
+
+def test_batch_norm_that_lags(autoencoder):
+    """Half of a running variance that began at 1, with the next layer as it learned it."""
+    copy = changed(autoencoder, moving_mean=lambda one: 0.6 * one, moving_variance=lambda one: 0.6 * one + 0.4)
+    assert "batch norm beside these images" in flagged(copy)
+    assert inspector.inspect(autoencoder, TEST)["batch norm beside these images"].value < 0.1
+
+
+def test_a_network_that_copies():
+    inputs = keras.Input((SIDE, SIDE, 1))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(inputs)
+    model = learn(keras.Model(inputs, layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x)), 25)
+    assert flagged(model) == ["latent numbers a pixel", "loss on strange pictures"]
+
+
+def test_dead_units(autoencoder):
+    """Nine of ten hidden units never fire, from the first step on."""
+    model = make_autoencoder(latent=12, norm=False)
+    hidden = next(layer for layer in model.layers if isinstance(layer, layers.Dense))
+    hidden.bias.assign(np.where(np.arange(96) < 88, -1e3, 0.0))
+    decoding = next(layer for layer in model.get_layer("decoder").layers if isinstance(layer, layers.Dense))
+    decoding.bias.assign(np.where(np.arange(96) < 80, -1e3, 0.0))
+    report = inspector.inspect(learn(model, 25), TEST)
+    assert report.flagged() == ["dead units"] and report["dead units"].value >= 100 * 168 / 192
+
+
+def test_a_figure_that_pairs_strangers(autoencoder):
+    outputs = parts.reconstruct(autoencoder, TEST)
+    assert flagged(autoencoder, outputs=outputs) == []
+    report = inspector.inspect(autoencoder, TEST, outputs=np.roll(outputs, 1, axis=0))
+    assert report.flagged() == ["outputs of other images"] and report["outputs of other images"].value >= 28
+    swapped = outputs.copy()
+    far = np.argmax(((TEST - TEST[0]) ** 2).sum(axis=(1, 2, 3)))
+    swapped[[0, far]] = outputs[[far, 0]]
+    assert inspector.inspect(autoencoder, TEST, outputs=swapped)["outputs of other images"].value == 2
+    assert inspector.inspect(autoencoder, TEST, outputs=parts.reconstruct(autoencoder, TRAIN[:32]))["outputs of other images"].value > 16
+
+
+def test_leaks(autoencoder):
+    people = [f"S{number // 4}" for number in range(32)]
+    assert flagged(autoencoder, subjects=people, train_subjects=["S3", "T1"]) == ["subjects seen in training"]
+    report = inspector.inspect(autoencoder, TEST, train_images=np.concatenate([TRAIN, TEST[5:7]]))
+    assert report.flagged() == ["pictures seen in training"] and report["pictures seen in training"].value == 2
+
+
+def test_an_error_that_tells_the_scanner(autoencoder):
+    """Healthy people of a noisier scanner; slices are not counted as people."""
+    noisy = np.random.default_rng(0).normal(0, 0.15, TEST.shape).astype("float32") * (np.arange(32) % 2)[:, None, None, None]
+    scanned, sites = np.clip(TEST + noisy, 0, 1), ["clean", "noisy"] * 16
+    assert flagged(autoencoder, scanned, subjects=range(32), sources=sites) == ["source told by the error"]
+    assert flagged(autoencoder, scanned, subjects=np.arange(32) % 6, sources=sites) == []
+
+
+def test_another_data_sets_variance(vqvae):
+    vqvae.train_variance = 3 * float(TEST.var())
+    assert flagged(vqvae) == ["data variance in the loss"]
+    del vqvae.train_variance
+    assert flagged(vqvae, loss_variance=TRAIN.var()) == []
