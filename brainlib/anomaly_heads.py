@@ -70,7 +70,8 @@ def score_prepared(model, prepared, *, method="absolute", post=POST, rows=None, 
         prepared: an `anomaly_prepare.Prepared`; for the full sizes with its `full` arrays.
         method, options: see `anomaly_scores.score_slices`.
         post: options of `anomaly_scores.post_process`; None leaves it out.
-        rows: numbers of the slices to score, of the network's; all when absent. Only at "network".
+        rows: numbers of the slices to score, of the network's; all when absent. Only at "network", where slices
+            without any brain score 0.
         at: "network": at the network's size; "full": the reconstruction is enlarged to the box's voxels and subtracted there,
             as seed 002 does; "full_after": the map is made at the network's size and then enlarged.
 
@@ -82,7 +83,9 @@ def score_prepared(model, prepared, *, method="absolute", post=POST, rows=None, 
     if at == "network":
         rows = np.arange(len(prepared.images)) if rows is None else np.asarray(rows)
         brain, lesion = (part[rows, ..., 0] for part in (prepared.brain, prepared.lesion))
-        maps = anomaly_scores.score_slices(model, prepared.images[rows, ..., 0], method=method, **options)
+        inside, maps = (brain | lesion).any(axis=(1, 2)), np.zeros(brain.shape, np.float32)    # empty slices are not asked about
+        if inside.any():
+            maps[inside] = anomaly_scores.score_slices(model, prepared.images[rows[inside], ..., 0], method=method, **options)
     else:
         if rows is not None or prepared.full is None:
             raise ValueError("full size: expected a head prepared with full=True, and all of its slices.")

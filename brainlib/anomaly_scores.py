@@ -10,14 +10,16 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from brainlib import models
-from brainlib.layers import kl_by_dimension
+from brainlib.anomaly_restore import (  # noqa: F401  part of this room
+    BATCH, codes_only, elbo_parts, remembered, restore, restore_codes, sigma_of, surprise_maps, typical_threshold, vae_only)
 from brainlib.metrics import SSIM_SIGMA
 
 RESIDUALS = ("absolute", "squared", "positive", "negative")
 BASELINES = ("intensity_bright", "intensity_dark")
-OF_A_VAE = ("reconstruction_probability", "kl", "elbo_gradient", "restoration")
-METHODS = (*RESIDUALS, "dssim", *BASELINES, *OF_A_VAE)
-BATCH = 32
+RESTORATIONS = {"restoration": "absolute", "restoration_positive": "positive", "restoration_negative": "negative"}   # and their residual
+OF_A_VAE = ("reconstruction_probability", "kl", "elbo_gradient", *RESTORATIONS)
+OF_CODES = ("prior_surprise", *(f"prior_{name}" for name in RESTORATIONS))
+METHODS = (*RESIDUALS, "dssim", *BASELINES, *OF_A_VAE, *OF_CODES)
 
 
 def score_slices(model, slices, *, method="absolute", **options):
@@ -35,7 +37,10 @@ def score_slices(model, slices, *, method="absolute", **options):
                 twice the likelihood's variance, averaged over `samples` draws of the posterior;
             kl: size of the gradient of the KL divergence with regard to the pixel (Zimmerer et al. 2019);
             elbo_gradient: the same of the whole negative ELBO;
-            restoration: see `restore`; its residual is `residual` (one of `RESIDUALS`).
+            restoration, restoration_positive, restoration_negative: the residual to what `restore` makes of a slice;
+            prior_surprise: bits that the code of a place costs, of models with a codebook and a `prior`;
+            prior_restoration, ..._positive, ..._negative: the mean residual to what `restore_codes` makes of a slice.
+        options: of the method.
 
     Returns:
         float32 array of the shape of `slices`, 0 or more.
@@ -48,10 +53,8 @@ def score_slices(model, slices, *, method="absolute", **options):
     if model is None:
         raise ValueError(f"method {method!r} needs a model; only {' and '.join(BASELINES)} do without.")
     padded = _padded(stack, model)
-    if method in OF_A_VAE:
-        _vae_only(model, method)
-        maps = {"reconstruction_probability": _improbability, "kl": _kl_gradient, "elbo_gradient": _elbo_gradient,
-                "restoration": _restored_residual}[method](model, padded, **options)
+    if method in OF_A_VAE or method in OF_CODES:
+        maps = _asked(model, padded, method, **options)
     else:
         maps = residual(padded, models.reconstruct(model, padded, batch_size=BATCH), method, **options)
     return _as(maps[:, :stack.shape[1], :stack.shape[2]], shape)
@@ -85,9 +88,9 @@ def slice_score(model, slices, *, method, maps=None, mask=None):
     over the mask (over the whole slice without one).
     """
     if method in ("kl", "elbo_gradient"):
-        _vae_only(model, method)
+        vae_only(model, method)
         padded = _padded(_stack(slices)[0], model)
-        parts = [_elbo_parts(model, tf.constant(padded[start:start + BATCH]), _sigma(model)) for start in range(0, len(padded), BATCH)]
+        parts = [elbo_parts(model, tf.constant(padded[start:start + BATCH]), sigma_of(model)) for start in range(0, len(padded), BATCH)]
         kl, distortion = (np.concatenate([np.asarray(part[place]) for part in parts]) for place in (0, 1))
         return kl if method == "kl" else kl + distortion
     maps = score_slices(model, slices, method=method) if maps is None else maps
@@ -96,36 +99,16 @@ def slice_score(model, slices, *, method, maps=None, mask=None):
     return (maps * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
 
 
-# ------------------------------------------------------------------------------------------------ VAEs
-
-def _vae_only(model, method):
-    if not models.is_vae(model):
-        raise ValueError(f"method {method!r} asks a posterior and a likelihood: expected a VAE, got {model.name}. Take one of "
-                         f"{', '.join(METHODS[:7])}.")
-
-
-def _sigma(model):
-    """The likelihood's standard deviation; 0.1 where the model names none (the seed's loss)."""
-    sigma = model.likelihood.sigma() if hasattr(model, "likelihood") else np.nan
-    return sigma if np.isfinite(sigma) else 0.1
-
-
-def _elbo_parts(model, images, sigma):
-    """(KL, distortion), each (B,) in nats, at the posterior mean; the distortion's constant is left out."""
-    mean, log_var, _ = model.get_layer("encoder")(images, training=False)
-    output = model.get_layer("decoder")(mean, training=False)
-    kl = tf.reduce_sum(kl_by_dimension(mean, log_var), axis=-1)
-    return kl, tf.reduce_sum(tf.square(images - output), axis=(1, 2, 3)) / (2 * sigma**2)
-
+# ------------------------------------------------------------------------------------------------ what VAEs and codes say
 
 def _gradient(model, stack, loss):
     """|d loss / d pixel| of slices (N, H, W, 1); `loss` makes (B,) of (KL, distortion)."""
-    maps, sigma = [], _sigma(model)
+    maps, sigma = [], sigma_of(model)
     for start in range(0, len(stack), BATCH):
         images = tf.constant(stack[start:start + BATCH])
         with tf.GradientTape() as tape:
             tape.watch(images)
-            total = tf.reduce_sum(loss(*_elbo_parts(model, images, sigma)))
+            total = tf.reduce_sum(loss(*elbo_parts(model, images, sigma)))
         maps.append(np.abs(tape.gradient(total, images).numpy()))
     return np.concatenate(maps)
 
@@ -139,63 +122,27 @@ def _elbo_gradient(model, stack):
 
 
 def _improbability(model, stack, *, samples=8, seed=0):
-    draws = [np.square(stack - models.reconstruct(model, stack, sample=True, seed=seed + draw, batch_size=BATCH)) for draw in range(samples)]
-    return (np.mean(draws, axis=0) / (2 * _sigma(model) ** 2)).astype(np.float32)
+    encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
+    mean, log_var, _ = (np.asarray(part, np.float32) for part in encoder.predict(stack, batch_size=BATCH, verbose=0))
+    total = np.zeros(stack.shape, np.float32)
+    for draw in range(samples):
+        latents = mean + np.exp(log_var / 2) * np.random.default_rng(seed + draw).standard_normal(mean.shape).astype(np.float32)
+        total += np.square(stack - decoder.predict(latents, batch_size=BATCH, verbose=0))
+    return (total / samples / (2 * sigma_of(model) ** 2)).astype(np.float32)
 
 
-def _restored_residual(model, stack, *, residual_kind="absolute", **options):
-    return residual(stack, restore(model, stack, **options), residual_kind)
-
-
-def restore(model, slices, *, steps=60, rate=0.01, total_variation=5.0):
-    """Slices moved towards what a VAE finds likely: descent of the negative ELBO plus the total variation of the change.
-
-    Chen et al. (2020) and You et al. (2019): where the change stays small, so does its total variation; a lesion is a
-    patch that pays for its border once and may then change as a whole.
-
-    Args:
-        model: a VAE.
-        slices: (N, H, W, 1) of the model's input, in [0, 1].
-        steps, rate: of Adam, in image units.
-        total_variation: weight of the total variation of (restored - slices), nats a unit of grey.
-
-    Returns:
-        restored slices (N, H, W, 1), clipped to [0, 1].
-    """
-    _vae_only(model, "restoration")
-    step = _restoration_step(model, total_variation)
-    restored = []
-    for start in range(0, len(slices), BATCH):
-        part = np.asarray(slices[start:start + BATCH], np.float32)
-        images = tf.constant(np.concatenate([part, part[:1].repeat(min(BATCH, len(slices)) - len(part), axis=0)]))   # one shape, one graph
-        moved, first, second = images, tf.zeros_like(images), tf.zeros_like(images)
-        for number in range(1, steps + 1):
-            gradient = step(moved, images)
-            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * tf.square(gradient)
-            moved -= rate * (first / (1 - 0.9**number)) / (tf.sqrt(second / (1 - 0.999**number)) + 1e-8)
-            moved = tf.clip_by_value(moved, 0.0, 1.0)
-        restored.append(moved.numpy()[:len(part)])
-    return np.concatenate(restored)
-
-
-def _restoration_step(model, weight):
-    sigma = _sigma(model)                                # outside of the graph: it is a number, no tensor
-
-    @tf.function
-    def step(moved, images):
-        with tf.GradientTape() as tape:
-            tape.watch(moved)
-            loss = tf.reduce_sum(sum(_elbo_parts(model, moved, sigma))) + weight * tf.reduce_sum(_smooth_variation(moved - images))
-        return tape.gradient(loss, moved)
-
-    return step
-
-
-def _smooth_variation(change, softness=1e-3):
-    """Total variation of (B, H, W, 1) -> (B,), rounded at 0 so that its gradient is small there: a start that is no change."""
-    down = tf.pad(change[:, 1:] - change[:, :-1], [[0, 0], [0, 1], [0, 0], [0, 0]])
-    right = tf.pad(change[:, :, 1:] - change[:, :, :-1], [[0, 0], [0, 0], [0, 1], [0, 0]])
-    return tf.reduce_sum(tf.sqrt(tf.square(down) + tf.square(right) + softness**2) - softness, axis=(1, 2, 3))
+def _asked(model, stack, method, *, prior=None, **options):
+    """The maps of `OF_A_VAE` and `OF_CODES`."""
+    if method in OF_A_VAE:
+        vae_only(model, method)
+        if method in RESTORATIONS:
+            return residual(stack, remembered(restore, model, stack, **options), RESTORATIONS[method])
+        return {"reconstruction_probability": _improbability, "kl": _kl_gradient, "elbo_gradient": _elbo_gradient}[method](model, stack, **options)
+    codes_only(model, prior, method)
+    if method == "prior_surprise":
+        return surprise_maps(model, stack, prior=prior)
+    restored = remembered(restore_codes, model, stack, prior=prior, **options)
+    return np.mean([residual(stack, one, RESTORATIONS[method.removeprefix("prior_")]) for one in restored], axis=0)
 
 
 # ------------------------------------------------------------------------------------------------ post-processing

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from brainlib import anomaly_evaluation, anomaly_heads, anomaly_prepare, anomaly_scores, masking, models, slices, volumes
+from brainlib import (
+    anomaly_evaluation, anomaly_heads, anomaly_prepare, anomaly_restore, anomaly_scores, masking, models, models_prior, models_vq, slices, volumes)
 from brainlib.anomaly_curves import count
 from brainlib.anomaly_evaluation import Head
 
@@ -88,8 +89,8 @@ def preparation_pictures(volume, mask, *, lesion=None, **options):
         if not change.items() <= chosen.items():
             other = {}
             anomaly_prepare.prepare(volume, mask, **{**options, **change}, steps=other)
-            name = "with N4" if change.get("n4") else f"with smoothing: {change['smoothing'].replace('_', ' ')}"
-            steps[f"(option) {name}"] = list(other.values())[-1]
+            name = "with N4" if change.get("n4") else {"none": "not smoothed"}.get(change["smoothing"], change["smoothing"].replace("_", " "))
+            steps[f"(option: {name})"] = list(other.values())[-1]
     area = prepared.full_lesion.sum(axis=(1, 2, 3))
     height = int(area.argmax()) if area.any() else len(area) // 2
     shown = {name: slices.pictures(array, "axial")[height] for name, array in steps.items()}
@@ -155,9 +156,28 @@ def detectors(networks, methods):
     return [*pairs, *(Detector("", method) for method in anomaly_scores.BASELINES)]
 
 
+def prior_options(model, images, validation, *, folder, quantile=0.98, restorations=4, seed=0, **options):
+    """Trains the prior over a VQ model's codes, or loads it: options of the methods `anomaly_scores.OF_CODES`.
+
+    Args:
+        images, validation: healthy slices (N, H, W, 1) that the model takes.
+        folder: of this prior alone.
+        quantile: share of the codes of healthy validation slices that restoration leaves alone.
+        options: of `models_prior.load_or_fit`.
+
+    Returns:
+        ({method: its options}, history).
+    """
+    codes, others = (models_vq.codes_of(model, part) for part in (images, validation))
+    prior, history = models_prior.load_or_fit(codes, others, codebook_size=model.quantizer.codebook_size, folder=folder, seed=seed, **options)
+    threshold = anomaly_restore.typical_threshold(model, validation, prior=prior, quantile=quantile)
+    restoring = {"prior": prior, "threshold_bits": threshold, "restorations": restorations, "seed": seed}
+    return {method: {"prior": prior} if method == "prior_surprise" else restoring for method in anomaly_scores.OF_CODES}, history
+
+
 def fits(model, method):
     """Whether a method can be asked of a model."""
-    return method not in anomaly_scores.OF_A_VAE or models.is_vae(model)
+    return models.is_vae(model) if method in anomaly_scores.OF_A_VAE else models.is_vq(model) if method in anomaly_scores.OF_CODES else True
 
 
 def score_heads(detector, networks, prepared, table, *, post, at="network", options=None):
@@ -168,12 +188,12 @@ def score_heads(detector, networks, prepared, table, *, post, at="network", opti
         prepared: {subject: `Prepared`}.
         table: rows with subject, group, site; those that were not prepared are left out.
         post, at: see `anomaly_heads.score_prepared`.
-        options: {method: its options}.
+        options: {method: its options}, or {(model, method): its options}, such as the prior of a model's codes.
     """
-    scored = []
+    options, scored = options or {}, []
+    given = {**options.get(detector.method, {}), **options.get((detector.model, detector.method), {})}
     for row in table[table.subject.isin(prepared)].itertuples():
-        maps, brain, lesion = anomaly_heads.score_prepared(networks.get(detector.model), prepared[row.subject], method=detector.method, post=post, at=at,
-                                                           **(options or {}).get(detector.method, {}))
+        maps, brain, lesion = anomaly_heads.score_prepared(networks.get(detector.model), prepared[row.subject], method=detector.method, post=post, at=at, **given)
         scored.append(Head(row.subject, row.group, row.site, maps, brain, lesion))
     return scored
 

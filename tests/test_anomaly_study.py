@@ -1,0 +1,142 @@
+"""The steps of a study on small made-up heads: who is scored, what is chosen on validation, what is judged on test."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from brainlib import anomaly, anomaly_evaluation, anomaly_prepare, anomaly_study, models
+from brainlib.anomaly_study import ALL, Detector
+
+SIZE = (8, 24, 20)
+POST = {"erode_px": 0, "median": 0, "min_pixels": 0}
+
+
+def made_up(number, *, ill, dark=True):
+    """A grey brain with noise, and a lesion that is darker (or brighter) than it."""
+    rng = np.random.default_rng(number)
+    brain = np.zeros((*SIZE, 1), bool)
+    brain[1:7, 3:21, 3:17] = True
+    lesion = np.zeros_like(brain)
+    if ill:
+        lesion[2:5, 6:12, 5 + number % 4:10] = True
+    images = ((0.6 + rng.normal(0, 0.05, brain.shape)) * brain).astype(np.float32)
+    images = np.where(lesion, 0.25 if dark else 0.95, images).astype(np.float32)
+    return anomaly_prepare.Prepared(images=images, brain=brain, lesion=lesion, affine=np.eye(4), full=images, full_brain=brain, full_lesion=lesion)
+
+
+HEADS = pd.DataFrame([{"subject": f"H{number}", "group": group, "site": "AB"[number % 2]} for number, group in enumerate(["healthy"] * 4 + ["tumour"] * 3 + ["stroke"] * 3)])
+PREPARED = {row.subject: made_up(place, ill=row.group != "healthy", dark=row.group == "stroke" or place % 2 == 0) for place, row in enumerate(HEADS.itertuples())}
+DARK, BRIGHT = Detector("", "intensity_dark"), Detector("", "intensity_bright")
+
+
+def scored(detector, table=HEADS):
+    return anomaly_study.score_heads(detector, {}, PREPARED, table, post=POST)
+
+
+def test_detectors_are_those_that_fit():
+    networks = {"vae": models.build("vae_uad", image_shape=(24, 20), width=0.125, latent_dim=2),
+                "vq": models.build("vqvae_uad", image_shape=(24, 20), width=0.125, codebook_size=4, code_dim=2)}
+    found = anomaly_study.detectors(networks, ["absolute", "kl", "prior_surprise", "restoration_negative", "intensity_dark"])
+    assert [(one.model, one.method) for one in found] == [("vae", "absolute"), ("vae", "kl"), ("vae", "restoration_negative"), ("vq", "absolute"), ("vq", "prior_surprise"),
+                                                          ("", "intensity_bright"), ("", "intensity_dark")]
+    assert found[2].name == "vae restoration negative" and [one.baseline for one in found[-3:]] == [False, True, True]
+    with pytest.raises(ValueError, match="squirrel"):
+        anomaly_study.detectors(networks, ["squirrel"])
+
+
+def test_scores_follow_the_table_and_leave_out_what_was_not_prepared():
+    table = pd.concat([HEADS.iloc[::-1], pd.DataFrame([{"subject": "missing", "group": "tumour", "site": ""}])])
+    heads = scored(DARK, table)
+    assert [head.subject for head in heads] == [f"H{number}" for number in range(9, -1, -1)]
+    head = heads[0]
+    np.testing.assert_allclose(head.score[head.brain], 1 - PREPARED["H9"].images[..., 0][head.brain], atol=1e-6)
+    assert not head.score[0].any()                       # no brain in that slice: nothing to say about it
+
+
+def test_the_choice_is_made_by_validation_lesions():
+    found = {detector: anomaly_study.validate(scored(detector, HEADS[HEADS.group == "stroke"])) for detector in (BRIGHT, DARK)}
+    assert list(found[DARK]) == ["stroke"] and found[DARK]["stroke"]["auprc"] > 0.99 > found[BRIGHT]["stroke"]["auprc"]
+    assert anomaly_study.choose(found) == {"": DARK}
+    both = anomaly_study.validate(scored(DARK))
+    assert list(both) == ["tumour", "stroke", ALL] and both[ALL]["subjects"] == 6
+    assert anomaly_study.validate(scored(DARK, HEADS[HEADS.group == "healthy"])) == {} and anomaly_study.choose({}) == {}
+
+
+def test_levels_are_those_of_scikit_learn():
+    heads = scored(DARK)
+    ill, healthy = [head for head in heads if head.ill], [head for head in heads if not head.ill]
+    rows = {row["level"]: row for row in anomaly_study.levels(ill, healthy, n=50)}
+    truth = [head.ill for head in [*ill, *healthy]]
+    scores = [np.mean([plane[inside].mean() for plane, inside in zip(head.score, head.brain) if inside.any()]) for head in [*ill, *healthy]]
+    assert rows["sample"]["auroc"] == pytest.approx(roc_auc_score(truth, scores), abs=1e-3) and rows["sample"]["prevalence"] == 0.6
+    pixels, labels = (np.concatenate([getattr(head, part)[head.brain] for head in ill]) for part in ("score", "lesion"))
+    assert rows["pixel"]["auprc"] == pytest.approx(average_precision_score(labels, pixels), abs=1e-3)
+    assert rows["pixel"]["auprc_low"] <= rows["pixel"]["auprc"] <= rows["pixel"]["auprc_high"] and rows["slice"]["cases"] == 36
+
+
+def test_thresholds_come_from_validation_and_are_applied_to_test():
+    validation, test = HEADS.iloc[[0, 1, 4, 7]], HEADS.iloc[[2, 3, 5, 6, 8, 9]]
+    heads = scored(DARK, validation)
+    limits = anomaly_study.thresholds(anomaly_study.validate(heads), [head for head in heads if not head.ill])
+    assert list(limits["stroke"]) == ["own lesions", "one for all", "1 % false alarms", "5 % false alarms", "10 % false alarms"]
+    assert "own lesions" not in limits[ALL] and limits["tumour"]["one for all"] == limits[ALL]["one for all"]
+    assert limits[ALL]["1 % false alarms"] > limits[ALL]["10 % false alarms"]
+    rows = anomaly_study.operating_table([head for head in scored(DARK, test) if head.ill], limits, min_pixels=0)
+    stroke = next(row for row in rows if row["group"] == "stroke" and row["threshold_from"] == "own lesions")
+    assert stroke["dice_total"] > 0.95 and stroke["subjects"] == 2
+    assert {row["group"] for row in rows} == {"tumour", "stroke", ALL}
+    alarms = anomaly_study.false_alarms([head for head in heads if not head.ill], [head for head in scored(DARK, test) if not head.ill], shares=(0.05,), min_pixels=3)
+    assert [row["subject"] for row in alarms] == ["H2", "H3"] and all(row["after_small_pieces"] <= row["false_alarm_rate"] for row in alarms)
+    assert np.mean([row["false_alarm_rate"] for row in alarms]) == pytest.approx(0.05, abs=0.02)
+    assert anomaly_study.thresholds({}, []) == {ALL: {}}
+
+
+def test_the_verdict_says_who_is_better_and_whether_it_is_decided():
+    stroke = HEADS[HEADS.group == "stroke"]
+    good, bad = scored(DARK, stroke), scored(BRIGHT, stroke)
+    (row,) = anomaly_study.verdict(good, bad, n=100)
+    assert row["difference"] > 0 and row["low"] > 0 and row["says"] == "the network beats the grey value"
+    (row,) = anomaly_study.verdict(bad, good, n=100)
+    assert row["high"] < 0 and row["says"] == "the grey value beats the network"
+    (row,) = anomaly_study.verdict(good, good, n=100)
+    assert (row["difference"], row["low"], row["high"]) == (0, 0, 0) and row["says"].startswith("not decided")
+    (row,) = anomaly_study.verdict(good[:1], bad[:1], n=100)
+    assert np.isnan(row["low"]) and "one subject" in row["says"]
+    with pytest.raises(ValueError, match="same subjects"):
+        anomaly_evaluation.auprc_difference(good, bad[::-1])
+
+
+def test_each_step_of_the_post_processing_is_taken_away():
+    rows = pd.DataFrame(anomaly_study.ablation(DARK, {}, PREPARED, HEADS[HEADS.group == "stroke"], post={"erode_px": 2, "median": 3, "min_pixels": 7}, full=True)).set_index("step")
+    assert rows.auprc["none"] > 0.99 and rows.dice["none"] > 0.95 > rows.dice["median 9x9"]
+    assert {"no median", "small pieces kept", "median 9x9", "subtracted, then enlarged"} <= set(rows.index)
+
+
+def test_steps_scale_with_the_pixels():
+    assert anomaly_study.post_for((140, 190, 158)) == {"erode_px": 3, "median": 9, "min_pixels": 7}         # the seed's
+    assert anomaly_study.post_for((70, 95, 79)) == anomaly.POST and anomaly_study.post_for((35, 48, 40))["median"] == 3
+    assert anomaly_study.voxel_ml((140, 190, 158)) == pytest.approx(0.001) and anomaly_study.voxel_ml((70, 95, 79)) == pytest.approx(0.008)
+    assert anomaly_study.network_shape("vae_uad", (70, 95, 79)) == (95, 79) and anomaly_study.network_shape("residual_unet", (70, 95, 79)) == (96, 80)
+
+
+def test_slices_with_brain_are_stored_for_training(tmp_path):
+    rows = anomaly_study.store_slices({name: PREPARED[name] for name in ("H0", "H5")}, tmp_path / "slices.npy", shape=(24, 24))
+    stored = np.load(tmp_path / "slices.npy")
+    assert stored.shape == (12, 24, 24, 1) and list(rows["slice"]) == [1, 2, 3, 4, 5, 6] * 2 and list(rows["subject"][[0, 11]]) == ["H0", "H5"]
+    np.testing.assert_array_equal(stored[7, :, :20], PREPARED["H5"].images[2])
+    assert not stored[..., 20:, :].any()
+
+
+def test_published_and_ours_stand_side_by_side():
+    published = pd.DataFrame([{"table": table, "level": level, "dataset": "ATLAS", "model": "VAE", "auprc": 20.0} for table, level in (("5.1", "sample"), ("5.3", "pixel"), ("5.4", "pixel"))])
+    heads = [head for head in scored(DARK) if head.ill]
+    levels = pd.DataFrame([{"detector": "x", "group": "stroke", **row} for row in anomaly_study.levels(heads, [], n=10)])
+    limits = {ALL: {"5 % false alarms": 0.5}, "stroke": {"own lesions": 0.6, "5 % false alarms": 0.5}}
+    operating = pd.DataFrame([{"detector": "x", **row} for row in anomaly_study.operating_table(heads, limits)])
+    beside = anomaly_study.beside_published(published, levels, operating, data="made up", setting="tiny")
+    assert list(beside.table) == ["5.1", "5.1", "5.2", "5.3", "5.3", "5.4"] and set(beside[beside.data == "made up"].setting) == {"tiny"}
+    own = beside[(beside.data == "made up") & (beside.level == "pixel")].iloc[0]
+    expected = operating[(operating.group == "stroke") & (operating.threshold_from == "own lesions")].iloc[0]
+    assert own.dice_total == pytest.approx(100 * expected.dice_total) and own.auprc == pytest.approx(100 * levels[levels.level == "pixel"].auprc.iloc[0])
+    assert len(anomaly_study.beside_published(published, pd.DataFrame(), pd.DataFrame(), data="", setting="")) == 3
