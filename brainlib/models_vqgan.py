@@ -88,7 +88,8 @@ def _decoder(grid, image_shape, width, code_dim, blocks):
         if number:
             x = double(x, f"up_{number}")
     for number, kernel in enumerate(GROWING, start=1):
-        x = grow(x, image_shape[:2], kernel, f"grow_{number}")
+        if x.shape[1:3] != tuple(image_shape[:2]):       # sides that 16 divides are there already
+            x = grow(x, image_shape[:2], kernel, f"grow_{number}")
     x = swish(norm(x, "last"), "last")
     outputs = layers.Conv2D(image_shape[-1], 3, padding="same", activation="sigmoid", name="output")(x)
     return keras.Model(inputs, outputs, name="decoder")
