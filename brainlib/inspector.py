@@ -74,6 +74,7 @@ def inspect(model, images, *, targets=None, outputs=None, subjects=None, sources
         a `Report`.
     """
     model = load(model) if isinstance(model, (str, Path)) else model
+    outer, model = model, parts.unwrapped(model)
     images = _images(images, "images")
     targets = images if targets is None else _images(targets, "targets", images.shape)
     batches = probes_.probes(images, seed=seed)
@@ -81,19 +82,19 @@ def inspect(model, images, *, targets=None, outputs=None, subjects=None, sources
     if made["brains"].shape != targets.shape:
         raise ValueError(f"{model.name}: expected outputs like its targets, {targets.shape}, got {made['brains'].shape}.")
     broken = checks.not_finite(model, made["brains"])
-    found = [broken, *_about_data(model, images, targets, made["brains"], outputs, loss_variance),
+    found = [broken, *_about_data(outer, model, images, targets, made["brains"], outputs, loss_variance),
              *_about_people(images, targets, made["brains"], subjects, sources, train_subjects, train_images)]
     arrays = {"inputs": batches, "outputs": made, "targets": targets}
     kind = "unknown"
     if not broken.flagged:
-        kind, more = _about_model(model, batches, targets, made, loss_weights, batch_size, arrays)
+        kind, more = _about_model(outer, model, batches, targets, made, loss_weights, batch_size, arrays)
         found += more
-    return Report(model.name, kind, tuple(finding for finding in found if finding is not None), arrays)
+    return Report(outer.name, kind, tuple(finding for finding in found if finding is not None), arrays)
 
 
-def _about_data(model, images, targets, made, outputs, loss_variance):
+def _about_data(outer, model, images, targets, made, outputs, loss_variance):
     yield checks.targets_out_of_reach(model, targets, made)
-    yield checks.data_variance(model, images, loss_variance)
+    yield checks.data_variance(outer, images, loss_variance)
     if np.isfinite(made).all():
         yield checks.pairing(targets, made) if outputs is None else checks.pairing(targets, _images(outputs, "outputs", targets.shape), made)
 
@@ -112,14 +113,14 @@ def _about_people(images, targets, made, subjects, sources, train_subjects, trai
         yield checks.pictures_in_training(images, _images(train_images, "train_images"))
 
 
-def _about_model(model, batches, targets, made, loss_weights, batch_size, arrays):
+def _about_model(outer, model, batches, targets, made, loss_weights, batch_size, arrays):
     images = batches["brains"]
     cloud = parts.posterior(model, images, batch_size=batch_size)
     found = None if cloud is not None else parts.codes(model, images, batch_size=batch_size)
     rows = [checks.latent_size(model)]
     if cloud is not None:
         error = float(np.mean((targets - made["brains"]) ** 2))
-        weights = weights_of(model, batches, given=loss_weights)
+        weights = weights_of(outer, batches, given=loss_weights)
         rows += [checks.posterior_bits(cloud), checks.posterior_units(cloud), checks.posterior_against_prior(cloud), checks.assumed_variance(weights, math.prod(images.shape[1:]), error)]
         arrays["kl"] = kl_of(cloud).mean(axis=0)
     if found is not None:

@@ -37,7 +37,7 @@ def feature_maps(model, images, layer, *, batch_size=16):
 
     def first_call(batch):
         calls = []
-        with parts.watched([wanted], lambda _, __, outputs: calls.append(parts.array(parts._one(outputs)))):
+        with parts.watched([wanted], lambda _, __, outputs: calls.append(parts.array(parts.first_of(outputs)))):
             parts.forward(model)(batch)
         if not calls:
             raise ValueError(f"layer: {layer!r} takes no part in the reconstruction of {model.name}.")
@@ -86,7 +86,7 @@ def _replacing(channel, value, count):
 
     def see(_, __, outputs):
         several = isinstance(outputs, (list, tuple))
-        first = parts._one(outputs)
+        first = parts.first_of(outputs)
         changed = keras.ops.where(chosen, keras.ops.cast(value, first.dtype), first)
         return type(outputs)([changed, *outputs[1:]]) if several else changed
 

@@ -110,7 +110,7 @@ def _step(model, encoder, decoder, batch):
     loss = logs.get("loss", logs.get("total_loss"))
     if loss is None or any(id(layer) not in seen for layer in ends):
         return None
-    mean, spread = parts._mean_and_spread(None, encoder)
+    mean, spread = parts.mean_and_spread(encoder)
     made = [parts.array(seen[id(layer)]) for layer in ends]
     factor = 2.0 if parts.HALF.search(ends[spread].name.lower()) else 1.0
     cloud = parts.Posterior(made[mean].reshape(len(batch), -1), factor * made[spread].reshape(len(batch), -1))

@@ -104,6 +104,18 @@ def part(model, name):
     return found if isinstance(found, keras.Model) else None
 
 
+def unwrapped(model):
+    """The model that makes the pictures: a class that only trains another one (and has no call of its own) gives that one."""
+    if type(model).call is not keras.Model.call or (part(model, "encoder") is not None and part(model, "decoder") is not None):
+        return model
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model) and len(getattr(layer, "outputs", None) or ()) == 1
+             and layer.outputs[0].shape[1:] == layer.inputs[0].shape[1:]]
+    if len(inner) != 1:
+        raise ValueError(f"{model.name}: expected a model that can be called with images, or one that keeps an encoder and a decoder, or "
+                         f"one network from image to image; found {len(inner)} such networks. Give the network itself.")
+    return inner[0]
+
+
 def forward(model):
     """The function images -> images of a model, in inference.
 
@@ -111,7 +123,7 @@ def forward(model):
     """
     encoder, decoder = part(model, "encoder"), part(model, "decoder")
     if encoder is not None and decoder is not None and len(encoder.outputs or ()) > 1:
-        place = _mean_and_spread([tensor.name for tensor in encoder.outputs], encoder)[0]
+        place = mean_and_spread(encoder)[0]
         return lambda images: decoder(encoder(images, training=False)[place], training=False)
     return lambda images: model(images, training=False)
 
@@ -119,14 +131,14 @@ def forward(model):
 def reconstruct(model, images, *, batch_size=16):
     """Outputs of any model for images (N, H, W, C), checked to be images of the same number."""
     function = forward(model)
-    outputs = in_batches(lambda batch: _one(function(batch)), images, batch_size=batch_size)
+    outputs = in_batches(lambda batch: first_of(function(batch)), images, batch_size=batch_size)
     if outputs.ndim != 4 or len(outputs) != len(images):
         raise ValueError(f"{model.name}: expected images (N, H, W, C) as outputs, got shape {outputs.shape}. The inspector reads "
                          "models from image to image.")
     return outputs
 
 
-def _one(outputs):
+def first_of(outputs):
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
 
@@ -134,8 +146,7 @@ def posterior(model, images, *, batch_size=16):
     """The clouds of a VAE, or None: from an encoder of several outputs, else from layers called mean and log_var."""
     encoder = part(model, "encoder")
     if encoder is not None and len(getattr(encoder, "outputs", None) or ()) > 1:
-        names = [tensor.name for tensor in encoder.outputs]
-        mean, spread = _mean_and_spread(names, encoder)
+        mean, spread = mean_and_spread(encoder)
         factor = 2.0 if HALF.search(_layer_of(encoder, spread)) else 1.0
         found = [[array(output) for output in encoder(np.asarray(images[start:start + batch_size], "float32"), training=False)]
                  for start in range(0, len(images), batch_size)]
@@ -153,9 +164,9 @@ def posterior(model, images, *, batch_size=16):
     return Posterior(clouds[0], clouds[1] * (2.0 if HALF.search(pair[1].name.lower()) else 1.0)) if clouds[0].shape == clouds[1].shape else None
 
 
-def _mean_and_spread(names, encoder):
+def mean_and_spread(encoder):
     """Places of mean and spread among an encoder's outputs: by name, else the first and the second."""
-    layers = [_layer_of(encoder, place) for place in range(len(names))]
+    layers = [_layer_of(encoder, place) for place in range(len(encoder.outputs))]
     spread = next((place for place, name in enumerate(layers) if SPREAD.search(name)), 1)
     mean = next((place for place, name in enumerate(layers) if MEAN.search(name) and place != spread), 0)
     return mean, spread
@@ -176,7 +187,7 @@ def codes(model, images, *, batch_size=16, tolerance=1e-3):
                   and not isinstance(layer, (keras.Model, keras.layers.Dense, keras.layers.Embedding))]
     if not candidates:
         return None
-    with watched(candidates, lambda layer, _, outputs: seen.setdefault(id(layer), []).append(array(_one(outputs)))):
+    with watched(candidates, lambda layer, _, outputs: seen.setdefault(id(layer), []).append(array(first_of(outputs)))):
         reconstruct(model, images, batch_size=batch_size)
     for layer in candidates:
         if id(layer) not in seen:

@@ -4,7 +4,7 @@ import numpy as np
 from skimage import color, data
 from skimage.transform import resize
 
-PICTURES = ("astronaut", "brick", "camera", "cat", "coins", "rocket")        # they come inside scikit-image: no network
+PICTURES = ("astronaut", "camera", "cat", "coffee", "coins", "rocket")        # they come inside scikit-image: no network
 
 
 def noise(images, *, seed=0):

@@ -1,12 +1,13 @@
 """The inspector: closed forms of its measures, each fault built on purpose, sound models left alone."""
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 
-from brainlib import inspector
+from brainlib import inspector, inspector_filters, plots_inspector
 from brainlib import inspector_parts as parts
 from brainlib import inspector_probes as probes
 from brainlib import models_vae, models_vq
@@ -218,7 +219,7 @@ def test_a_posterior_far_from_the_prior(vae):
 
 
 def test_a_tiny_code_map():
-    model = learn(make_vqvae(grid=2, codebook_size=128), 25)
+    model = learn(make_vqvae(grid=2, codebook_size=128), 5)
     report = inspector.inspect(model, TEST)
     assert report.flagged() == ["bits an image"] and report["bits an image"].value == 28
 
@@ -257,7 +258,7 @@ def test_batch_norm_that_lags(autoencoder):
 def test_a_network_that_copies():
     inputs = keras.Input((SIDE, SIDE, 1))
     x = layers.Conv2D(8, 3, padding="same", activation="relu")(inputs)
-    model = learn(keras.Model(inputs, layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x)), 25)
+    model = learn(keras.Model(inputs, layers.Add()([inputs, layers.Conv2D(1, 3, padding="same")(x)])), 12)
     assert flagged(model) == ["latent numbers a pixel", "loss on strange pictures"]
 
 
@@ -304,3 +305,175 @@ def test_another_data_sets_variance(vqvae):
     assert flagged(vqvae) == ["data variance in the loss"]
     del vqvae.train_variance
     assert flagged(vqvae, loss_variance=TRAIN.var()) == []
+
+
+# ------------------------------------------------------------------------------------------------ models of other people
+
+
+class TheirVAE(keras.Model):
+    """A VAE as keras.io's example and seed 000 have it: two networks, no call, a training step of its own."""
+
+    def __init__(self, encoder, decoder, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder, self.decoder, self.factor = encoder, decoder, factor
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+
+    @property
+    def metrics(self):
+        return [self.loss_tracker]
+
+    def train_step(self, data):
+        data = data[0] if isinstance(data, tuple) else data
+        with tf.GradientTape() as tape:
+            mean, log_var, z = self.encoder(data)
+            error = keras.ops.mean(keras.ops.square(data - self.decoder(z)))
+            kl = keras.ops.mean(keras.ops.sum(-0.5 * (1 + log_var - keras.ops.square(mean) - keras.ops.exp(log_var)), axis=1))
+            loss = self.factor * error + kl
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights))
+        self.loss_tracker.update_state(loss)
+        return {"loss": self.loss_tracker.result()}
+
+
+class AlwaysDraws(layers.Layer):
+    def call(self, inputs):
+        mean, log_var = inputs
+        return mean + keras.ops.exp(0.5 * log_var) * keras.random.normal(keras.ops.shape(mean), seed=1)
+
+
+def their_vae(factor):
+    inputs, hidden, decoder = halves(12)
+    mean, log_var = layers.Dense(12, name="z_mean")(hidden), layers.Dense(12, name="z_log_var", bias_initializer=keras.initializers.Constant(-3.0))(hidden)
+    model = TheirVAE(keras.Model(inputs, [mean, log_var, AlwaysDraws()([mean, log_var])], name="encoder"), decoder, factor)
+    model.compile(optimizer=keras.optimizers.Adam(3e-3))
+    model.fit(TRAIN, batch_size=32, epochs=15, verbose=0)
+    return model
+
+
+def test_the_seeds_class_and_loss():
+    """A class without call: its training step tells the weights, and nothing of it changes."""
+    model = their_vae(62.5)                              # 1000 of a picture with 16 times as many pixels
+    before, optimizer = [np.array(weight) for weight in model.get_weights()], model.optimizer
+    report = inspector.inspect(model, TEST)
+    assert report.kind == "VAE" and "assumed variance over squared error" in report.flagged()
+    found = weights_of(model, probes.probes(TEST))
+    assert found.error == pytest.approx(62.5, rel=0.02) and found.kl == pytest.approx(1, rel=0.02) and found.variance(SIDE * SIDE) == pytest.approx(8.192, rel=0.04)
+    assert model.optimizer is optimizer and report["latent numbers a pixel"].value == 12 / SIDE**2
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+class TheirCodes(layers.Layer):
+    """A quantiser as keras.io's example has it: the table lies on its side."""
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=(shape[-1], 32), initializer="random_normal", name="embeddings_vqvae")
+
+    def call(self, x):
+        flat = keras.ops.reshape(x, (-1, x.shape[-1]))
+        codes = keras.ops.argmin(keras.ops.sum(self.table**2, axis=0) - 2 * keras.ops.matmul(flat, self.table), axis=1)
+        quantised = keras.ops.reshape(keras.ops.take(keras.ops.transpose(self.table), codes, axis=0), keras.ops.shape(x))
+        return x + keras.ops.stop_gradient(quantised - x)
+
+
+class TheirTrainer(keras.Model):
+    """A class that trains another model and divides the error by a variance."""
+
+    def __init__(self, vqvae, train_variance):
+        super().__init__()
+        self.train_variance, self.vqvae = train_variance, vqvae
+
+
+def test_somebody_elses_codebook_is_found():
+    inputs, hidden, decoder = halves(64)
+    vectors = TheirCodes()(layers.Reshape((4, 4, 4))(layers.Dense(64)(hidden)))
+    inner = keras.Model(inputs, decoder(layers.Flatten()(vectors)))
+    found = parts.codes(inner, TEST)
+    assert found.codebook.shape == (32, 4) and found.codes.shape == (32, 16)
+    report = inspector.inspect(TheirTrainer(inner, 3 * TEST.var()), TEST)
+    assert report.kind == "VQ-VAE" and report["bits an image"].value == 80 and report["data variance in the loss"].flagged
+    assert parts.codes(make_autoencoder(), TEST) is None
+
+
+def test_what_cannot_be_read_is_refused(autoencoder, tmp_path):
+    with pytest.raises(ValueError, match="existing .keras file"):
+        inspector.inspect(tmp_path / "none.keras", TEST)
+    lambda_model = keras.Sequential([keras.Input((4, 4, 1)), layers.Lambda(lambda x: 2 * x)])
+    lambda_model.save(tmp_path / "code.keras")
+    with pytest.raises(ValueError, match="custom_objects"):
+        inspector.load(tmp_path / "code.keras")
+    with pytest.raises(ValueError, match="at least two images"):
+        inspector.inspect(autoencoder, TEST[:1])
+    with pytest.raises(ValueError, match="one for each of the 32"):
+        inspector.inspect(autoencoder, TEST, subjects=["a"], train_subjects=["b"])
+    with pytest.raises(ValueError, match="subjects, too"):
+        inspector.inspect(autoencoder, TEST, sources=["a"] * 32)
+
+
+# ------------------------------------------------------------------------------------------------ looking into a network
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Two channels, the image and twice the image, of which the output is 0.6 of the first plus 0.2 of the second: a copy."""
+    inputs = keras.Input((18, 14, 1))
+    latent = layers.Conv2D(2, (3, 5), padding="same", use_bias=False, name="latent")
+    mix = layers.Conv2D(1, 1, use_bias=False)
+    model = keras.Model(inputs, mix(latent(inputs)))
+    kernel = np.zeros((3, 5, 1, 2), "float32")
+    kernel[1, 2, 0] = [1, 2]
+    latent.kernel.assign(kernel)
+    mix.kernel.assign(np.reshape(np.array([0.6, 0.2], "float32"), (1, 1, 2, 1)))
+    return model
+
+
+def test_filters_and_maps(known):
+    filters = inspector_filters.first_filters(known)
+    assert filters.shape == (2, 3, 5, 1) and filters[0].sum() == 1 and filters[1, 1, 2, 0] == 2
+    batch = images(5)
+    maps = inspector_filters.feature_maps(known, batch, "latent", batch_size=2)
+    np.testing.assert_allclose(maps, np.concatenate([batch, 2 * batch], axis=-1), rtol=1e-6)
+    with pytest.raises(ValueError, match="latent"):
+        inspector_filters.feature_maps(known, batch, "nothing")
+
+
+def test_a_channel_is_worth_what_it_adds(known):
+    """The copy without channel c lacks share w_c of the image, or of its distance from the mean."""
+    batch = images(5)
+    for to, rest in (("zero", batch), ("mean", batch - batch.mean())):
+        worth = inspector_filters.switched_off(known, batch, "latent", to=to)
+        squares = (rest**2).mean(axis=(1, 2, 3))
+        np.testing.assert_allclose(worth, np.stack([0.36 * squares, 0.16 * squares], axis=1), rtol=1e-3)
+    np.testing.assert_allclose(inspector_filters.switched_off(known, batch, "latent", channels=[1]), worth[:, 1:], rtol=1e-6)
+    np.testing.assert_allclose(parts.reconstruct(known, batch), batch, rtol=1e-5)                       # as it was
+    with pytest.raises(ValueError, match="0 to 1"):
+        inspector_filters.switched_off(known, batch, "latent", channels=[2])
+
+
+def test_occlusion_of_a_copy_stays_where_it_is(known):
+    batch = images(3)
+    maps = inspector_filters.occlusion(known, batch, patch=4, stride=5, layer="latent")
+    assert maps["inside"].shape == (3, 3, 3) == maps["latent"].shape                                    # 18 x 14: tops 0 5 10, lefts 0 5 10
+    np.testing.assert_allclose(maps["outside"], 0, atol=1e-6)
+    patch = batch[:, 5:9, 10:14]
+    np.testing.assert_allclose(maps["inside"][:, 1, 2], (patch**2).mean(axis=(1, 2, 3)), rtol=1e-4)
+    change = np.sqrt(5 * (patch**2).sum(axis=(1, 2, 3)) / (18 * 14 * 2))
+    np.testing.assert_allclose(maps["latent"][:, 1, 2], change, rtol=1e-4)
+    with pytest.raises(ValueError, match="1 to 14"):
+        inspector_filters.occlusion(known, batch, patch=15)
+
+
+def test_the_figure_shows_every_finding(vae, autoencoder):
+    for model in (vae, autoencoder):
+        report = inspector.inspect(model, TEST)
+        figure = plots_inspector.report_figure(report)
+        words = " ".join(text.get_text() for ax in figure.axes for text in ax.texts)
+        assert all(finding.name in words for finding in report.findings) and "FAULT" not in words
+        plt.close(figure)
+
+
+def test_photographs_need_no_network(monkeypatch):
+    import socket
+    monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("asked the network"))
+    found = probes.pictures((18, 14, 1), low=0.0, high=2.0)
+    assert found.shape == (6, 18, 14, 1) and 0 <= found.min() and 1 < found.max() <= 2
+    assert all(one.std() > 0.1 for one in found)
