@@ -1,5 +1,7 @@
 """Figures of anomaly maps: what was seen, rebuilt, suspected, called and true; curves; the copying audit."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -33,7 +35,7 @@ def detections(rows, *, titles, plane="axial", size=1.45):
             ax.set(xticks=[], yticks=[])
         plots.brain(row["image"], ax=line[3], mask=row["called"], colour=CALLED)
         plots.brain(np.asarray(row["lesion"], float), ax=line[4])
-        line[0].set_ylabel(title, fontsize=7)
+        line[0].set_ylabel("\n".join(textwrap.fill(part, 22) for part in title.split("\n")), fontsize=7)
         if place == 0:
             for ax, name in zip(line, columns):
                 ax.set_title(name, fontsize=9)
@@ -69,6 +71,7 @@ def dose_response(table, *, axes):
         ax.axhline(0, linestyle=":", color="0.6")
         ax.set(xlabel="contrast of the planted lesion (grey)", title=f"radius {radius:g} pixels")
     axes[0].set_ylabel("share painted back\n(1: copied, 0: removed)")
+    axes[0].set_ylim(min(-0.1, axes[0].get_ylim()[0]), max(1.1, axes[0].get_ylim()[1]))
     axes[0].legend(fontsize=8, frameon=False)
     return axes
 
@@ -82,6 +85,19 @@ def pictures(named, *, plane, columns=5, size=1.9):
     for number, (ax, (name, picture)) in enumerate(zip(axes.flat, named.items())):
         plots.brain(picture, ax=ax, plane=plane, letters=number == 0)
         ax.set_title(name, fontsize=8)
+    return figure
+
+
+def cases(rows, *, plane="axial", size=1.5):
+    """Cases as rows, what was made of them as columns. rows: {case: {column: (H, W)}}. Returns the figure."""
+    columns = list(next(iter(rows.values())))
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=(size * len(columns) + 0.3, 1.2 * size * len(rows) + 0.4), squeeze=False)
+    for line, (case, pictures_of) in zip(axes, rows.items()):
+        for place, (ax, name) in enumerate(zip(line, columns)):
+            plots.brain(pictures_of[name], ax=ax, plane=plane, letters=place == 0)
+        line[0].set_ylabel(case, fontsize=8)
+    for ax, name in zip(axes[0], columns):
+        ax.set_title(textwrap.fill(name, 16), fontsize=8)
     return figure
 
 
@@ -106,8 +122,8 @@ def strips(table, *, ax, value, by="group"):
         spread = np.random.default_rng(0).uniform(-0.14, 0.14, len(part))
         ax.plot(place + spread, part[value], "o", color=colour, alpha=0.75, markersize=5)
         ax.plot([place - 0.25, place + 0.25], [part[value].mean()] * 2, color="0.2", linewidth=1.5)
-    names = [f"{name}\n(n = {len(part)})" for name, part in table.groupby(by, sort=False)]
-    ax.set_xticks(range(len(names)), names, fontsize=8)
+    names = [f"{textwrap.fill(str(name), 14)}\n(n = {len(part)})" for name, part in table.groupby(by, sort=False)]
+    ax.set_xticks(range(len(names)), names, fontsize=7)
     ax.set(xlim=(-0.5, len(names) - 0.5))
     return ax
 

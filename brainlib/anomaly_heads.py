@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlib import anomaly_prepare, anomaly_scores, datasets, files, masking, volumes
+from brainlib import anomaly_prepare, anomaly_scores, datasets, files, masking, models_prior, volumes
 from brainlib.anomaly_prepare import SIZE
 
 POST = {"erode_px": 2, "median": 5, "min_pixels": 7}     # at the network's size: half of the seed's full-size steps
@@ -92,9 +92,10 @@ def score_prepared(model, prepared, *, method="absolute", post=POST, rows=None, 
         brain, lesion, images = (part[..., 0] for part in (prepared.full_brain, prepared.full_lesion, prepared.full))
         if method in anomaly_scores.BASELINES:
             maps = anomaly_scores.score_slices(None, images, method=method)
-        elif at == "full" and method in (*anomaly_scores.RESIDUALS, "dssim"):
-            output = anomaly_prepare.enlarge(anomaly_scores.reconstruct(model, prepared.images[..., 0]), images.shape)
-            maps = anomaly_scores.residual(images[..., None], output[..., None], method)[..., 0]
+        elif at == "full" and anomaly_scores.compared(method):
+            versions = anomaly_scores.healthy_versions(model, prepared.images[..., 0], method=method, **options)
+            maps = np.mean([anomaly_scores.residual(images[..., None], anomaly_prepare.enlarge(one, images.shape)[..., None], anomaly_scores.compared(method))[..., 0]
+                            for one in versions], axis=0)
         else:
             maps = anomaly_prepare.enlarge(anomaly_scores.score_slices(model, prepared.images[..., 0], method=method, **options), images.shape)
     return (maps if post is None else anomaly_scores.post_process(maps, brain, **post)), brain, lesion
@@ -164,6 +165,7 @@ def main(arguments=None):
     parser.add_argument("--out", required=True, help="folder for the maps and scores.csv")
     parser.add_argument("--model", help="a .keras file that the workbook trained; not needed for the intensity baselines")
     parser.add_argument("--method", default="absolute", choices=anomaly_scores.METHODS)
+    parser.add_argument("--prior", help="prior.keras of the model's codes, for the methods prior_...")
     parser.add_argument("--masks", default="deepbrain", choices=("deepbrain", "given"), help="where brain masks come from")
     parser.add_argument("--smoothing", default="curvature_flow", choices=anomaly_prepare.SMOOTHING)
     parser.add_argument("--voxel-mm", type=float, default=1.0, help="voxels of the box that heads are brought to (2: faster)")
@@ -172,8 +174,11 @@ def main(arguments=None):
     chosen = parser.parse_args(arguments)
     if chosen.model is None and chosen.method not in anomaly_scores.BASELINES:
         parser.error(f"--method {chosen.method} needs --model; only {' and '.join(anomaly_scores.BASELINES)} do without.")
+    if chosen.method in anomaly_scores.OF_CODES and chosen.prior is None:
+        parser.error(f"--method {chosen.method} needs --prior, the prior over the model's codes that 09_anomaly_detection leaves in models/.")
     try:
-        table = score_folder(chosen.model, chosen.folder, chosen.out, method=chosen.method, masks=chosen.masks, post=None if chosen.raw else POST,
+        options = {"prior": models_prior.load(chosen.prior)} if chosen.method in anomaly_scores.OF_CODES else {}
+        table = score_folder(chosen.model, chosen.folder, chosen.out, method=chosen.method, **options, masks=chosen.masks, post=None if chosen.raw else POST,
                              preparation={"smoothing": chosen.smoothing, "voxel_mm": chosen.voxel_mm, "n4": chosen.n4})
     except REFUSALS as error:
         print(error, file=sys.stderr)

@@ -67,6 +67,34 @@ def reconstruct(model, slices):
     return _as(output[:, :stack.shape[1], :stack.shape[2]], shape)
 
 
+def compared(method):
+    """The residual that a method takes of a slice and its healthy version, or None: it makes maps of another kind."""
+    kind = RESTORATIONS.get(method.removeprefix("prior_"), method)
+    return kind if kind in (*RESIDUALS, "dssim") else None
+
+
+def healthy_versions(model, slices, *, method="absolute", prior=None, **options):
+    """What a slice is compared with: reconstructions, or restorations of the methods that restore.
+
+    Args:
+        slices: of any shape that `score_slices` takes.
+        method, prior, options: as there.
+
+    Returns:
+        (versions, *slices' shape): several where the prior draws several.
+    """
+    stack, shape = _stack(slices)
+    padded = _padded(stack, model)
+    if method in OF_CODES and method != "prior_surprise":
+        codes_only(model, prior, method)
+        made = remembered(restore_codes, model, padded, prior=prior, **options)
+    elif method in RESTORATIONS:
+        made = remembered(restore, model, padded, **options)[None]
+    else:
+        made = models.reconstruct(model, padded, batch_size=BATCH)[None]
+    return np.stack([_as(one[:, :stack.shape[1], :stack.shape[2]], shape) for one in made])
+
+
 def residual(target, output, kind):
     """How far slices are from what a model makes of them, pixel by pixel. target, output: (..., H, W[, 1]) of one shape.
 
@@ -135,14 +163,14 @@ def _asked(model, stack, method, *, prior=None, **options):
     """The maps of `OF_A_VAE` and `OF_CODES`."""
     if method in OF_A_VAE:
         vae_only(model, method)
-        if method in RESTORATIONS:
-            return residual(stack, remembered(restore, model, stack, **options), RESTORATIONS[method])
-        return {"reconstruction_probability": _improbability, "kl": _kl_gradient, "elbo_gradient": _elbo_gradient}[method](model, stack, **options)
-    codes_only(model, prior, method)
+    else:
+        codes_only(model, prior, method)
+    if compared(method):
+        versions = healthy_versions(model, stack, method=method, prior=prior, **options)
+        return np.mean([residual(stack, one, compared(method)) for one in versions], axis=0)
     if method == "prior_surprise":
         return surprise_maps(model, stack, prior=prior)
-    restored = remembered(restore_codes, model, stack, prior=prior, **options)
-    return np.mean([residual(stack, one, RESTORATIONS[method.removeprefix("prior_")]) for one in restored], axis=0)
+    return {"reconstruction_probability": _improbability, "kl": _kl_gradient, "elbo_gradient": _elbo_gradient}[method](model, stack, **options)
 
 
 # ------------------------------------------------------------------------------------------------ post-processing

@@ -100,9 +100,9 @@ def preparation_pictures(volume, mask, *, lesion=None, **options):
     return {name: picture / max(np.percentile(picture, 99.5), 1e-9) for name, picture in shown.items()}
 
 
-def network_shape(name, size):
+def network_shape(name, size, options=None):
     """(H, W) that a model takes for slices of `size` (slices, rows, columns): the next sides that it can halve."""
-    stride = models.TABLE[name].stride if name in models.TABLE else 1
+    stride = 2 ** (options or {}).get("depth", 6) if name == "vqvae" else models.TABLE[name].stride if name in models.TABLE else 1
     return tuple(-(-side // stride) * stride for side in size[1:])
 
 
@@ -137,6 +137,22 @@ def post_for(size):
 def voxel_ml(size):
     """Volume of a voxel of maps of `size` (slices, rows, columns), in ml."""
     return float(np.prod(anomaly_prepare.BOX_MM) / np.prod(size) / 1000)
+
+
+def reachable(heads, *, erode_px):
+    """How much of each lesion any score can find at all: dicts of subject, group, lesion_voxels, in_mask, in_eroded_mask (shares).
+
+    A mask of healthy brains leaves out dark lesions at its rim; what is outside scores 0 whatever the network does.
+
+    Args:
+        heads: {subject: (group, brain, lesion)}, bool (N, H, W).
+    """
+    rows = []
+    for subject, (group, brain, lesion) in heads.items():
+        total = max(int(lesion.sum()), 1)
+        rows.append({"subject": subject, "group": group, "lesion_voxels": int(lesion.sum()), "in_mask": float((lesion & brain).sum() / total),
+                     "in_eroded_mask": float((lesion & anomaly_scores.erode(brain, erode_px)).sum() / total)})
+    return rows
 
 
 # ------------------------------------------------------------------------------------------------ detectors

@@ -194,8 +194,9 @@ def test_the_command(ixi_sample, tmp_path):
     assert ok.returncode == 0 and "1 of 1 heads scored" in ok.stdout, ok.stderr
     assert len(list((tmp_path / "maps").glob("*_anomaly.nii.gz"))) == 1
     assert anomaly.main(["--out", str(tmp_path / "none"), str(tmp_path / "nowhere"), "--method", "intensity_dark"]) == 2
-    with pytest.raises(SystemExit):
-        anomaly.main(["--out", str(tmp_path), str(folder)])
+    for missing in ([], ["--model", "m.keras", "--method", "prior_surprise"]):          # no model, no prior
+        with pytest.raises(SystemExit):
+            anomaly.main(["--out", str(tmp_path), str(folder), *missing])
 
 
 @pytest.mark.parametrize("shape,size", [((95, 79), (70, 95, 79)), ((96, 80), (70, 95, 79)), ((190, 158), (140, 190, 158)), ((64, 64), (35, 48, 40))])

@@ -1,11 +1,13 @@
 """The steps of a study on small made-up heads: who is scored, what is chosen on validation, what is judged on test."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from brainlib import anomaly, anomaly_evaluation, anomaly_prepare, anomaly_study, models
+from brainlib import anomaly, anomaly_evaluation, anomaly_prepare, anomaly_study, arguments, models, sweeps
 from brainlib.anomaly_study import ALL, Detector
 
 SIZE = (8, 24, 20)
@@ -140,3 +142,28 @@ def test_published_and_ours_stand_side_by_side():
     expected = operating[(operating.group == "stroke") & (operating.threshold_from == "own lesions")].iloc[0]
     assert own.dice_total == pytest.approx(100 * expected.dice_total) and own.auprc == pytest.approx(100 * levels[levels.level == "pixel"].auprc.iloc[0])
     assert len(anomaly_study.beside_published(published, pd.DataFrame(), pd.DataFrame(), data="", setting="")) == 3
+
+
+def test_the_theses_grid_of_codes_can_be_swept():
+    root = Path(__file__).resolve().parents[1]
+    table = arguments.read_table(root / "notebooks" / "Snakefile")
+    present = [name for name in table if (root / "notebooks" / f"{name}.ipynb").exists()]
+    sweep = sweeps.read(root / "notebooks" / "sweeps" / "002_latents.yaml", table, arguments.read_notebooks(present, table, root / "notebooks"))
+    grid = set()
+    for point in sweep.points:
+        (name,) = point.values["models_used"]
+        options = point.values["model_options"][name]
+        assert models.build(name, image_shape=(48, 40), width=0.05, **options).output_shape[1:] == (48, 40, 1)
+        grid.add((name, *sorted(options.items())))
+    published = pd.read_csv(root / "notebooks" / "published" / "anomaly_2022.csv")
+    assert {("vae_uad", ("latent_dim", size)) for size in (32, 64, 128, 256)} <= grid and len(grid) == 11
+    assert set(published[published.model == "VAE"].embedding_dim.astype(int)) <= {dict(entry[1:]).get("latent_dim") for entry in grid}
+
+
+def test_what_lies_outside_of_the_mask_cannot_be_found():
+    brain = np.zeros((2, 20, 20), bool)
+    brain[:, 4:16, 4:16] = True
+    lesion = np.zeros_like(brain)
+    lesion[0, 8:10, 12:18] = True                        # 6 columns, 4 of them in the brain, 3 of them a pixel from its rim
+    (row,) = anomaly_study.reachable({"a": ("stroke", brain, lesion)}, erode_px=1)
+    assert (row["lesion_voxels"], row["in_mask"], row["in_eroded_mask"]) == (12, 4 / 6, 3 / 6)

@@ -194,7 +194,7 @@ def test_means_of_points_without_seeds_or_with_lists(tmp_path, workbook):
     assert set(table.status) == {"not run"} and not len(summary)
 
 
-SHIPPED = sorted((ROOT / "notebooks" / "sweeps").glob("*.yaml"))
+SHIPPED = sorted(set((ROOT / "notebooks" / "sweeps").glob("*.yaml")) - set((ROOT / "notebooks" / "sweeps").glob("002_*.yaml")))   # 002: test_anomaly_study
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
