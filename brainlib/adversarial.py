@@ -188,14 +188,17 @@ class Adversarial(keras.Model):
 
 
 class AdversarialStart(keras.callbacks.Callback):
-    """Lets the discriminator in from epoch `epoch` on (0: from the first); stops a training whose steps are all skipped."""
+    """Lets the discriminator in from epoch `epoch` on (0: from the first); stops a training whose steps are all skipped.
 
-    def __init__(self, epoch):
+    discriminator_rate: the discriminator's learning rate as a share of the generator's.
+    """
+
+    def __init__(self, epoch, *, discriminator_rate=1.0):
         super().__init__()
-        self.epoch = epoch
+        self.epoch, self.discriminator_rate = epoch, discriminator_rate
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model.discriminator_optimizer.learning_rate.assign(self.model.optimizer.learning_rate)
+        self.model.discriminator_optimizer.learning_rate.assign(self.discriminator_rate * self.model.optimizer.learning_rate)
         self.model.active.assign(float(epoch >= self.epoch))
 
     def on_epoch_end(self, epoch, logs=None):
@@ -209,7 +212,7 @@ def trainee(generator, plan, *, maps=None, seed=None):
 
     plan: with `perceptual_weight` and `adversarial_weight`, such as a `training.Recipe`.
     """
-    width = generator.decoder.get_layer("output").input.shape[-1] / models_vqgan.DECODER[-1]
+    width = generator.encoder.get_layer("conv").filters / models_vqgan.ENCODER[0]
     discriminator = models_vqgan.discriminator(tuple(generator.input_shape[1:]), width=width, seed=seed)
     return Adversarial(generator, discriminator, maps=maps, perceptual_weight=plan.perceptual_weight,
                        adversarial_weight=plan.adversarial_weight)

@@ -28,7 +28,8 @@ class VQGAN(VQVAE):
 
 
 def vqgan_uad(image_shape, width, *, codebook_size=128, code_dim=128, codebook="gradient", commitment=0.25,
-              kmeans_start=True, restart_after=20, loss_weight=1.0, encoder_blocks=2, decoder_blocks=3, seed=None):
+              kmeans_start=True, restart_after=20, loss_weight=1.0, depth=4, encoder_blocks=2, decoder_blocks=3,
+              seed=None):
     """Seed 002's VQGAN: 95x79 -> 47x39 -> 23x19 -> 11x9 -> 5x4 codes, and back by 80x64 to exactly 95x79.
 
     Together with the discriminator it has 73,445,826 trainable weights with 128 codes of 128 numbers and 73,462,210
@@ -44,20 +45,24 @@ def vqgan_uad(image_shape, width, *, codebook_size=128, code_dim=128, codebook="
         codebook_size, code_dim: number and length of the codes; the seed tried 64, 128 and 256 of each.
         codebook, commitment, kmeans_start, restart_after, loss_weight, seed: see `VectorQuantizer`. The seed's own are
             kmeans_start=False and restart_after=0.
+        depth: times that the encoder halves a slice, 1 to 4; 3 leave small pictures about as many codes as `vqvae_uad` does.
         encoder_blocks, decoder_blocks: residual blocks at each size; fewer make a step cheaper where a narrow `width` no
             longer does.
     """
     if min(image_shape[:2]) < SMALLEST:
         raise ValueError(f"vqgan_uad: expected sides of {SMALLEST} or more, got {image_shape[0]}x{image_shape[1]}.")
-    encoder = _encoder(image_shape, width, code_dim, encoder_blocks)
-    decoder = _decoder(encoder.output_shape[1:], image_shape, width, code_dim, decoder_blocks)
+    if not 1 <= depth < len(ENCODER):
+        raise ValueError(f"depth: expected 1 to {len(ENCODER) - 1}, got {depth}.")
+    sizes = [0, *range(len(ENCODER) - depth, len(ENCODER))]                    # of five sizes those nearest to the codes
+    encoder = _encoder(image_shape, [filters_of(ENCODER[size], width) for size in sizes], code_dim, encoder_blocks)
+    filters = [filters_of(count, width) for count in DECODER[:depth + 1]]
+    decoder = _decoder(encoder.output_shape[1:], image_shape, filters, code_dim, decoder_blocks)
     quantizer = VectorQuantizer(codebook_size, codebook=codebook, commitment=commitment, kmeans_start=kmeans_start,
                                 restart_after=restart_after, loss_weight=loss_weight, seed=seed, name="quantizer")
     return assemble(encoder, decoder, quantizer, name="vqgan_uad", kind=VQGAN)
 
 
-def _encoder(image_shape, width, code_dim, blocks):
-    filters = [filters_of(count, width) for count in ENCODER]
+def _encoder(image_shape, filters, code_dim, blocks):
     inputs = keras.Input(image_shape, name="image")
     x = layers.Conv2D(filters[0], 3, padding="same", name="conv")(inputs)
     for number, count in enumerate(filters):
@@ -73,8 +78,7 @@ def _encoder(image_shape, width, code_dim, blocks):
     return keras.Model(inputs, layers.Conv2D(code_dim, 1, name="to_codes")(x), name="encoder")
 
 
-def _decoder(grid, image_shape, width, code_dim, blocks):
-    filters = [filters_of(count, width) for count in DECODER]
+def _decoder(grid, image_shape, filters, code_dim, blocks):
     inputs = keras.Input(grid, name="vectors")
     x = layers.Conv2D(code_dim, 1, name="from_codes")(inputs)
     x = layers.Conv2D(filters[0], 3, padding="same", name="widen")(x)

@@ -35,6 +35,7 @@ class Recipe:
         adversarial_start: epochs before a VQGAN's discriminator is let in.
         adversarial_weight: factor on the adaptive weight of equation 3.14; Esser et al. have 0.8.
         perceptual_weight: of the perceptual loss beside `loss`.
+        discriminator_rate: its learning rate as a share of the generator's.
     """
 
     optimizer: str = "adam"
@@ -53,6 +54,7 @@ class Recipe:
     adversarial_start: int = 0
     adversarial_weight: float = 1.0
     perceptual_weight: float = 1.0
+    discriminator_rate: float = 1.0
 
 
 _SEED_003 = Recipe(optimizer="rmsprop", loss="dssim_contrib", corruption="seed003", plateau_factor=math.sqrt(0.1),
@@ -336,7 +338,7 @@ def _callbacks(model, plan):
         start = plan.adversarial_start if plan.adversarial_start < plan.epochs else 0
     chosen = [BestWeights(start=min(start, plan.epochs - 1))]
     if isinstance(model, adversarial.Adversarial):
-        chosen.insert(0, adversarial.AdversarialStart(plan.adversarial_start))
+        chosen.insert(0, adversarial.AdversarialStart(plan.adversarial_start, discriminator_rate=plan.discriminator_rate))
     if vae and plan.beta_warm_up:
         chosen.append(BetaWarmUp(plan.beta_warm_up))
     if plan.plateau_factor:
