@@ -20,9 +20,9 @@ def detections(rows, *, titles, plane="axial", size=1.45):
         titles: one text a row.
 
     Returns:
-        the figure: original with the lesion's outline, reconstruction, score, what was called, truth.
+        the figure: original with the lesion's outline, what it is compared with, score, what was called, truth.
     """
-    columns = ("original", "reconstruction", "score", "called lesion", "truth")
+    columns = ("original", "healthy version", "score", "called lesion", "truth")
     figure, axes = plt.subplots(len(rows), len(columns), figsize=(size * len(columns) + 0.9, 1.2 * size * len(rows) + 0.3), squeeze=False)
     for place, (row, title, line) in enumerate(zip(rows, titles, axes)):
         plots.brain(row["image"], ax=line[0], plane=plane, mask=row["lesion"], colour=TRUTH, letters=True)
@@ -122,7 +122,7 @@ def strips(table, *, ax, value, by="group"):
         spread = np.random.default_rng(0).uniform(-0.14, 0.14, len(part))
         ax.plot(place + spread, part[value], "o", color=colour, alpha=0.75, markersize=5)
         ax.plot([place - 0.25, place + 0.25], [part[value].mean()] * 2, color="0.2", linewidth=1.5)
-    names = [f"{textwrap.fill(str(name), 14)}\n(n = {len(part)})" for name, part in table.groupby(by, sort=False)]
+    names = [f"{textwrap.fill(str(name), 12)}\n(n = {len(part)})" for name, part in table.groupby(by, sort=False)]
     ax.set_xticks(range(len(names)), names, fontsize=7)
     ax.set(xlim=(-0.5, len(names) - 0.5))
     return ax
@@ -139,7 +139,7 @@ def errors_by_latent(errors, copied, *, axes):
         if means[column].notna().any():
             axes[0].plot(places, means[column], "o-", color=colour, label=label)
     axes[0].legend(fontsize=8, frameon=False)
-    axes[0].set(ylabel="mean squared error", ylim=(0, None))
+    axes[0].set(ylabel="mean squared error", ylim=(0, 1.15 * np.nanmax(means[["l2_inside", "l2_outside"]])))
     if means.l2_ratio.notna().any():
         axes[1].plot(places, means.l2_ratio, "o-", color=COLOURS[2])
     else:

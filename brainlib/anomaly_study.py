@@ -12,6 +12,7 @@ from brainlib.anomaly_curves import count
 from brainlib.anomaly_evaluation import Head
 
 ENOUGH_BRAIN = 0.02                                      # share of a slice that is brain, from which it is trained on
+ENOUGH_HEADS = 6                                         # below it even six of six the same way is no 5 % (sign test, two-sided: 2 / 2**6)
 ALL = "all lesions"                                      # the group of all pathologies together
 POSTS = {1: {"erode_px": 3, "median": 9, "min_pixels": 7}, 2: anomaly_heads.POST, 4: {"erode_px": 1, "median": 3, "min_pixels": 3}}   # by the pixels' side in mm
 
@@ -374,20 +375,20 @@ def verdict(networks_heads, baseline_heads, *, n=1000, seed=0):
         ours, theirs = (anomaly_evaluation.pixel_counter(heads).curves().auprc for heads in (part, others[name]))
         low, high = anomaly_evaluation.auprc_difference(part, others[name], n=n, seed=seed)
         says = "the network beats the grey value" if low > 0 else "the grey value beats the network" if high < 0 else "not decided: the interval holds 0"
-        if np.isnan(low):
-            says = f"{'above' if ours > theirs else 'below'} the grey value on one subject: nothing can be said"
+        if len(part) < ENOUGH_HEADS:
+            says = f"{'above' if ours > theirs else 'below'} the grey value on {len(part)} head{'s' * (len(part) > 1)}: too few to decide, {ENOUGH_HEADS} are needed"
         rows.append({"group": name, "auprc": ours, "baseline_auprc": theirs, "difference": ours - theirs, "low": low, "high": high, "subjects": len(part), "says": says})
     return rows
 
 
-def beside_published(published, levels_table, operating, *, data, setting):
-    """Seed 002's tables 5.1 to 5.4 with rows of ours below each: the same columns in per cent, with `data` and `setting`.
+def beside_published(published, levels_table, operating, *, data_source, setting):
+    """Seed 002's tables 5.1 to 5.4 with rows of ours below each: the same columns in per cent, with `data_source` and `setting`.
 
     Args:
         published: `notebooks/published/anomaly_2022.csv`.
         levels_table, operating: rows of `levels` and `operating_table` with a column detector; may be empty.
     """
-    theirs = published.assign(data="BraTS 2019, ATLAS; trained on IXI and MixedNormals", setting="95x79, width 1, 1200 epochs").rename(columns={"dataset": "lesions"})
+    theirs = published.assign(data_source="BraTS 2019, ATLAS; trained on IXI and MixedNormals (published)", setting="95x79, width 1, 1200 epochs").rename(columns={"dataset": "lesions"})
     theirs["table"] = theirs["table"].astype(str)
     rows = []
     for row in levels_table.to_dict("records"):
@@ -396,5 +397,5 @@ def beside_published(published, levels_table, operating, *, data, setting):
         point = next((one for one in own if one["threshold_from"] == "own lesions"), next(iter(own), {}))
         rows.append({"table": table, "level": row["level"], "lesions": row["group"], "model": row["detector"], "auroc": 100 * row["auroc"], "auprc": 100 * row["auprc"], "prevalence": 100 * row["prevalence"],
                      **{name: 100 * point.get(f"dice_{of}", np.nan) for name, of in (("dice_total", "total"), ("dice_subject", "subject"), ("dice_subject_std", "subject_std"))}})
-    together = pd.concat([theirs, pd.DataFrame(rows).assign(data=data, setting=setting)], ignore_index=True) if rows else theirs
+    together = pd.concat([theirs, pd.DataFrame(rows).assign(data_source=data_source, setting=setting)], ignore_index=True) if rows else theirs
     return together.sort_values("table", kind="stable").reset_index(drop=True)

@@ -95,16 +95,19 @@ def test_thresholds_come_from_validation_and_are_applied_to_test():
 
 
 def test_the_verdict_says_who_is_better_and_whether_it_is_decided():
-    stroke = HEADS[HEADS.group == "stroke"]
-    good, bad = scored(DARK, stroke), scored(BRIGHT, stroke)
+    table = pd.DataFrame([{"subject": f"S{number}", "group": "stroke", "site": ""} for number in range(6)])
+    prepared = {f"S{number}": made_up(number, ill=True) for number in range(6)}
+    good, bad = (anomaly_study.score_heads(detector, {}, prepared, table, post=POST) for detector in (DARK, BRIGHT))
     (row,) = anomaly_study.verdict(good, bad, n=100)
     assert row["difference"] > 0 and row["low"] > 0 and row["says"] == "the network beats the grey value"
     (row,) = anomaly_study.verdict(bad, good, n=100)
     assert row["high"] < 0 and row["says"] == "the grey value beats the network"
     (row,) = anomaly_study.verdict(good, good, n=100)
     assert (row["difference"], row["low"], row["high"]) == (0, 0, 0) and row["says"].startswith("not decided")
-    (row,) = anomaly_study.verdict(good[:1], bad[:1], n=100)
-    assert np.isnan(row["low"]) and "one subject" in row["says"]
+    (row,) = anomaly_study.verdict(good[:5], bad[:5], n=100)
+    assert row["low"] > 0 and row["says"] == "above the grey value on 5 heads: too few to decide, 6 are needed"
+    (row,) = anomaly_study.verdict(bad[:1], good[:1], n=100)
+    assert np.isnan(row["low"]) and row["says"].startswith("below the grey value on 1 head: too few")
     with pytest.raises(ValueError, match="same subjects"):
         anomaly_evaluation.auprc_difference(good, bad[::-1])
 
@@ -136,12 +139,12 @@ def test_published_and_ours_stand_side_by_side():
     levels = pd.DataFrame([{"detector": "x", "group": "stroke", **row} for row in anomaly_study.levels(heads, [], n=10)])
     limits = {ALL: {"5 % false alarms": 0.5}, "stroke": {"own lesions": 0.6, "5 % false alarms": 0.5}}
     operating = pd.DataFrame([{"detector": "x", **row} for row in anomaly_study.operating_table(heads, limits)])
-    beside = anomaly_study.beside_published(published, levels, operating, data="made up", setting="tiny")
-    assert list(beside.table) == ["5.1", "5.1", "5.2", "5.3", "5.3", "5.4"] and set(beside[beside.data == "made up"].setting) == {"tiny"}
-    own = beside[(beside.data == "made up") & (beside.level == "pixel")].iloc[0]
+    beside = anomaly_study.beside_published(published, levels, operating, data_source="made up", setting="tiny")
+    assert list(beside.table) == ["5.1", "5.1", "5.2", "5.3", "5.3", "5.4"] and set(beside[beside.data_source == "made up"].setting) == {"tiny"}
+    own = beside[(beside.data_source == "made up") & (beside.level == "pixel")].iloc[0]
     expected = operating[(operating.group == "stroke") & (operating.threshold_from == "own lesions")].iloc[0]
     assert own.dice_total == pytest.approx(100 * expected.dice_total) and own.auprc == pytest.approx(100 * levels[levels.level == "pixel"].auprc.iloc[0])
-    assert len(anomaly_study.beside_published(published, pd.DataFrame(), pd.DataFrame(), data="", setting="")) == 3
+    assert len(anomaly_study.beside_published(published, pd.DataFrame(), pd.DataFrame(), data_source="", setting="")) == 3
 
 
 def test_the_theses_grid_of_codes_can_be_swept():
