@@ -36,8 +36,9 @@ def vqgan_uad(image_shape, width, *, codebook_size=128, code_dim=128, codebook="
     with 256: exactly the published counts. The text leaves some numbers open; what adds up is the public PyTorch
     VQGAN that its words describe (Esser et al. 2021): filters 128 128 256 256 512 down and 512 256 256 128 128 up,
     two residual blocks a size in the encoder and three in the decoder, non-local blocks at 5x4 only, 1x1 convs before
-    and behind the codes, transposed convs that keep 128 filters, no norm at the end of the encoder (its text names
-    none), biases everywhere but before the discriminator's batch norm.
+    and behind the codes, transposed convs that keep 128 filters, one norm of 512 channels less than there (the text
+    names none at the end of the encoder, so that one), biases everywhere but before the discriminator's batch norm.
+    The stride 2 that the text gives the 1x1 conv before the codes is left out: 5x4 codes would be 3x2.
 
     Args:
         image_shape: (H, W, C), sides of 24 or more.

@@ -54,16 +54,22 @@ def test_sizes_on_the_way_are_the_published_ones():
     assert model.decoder.get_layer("up_4_conv").output.shape[1:3] == (80, 64)
     grown = [model.decoder.get_layer(f"grow_{number}").output.shape[1:3] for number in (1, 2, 3, 4)]
     assert grown == [(84, 68), (88, 72), (92, 76), (95, 79)] and model.output_shape == (None, 95, 79, 1)
-    assert not any(layer.name.endswith("cut") for layer in model.decoder.layers)
+    assert not any(layer.name.endswith("_cut") for layer in model.decoder.layers)   # nothing is cut off
     assert models.describe(model)["bits"] == 20 * 4 and models.is_vq(model) and models.is_vqgan(model)
 
 
-@pytest.mark.parametrize("shape", [(24, 33), (64, 64), (50, 79), (96, 31)])
-def test_any_sides(shape):
-    model = models.build("vqgan_uad", image_shape=shape, seed=1, **SMALL)
+@pytest.mark.parametrize(("shape", "depth", "grid"), [((64, 64), 4, (4, 4)), ((50, 79), 2, (12, 19)), ((96, 31), 1, (48, 15))])
+def test_any_sides(shape, depth, grid):
+    model = models.build("vqgan_uad", image_shape=shape, depth=depth, **SMALL)
+    assert model.grid == grid and model.output_shape == (None, *shape, 1)
+
+
+def test_codes_and_back_are_the_reconstruction():
+    shape = (24, 33)
+    model = models.build("vqgan_uad", image_shape=shape, seed=1, depth=3, **SMALL)
     images = RNG.random((2, *shape, 1)).astype("float32")
     codes = np.asarray(model.quantizer.codes(model.encoder(images)))
-    assert codes.shape == (2, shape[0] // 16, shape[1] // 16)
+    assert codes.shape == (2, 3, 4)
     output = np.asarray(model(images))
     assert output.shape == images.shape
     np.testing.assert_allclose(models_vq.decode_codes(model, codes), output, atol=1e-5)
@@ -102,5 +108,7 @@ def test_seeds_of_the_discriminator():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="24 or more, got 23x40"):
         models.build("vqgan_uad", image_shape=(23, 40))
+    with pytest.raises(ValueError, match="depth: expected 1 to 4, got 5"):
+        models.build("vqgan_uad", depth=5)
     with pytest.raises(ValueError, match="24 or more, got 40x23"):
         models_vqgan.discriminator((40, 23, 1))
