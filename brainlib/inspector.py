@@ -12,12 +12,37 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+from skimage import io
 
 from brainlib import inspector_checks as checks
 from brainlib import inspector_parts as parts
 from brainlib import inspector_probes as probes_
 from brainlib.inspector_checks import Finding  # noqa: F401  part of this room
 from brainlib.inspector_loss import kl_of, weights_of
+
+
+# What went wrong in the theses that this workbook implements, the finding that shows it, and what it takes beside a model
+# and images. Two faults leave no trace in a model.
+FAULTS = (
+    ("A VAE's loss of 1000 x mean squared error + KL: a pixel's noise of variance 8.19", "assumed variance over squared error", ""),
+    ("About 16 bits for a whole picture, hence the blur", "bits an image", ""),
+    ("A posterior that is all but collapsed", "active units", ""),
+    ("Pictures scaled by 1/127 reach 2.0 against a sigmoid that ends at 1", "targets out of reach", ""),
+    ("Test slices come from training subjects", "subjects seen in training", "subjects and train_subjects"),
+    ("The same, where nobody knows the subjects", "pictures seen in training", "train_images"),
+    ("Validation slices share subjects with the training", "subjects seen in training", "subjects of the validation set"),
+    ("A figure stands pictures beside other pictures' reconstructions", "outputs of other images", "outputs as shown"),
+    ("32,768 latent numbers for 16,384 pixels, and skips past them", "latent numbers a pixel", ""),
+    ("A network that copies what it is given", "loss on strange pictures", ""),
+    ("Healthy people of one source against the sick of another", "source told by the error", "sources and subjects"),
+    ("A training step without training=True never updates batch norm", "batch norm that never moved", ""),
+    ("2x2 places of 128 codes: 28 bits", "bits an image", ""),
+    ("A codebook of which few codes are used", "perplexity over codes", ""),
+    ("A loss divided by the variance of MNIST", "data variance in the loss", "loss_variance, or the model's train_variance"),
+    ("Samples from N(0, 1) where the codes do not lie", "posterior beside N(0, 1)", ""),
+    ("L2 compared under another learning-rate schedule", "", "the histories of both trainings"),
+    ("No prior over the codes, so that nothing can be sampled", "", "the whole project"),
+)
 
 
 @dataclass(frozen=True)
@@ -136,6 +161,15 @@ def _about_model(outer, model, batches, targets, made, loss_weights, batch_size,
     return "VAE" if cloud is not None else "VQ-VAE" if found is not None else "autoencoder", rows
 
 
+def faults(report=None):
+    """The theses' faults as a table: `fault`, `finding` ("" where a model and images show nothing of it), `needs`, and with a report `flagged`."""
+    table = pd.DataFrame(FAULTS, columns=["fault", "finding", "needs"])
+    if report is not None:
+        asked = {finding.name: finding.flagged for finding in report.findings}
+        table["flagged"] = [{True: "yes", False: "no", None: "not asked"}[asked.get(name)] for name in table.finding]
+    return table
+
+
 def load(path, *, custom_objects=None):
     """A model from a `.keras` file, uncompiled, without running any code that the file carries.
 
@@ -151,6 +185,42 @@ def load(path, *, custom_objects=None):
     except Exception as error:                           # Keras raises many kinds; each says what it did not know
         raise ValueError(f"{path}: expected a model of known layers, and Keras says: {str(error).splitlines()[0]} Give your classes as "
                          "custom_objects={'Name': Class}; a file that carries code (Lambda layers) is not run.") from error
+
+
+def read_pictures(path, image_shape):
+    """Pictures for a model from a `.npy` file or a folder of PNG, JPEG, TIFF or `.npy` files.
+
+    Args:
+        path: of the file or the folder; files are taken in the order of their names.
+        image_shape: (H, W, C) that the model takes; other sizes are refused, since resizing is part of a model's training.
+
+    Returns:
+        float32 (N, H, W, C); files of 8 or 16 bits are scaled to [0, 1], `.npy` files are taken as they are.
+    """
+    path, (height, width, channels) = Path(path), image_shape
+    known = sorted(one for one in path.iterdir() if one.suffix.lower() in PICTURES) if path.is_dir() else [path] if path.is_file() else []
+    if not known:
+        raise ValueError(f"{path}: expected a .npy file or a folder of pictures ({', '.join(PICTURES)}), found none.")
+    found = []
+    for one in known:
+        array = np.load(one, allow_pickle=False) if one.suffix.lower() == ".npy" else _picture(one, channels)
+        array = array.reshape(-1, height, width, channels) if array.shape[-3:] == image_shape or array.shape[-2:] == (height, width) and channels == 1 else None
+        if array is None:
+            raise ValueError(f"{one}: expected pictures of {height}x{width} with {channels} channel{'s' if channels > 1 else ''}. "
+                             "Prepare them as those that the model was trained on.")
+        found.append(array.astype("float32"))
+    return np.concatenate(found)
+
+
+PICTURES = (".npy", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+
+def _picture(path, channels):
+    """One picture file in [0, 1], (H, W) or (H, W, channels)."""
+    array = io.imread(path)
+    scale = np.iinfo(array.dtype).max if array.dtype.kind in "ui" else 1.0
+    array = array.astype("float32") / scale
+    return array[..., :3].mean(axis=-1) if array.ndim == 3 and channels == 1 else array
 
 
 def _images(images, name, shape=None):

@@ -3,10 +3,13 @@
 Each function gives arrays; drawing them is somebody else's business.
 """
 
+import math
+
 import keras
 import numpy as np
 
 from brainlib import inspector_parts as parts
+from brainlib import models
 
 CONVS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 
@@ -31,9 +34,32 @@ def layer_named(model, name):
     return next(iter(found.values()))
 
 
+def first_map_layer(model):
+    """Name of the first layer that gives feature maps (h, w, C) of several channels, behind its activation where that is a layer of its own."""
+    rows = models.layer_table(model)
+    first = next((place for place, row in enumerate(rows) if len(row["output"]) == 3 and row["output"][-1] > 1), None)
+    if first is None:
+        raise ValueError(f"{model.name}: expected a layer with feature maps, found none.")
+    while rows[first + 1]["kind"] in ("BatchNormalization", "ReLU", "LeakyReLU", "Activation"):
+        first += 1
+    return rows[first]["layer"]
+
+
+def latent_layer(model):
+    """Name of the layer that holds the latent: a VAE's mean, what leaves a codebook, else the narrowest, the last of equals."""
+    encoder = parts.part(model, "encoder")
+    if encoder is not None and len(encoder.outputs or ()) > 1:
+        return f"{encoder.name}/{encoder.outputs[parts.mean_and_spread(encoder)[0]]._keras_history.operation.name}"
+    rows = models.layer_table(model)
+    quantizers = [row for row in rows if row["kind"] == "VectorQuantizer"]
+    inner = quantizers or [row for row in rows[:-1] if row["output"]]
+    narrow = min(math.prod(row["output"]) for row in inner)
+    return [row["layer"] for row in inner if math.prod(row["output"]) == narrow][-1]
+
+
 def feature_maps(model, images, layer, *, batch_size=16):
     """What a layer answers to images, at its first call. images: (N, H, W, C) -> (N, ...), the layer's output."""
-    wanted, seen = layer_named(model, layer), []
+    wanted = layer_named(model, layer)
 
     def first_call(batch):
         calls = []
@@ -43,11 +69,10 @@ def feature_maps(model, images, layer, *, batch_size=16):
             raise ValueError(f"layer: {layer!r} takes no part in the reconstruction of {model.name}.")
         return calls[0]
 
-    seen = parts.in_batches(first_call, images, batch_size=batch_size)
-    return seen
+    return parts.in_batches(first_call, images, batch_size=batch_size)
 
 
-def switched_off(model, images, layer, *, channels=None, to="mean", targets=None, batch_size=16):
+def switched_off(model, images, layer, *, channels=None, to="mean", targets=None, batch_size=64):
     """What each channel of a layer is worth: the change in mean squared error when it says nothing.
 
     Args:
@@ -67,27 +92,34 @@ def switched_off(model, images, layer, *, channels=None, to="mean", targets=None
     targets = np.asarray(images if targets is None else targets, float)
     maps = feature_maps(model, images, layer, batch_size=batch_size)
     count = maps.shape[-1]
-    channels = range(count) if channels is None else channels
+    channels = list(range(count) if channels is None else channels)
     if to not in ("mean", "zero"):
         raise ValueError(f"to: expected mean or zero, got {to!r}.")
     rest = maps.reshape(-1, count).mean(axis=0) if to == "mean" else np.zeros(count)
+    unknown = [channel for channel in channels if not 0 <= channel < count]
+    if unknown:
+        raise ValueError(f"channels: expected 0 to {count - 1}, got {unknown[0]}.")
     whole = _errors(parts.reconstruct(model, images, batch_size=batch_size), targets)
-    result = []
-    for channel in channels:
-        if not 0 <= channel < count:
-            raise ValueError(f"channels: expected 0 to {count - 1}, got {channel}.")
-        with parts.watched([wanted], _replacing(channel, rest[channel], count)):
-            result.append(_errors(parts.reconstruct(model, images, batch_size=batch_size), targets) - whole)
-    return np.stack(result, axis=1)
+    # All channels of all images in one row: few large batches cost less than many small ones.
+    silent, number = np.repeat(list(channels), len(images)), np.tile(np.arange(len(images)), len(channels))
+    errors = np.empty(len(silent))
+    for start in range(0, len(silent), batch_size):
+        part = slice(start, start + batch_size)
+        with parts.watched([wanted], _replacing(silent[part], rest)):
+            outputs = parts.reconstruct(model, np.asarray(images)[number[part]], batch_size=batch_size)
+        errors[part] = _errors(outputs, targets[number[part]])
+    return errors.reshape(len(channels), -1).T - whole[:, None]
 
 
-def _replacing(channel, value, count):
-    chosen = np.arange(count) == channel
+def _replacing(silent, rest):
+    """Replaces channel silent[i] of the i-th image by its entry of `rest`."""
+    chosen = silent[:, None] == np.arange(len(rest))                           # (B, channels)
 
     def see(_, __, outputs):
         several = isinstance(outputs, (list, tuple))
         first = parts.first_of(outputs)
-        changed = keras.ops.where(chosen, keras.ops.cast(value, first.dtype), first)
+        mask = chosen.reshape(len(silent), *[1] * (len(first.shape) - 2), len(rest))
+        changed = keras.ops.where(mask, keras.ops.cast(rest, first.dtype), first)
         return type(outputs)([changed, *outputs[1:]]) if several else changed
 
     return see
@@ -118,25 +150,34 @@ def occlusion(model, images, *, patch=8, stride=None, fill=0.0, layer=None, batc
     if not 1 <= patch <= min(images.shape[1:3]) or stride < 1:
         raise ValueError(f"patch: expected 1 to {min(images.shape[1:3])} pixels and a stride of 1 or more, got {patch} and {stride}.")
     tops, lefts = (range(0, side - patch + 1, stride) for side in images.shape[1:3])
-    before = (parts.reconstruct(model, images, batch_size=batch_size) - images) ** 2
-    answer = feature_maps(model, images, layer, batch_size=batch_size) if layer else None
+    places = [(row, column) for row in range(len(tops)) for column in range(len(lefts))]
+    wanted = layer_named(model, layer) if layer else None
+    before, answer = _outputs_and_answer(model, images, wanted, batch_size)
+    before = (before - images) ** 2
     maps = {name: np.zeros((len(images), len(tops), len(lefts))) for name in ("inside", "outside", *(["latent"] if layer else []))}
-    for row, top in enumerate(tops):
-        for column, left in enumerate(lefts):
-            place = (slice(None), slice(top, top + patch), slice(left, left + patch))
-            blanked = images.copy()
-            blanked[place] = fill
-            after = (parts.reconstruct(model, blanked, batch_size=batch_size) - images) ** 2
-            maps["inside"][:, row, column] = after[place].mean(axis=(1, 2, 3))
-            maps["outside"][:, row, column] = _mean_without(after - before, place)
-            if layer:
-                change = feature_maps(model, blanked, layer, batch_size=batch_size) - answer
-                maps["latent"][:, row, column] = np.sqrt((change**2).reshape(len(images), -1).mean(axis=1))
+    for row, column in places:
+        place = (slice(tops[row], tops[row] + patch), slice(lefts[column], lefts[column] + patch))
+        blanked = images.copy()
+        blanked[:, *place] = fill
+        outputs, changed = _outputs_and_answer(model, blanked, wanted, batch_size)
+        after = (outputs - images) ** 2
+        maps["inside"][:, row, column] = after[:, *place].mean(axis=(1, 2, 3))
+        maps["outside"][:, row, column] = _mean_without(after - before, place)
+        if layer:
+            maps["latent"][:, row, column] = np.sqrt(((changed - answer) ** 2).reshape(len(images), -1).mean(axis=1))
     return maps
+
+
+def _outputs_and_answer(model, images, wanted, batch_size):
+    """Outputs of the model, and what a layer answered on the way (None without one)."""
+    seen = []
+    with parts.watched([wanted] if wanted is not None else [], lambda _, __, outputs: seen.append(parts.array(parts.first_of(outputs)))):
+        outputs = parts.reconstruct(model, images, batch_size=batch_size)
+    return outputs, np.concatenate(seen) if seen else None
 
 
 def _mean_without(values, place):
     """Mean of (N, H, W, C) over all pixels but those of a place; 0 where none are left. -> (N,)."""
     kept = np.ones(values.shape[1:], bool)
-    kept[place[1:]] = False
+    kept[place] = False
     return values[:, kept].mean(axis=1) if kept.any() else np.zeros(len(values))

@@ -105,6 +105,8 @@ def _step(model, encoder, decoder, batch):
     """(loss, mean squared error, KL) of one training step, or None where the step gives no loss."""
     seen = {}
     ends = [tensor._keras_history.operation for tensor in (*encoder.outputs, *decoder.outputs)]
+    for metric in model.metrics:
+        metric.reset_state()                             # a step may give running means: of this batch alone, then
     with parts.watched(list(dict.fromkeys(ends)), lambda layer, _, outputs: seen.__setitem__(id(layer), outputs)):
         logs = model.train_step((batch, batch))
     loss = logs.get("loss", logs.get("total_loss"))
