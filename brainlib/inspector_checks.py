@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist
 from scipy.stats import mannwhitneyu
 
 from brainlib import inspector_parts as parts
@@ -301,19 +301,22 @@ def pairing(targets, outputs, reference=None):
 
     Args:
         targets, outputs: (N, H, W, C) as they stand beside each other.
-        reference: the model's own outputs for these images, in their order, where `outputs` are somebody's.
+        reference: the model's own outputs for these images, in their order, where `outputs` are somebody's. Blurred
+            outputs are nearer to each other's than to any target: they are matched with these.
     """
-    flat = [np.asarray(one, float).reshape(len(one), -1) for one in (outputs, targets)]
-    errors = cdist(*flat, "sqeuclidean")                                       # (outputs, targets)
+    flat = {name: np.asarray(one, float).reshape(len(targets), -1) for name, one in
+            (("outputs", outputs), ("targets", targets), ("reference", targets if reference is None else reference))}
+    errors = cdist(flat["outputs"], flat["reference"], "sqeuclidean")          # (outputs, what they may belong to)
     best, own = linear_sum_assignment(errors)[1], np.diag(errors)
     # Blur may bring one output nearer to a neighbouring slice. That a whole ring of outputs changes places and halves its
     # error is no blur.
     wrong = np.zeros(len(best), bool)
     for ring in _rings(best):
-        wrong[ring] = len(ring) > 1 and own[ring].sum() > 2 * errors[ring, best[ring]].sum()
-    if reference is not None:                            # of images that are not here: four times the error that the model makes
-        made = ((np.asarray(reference, float) - targets) ** 2).reshape(len(own), -1).sum(axis=1)
-        wrong |= own > 4 * np.maximum(made, np.median(made))
+        wrong[ring] = len(ring) > 1 and own[ring].sum() > 2 * errors[ring, best[ring]].sum() + 1e-9
+    if reference is not None:                            # outputs of images that are not here: as far off as any other's
+        apart = pdist(flat["reference"], "sqeuclidean")
+        made = ((flat["reference"] - flat["targets"]) ** 2).sum(axis=1)
+        wrong |= own > max(0.5 * np.median(apart), np.median(made))
     first = int(np.argmax(wrong))
     return _finding("outputs of other images", int(wrong.sum()), f"of {len(wrong)} outputs", "0", wrong.any(),
                     f"{int(wrong.sum())} of {len(wrong)} outputs belong to other images than those they stand beside"
