@@ -14,6 +14,11 @@ from brainlib import models
 CONVS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 
 
+def has_maps(model):
+    """Whether a model has a 2-D convolution, and so filters and feature maps."""
+    return any(isinstance(layer, CONVS) for layer in parts.leaves(model))
+
+
 def first_filters(model):
     """The kernels of the first convolution. -> (filters, height, width, channels of the image)."""
     layer = next((layer for layer in parts.in_order(model) if isinstance(layer, CONVS)), None)
