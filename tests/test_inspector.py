@@ -10,7 +10,7 @@ from keras import layers
 from brainlib import inspector, inspector_filters, plots_inspector
 from brainlib import inspector_parts as parts
 from brainlib import inspector_probes as probes
-from brainlib import models_vae, models_vq
+from brainlib import models_vae, models_vq, slices, volumes
 from brainlib.inspector_loss import Weights, weights_of
 from brainlib.layers import Sampling
 from brainlib.layers_vq import VectorQuantizer
@@ -153,6 +153,23 @@ def test_a_sound_model_passes(name, kind, request, tmp_path):
     assert (report.kind, report.flagged()) == (kind, [])
     table = report.table()
     assert len(table) >= 10 and table.name.is_unique and (table.why.str.len() > 20).all() and (table.todo == "").all()
+
+
+def test_a_sound_model_of_real_heads_passes(ixi_sample):
+    pictures, people = [], []
+    for path in sorted((ixi_sample / "t1").glob("*.nii.gz")):
+        volume = volumes.load(path)
+        numbers = np.linspace(0.35 * volume.array.shape[0], 0.65 * volume.array.shape[0], 16).astype(int)
+        made = slices.prepare(volume, volume.array > volume.array.mean(), numbers, plane="sagittal", size=SIDE)
+        pictures.append(made["image"])
+        people += [path.name[:6]] * len(numbers)
+    pictures, people = np.concatenate(pictures), np.array(people)
+    test = np.isin(people, sorted(set(people))[-2:])
+    model = learn(make_autoencoder(), 40, images=pictures[~test])
+    report = inspector.inspect(model, pictures[test], subjects=people[test], train_subjects=people[~test], train_images=pictures[~test])
+    assert report.flagged() == []
+    leaked = inspector.inspect(model, pictures[::5], subjects=people[::5], train_subjects=people[~test], train_images=pictures[~test])
+    assert leaked.flagged() == ["subjects seen in training", "pictures seen in training"]
 
 
 # ------------------------------------------------------------------------------------------------ faults, built on purpose
