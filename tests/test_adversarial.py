@@ -18,7 +18,7 @@ def _generator(seed=0):
     """Small enough to be traced in a second; codes that begin as they are."""
     start = {"kernel_initializer": keras.initializers.GlorotUniform(seed)}
     inputs, vectors = keras.Input(SHAPE), keras.Input((8, 6, 3))
-    encoder = keras.Model(inputs, layers.Conv2D(3, 4, strides=4, **start)(inputs), name="encoder")
+    encoder = keras.Model(inputs, layers.Conv2D(3, 4, strides=4, name="conv", **start)(inputs), name="encoder")
     x = layers.Conv2DTranspose(4, 4, strides=4, activation="tanh", **start)(vectors)
     decoder = keras.Model(vectors, layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="output", **start)(x), name="decoder")
     quantizer = VectorQuantizer(8, kmeans_start=False, restart_after=0, seed=seed, name="quantizer")
