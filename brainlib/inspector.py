@@ -149,7 +149,7 @@ def _about_model(outer, model, batches, targets, made, loss_weights, batch_size,
         rows += [checks.posterior_bits(cloud), checks.posterior_units(cloud), checks.posterior_against_prior(cloud), checks.assumed_variance(weights, math.prod(images.shape[1:]), error)]
         arrays["kl"] = kl_of(cloud).mean(axis=0)
     if found is not None:
-        rows += [checks.code_bits(found), checks.codebook_use(found, places=found.codes.shape[1])]
+        rows += [checks.code_bits(found), checks.codebook_use(found)]
         arrays["shares"] = checks.code_shares(found.codes, len(found.codebook))
     if cloud is None and found is None:
         rows.append(checks.depends_on_input(images, made["brains"]))

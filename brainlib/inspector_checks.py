@@ -173,7 +173,7 @@ def assumed_variance(weights, pixels, error):
                     "State the likelihood: a Gaussian whose variance is the mean squared error itself, or learned; then beta is a choice, not an accident.")
 
 
-def codebook_use(found, *, places):
+def codebook_use(found):
     """Perplexity of the codes against the codebook: one that few codes serve has collapsed."""
     size, count = len(found.codebook), found.codes.size
     shares = code_shares(found.codes, size)

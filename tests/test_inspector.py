@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from skimage import io
 
 from brainlib import inspector, inspector_filters, plots_inspector
 from brainlib import inspector_parts as parts
@@ -494,3 +495,15 @@ def test_photographs_need_no_network(monkeypatch):
     found = probes.pictures((18, 14, 1), low=0.0, high=2.0)
     assert found.shape == (6, 18, 14, 1) and 0 <= found.min() and 1 < found.max() <= 2
     assert all(one.std() > 0.1 for one in found)
+
+
+def test_pictures_are_read_from_a_folder(tmp_path):
+    grey = np.random.default_rng(0).integers(0, 256, (8, 6)).astype("uint8")
+    io.imsave(tmp_path / "a.png", grey, check_contrast=False)
+    np.save(tmp_path / "b.npy", images(3, (8, 6, 1)))
+    found = inspector.read_pictures(tmp_path, (8, 6, 1))
+    assert found.shape == (4, 8, 6, 1)
+    np.testing.assert_allclose(found[0, ..., 0], grey / 255, atol=1e-6)
+    np.testing.assert_array_equal(found[1:], images(3, (8, 6, 1)))
+    with pytest.raises(ValueError, match="expected pictures of 6x8"):
+        inspector.read_pictures(tmp_path, (6, 8, 1))
