@@ -53,6 +53,7 @@ SECTIONS = {                                             # notebook -> (heading,
     "07_ae_variants": ("Autoencoders that restore", "Residual and skip-connection networks learn to mend corrupted pictures."),
     "08_evaluation": ("How good are they?", "All models on the same test subjects, on clean and on corrupted pictures, beside simple references."),
     "09_anomaly_detection": ("Finding what does not belong", "Networks that know healthy brains only, looking at others."),
+    "12_inspector": ("What is wrong with these models?", "Every question that a model and a few pictures can answer."),
 }
 ROWS_SHOWN = 25
 
