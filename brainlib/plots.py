@@ -106,13 +106,13 @@ def comparison(rows, *, plane="", titles=None, window=(0, 1), error_window=0.25,
     """
     count = len(next(iter(rows.values())))
     figure, axes = plt.subplots(len(rows), count, figsize=(size * count + 0.9, size * len(rows) + 0.3), squeeze=False)
-    for row, (name, pictures) in zip(axes, rows.items()):
+    for number, (row, (name, pictures)) in enumerate(zip(axes, rows.items())):
         for column, ax in enumerate(row):
             if name.startswith("error"):
                 shown = ax.imshow(np.squeeze(pictures[column]), cmap="RdBu_r", vmin=-error_window, vmax=error_window)
                 ax.set(xticks=[], yticks=[])
             else:
-                brain(pictures[column], ax=ax, plane=plane, window=window, letters=row is axes[0] and column == 0)
+                brain(pictures[column], ax=ax, plane=plane, window=window, letters=number == column == 0)
         row[0].set_ylabel(name, fontsize=8)
         if name.startswith("error"):
             figure.colorbar(shown, ax=list(row), fraction=0.02, label="output - target")
