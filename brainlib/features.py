@@ -91,15 +91,13 @@ def train(images, subjects, places, folder, *, epochs=30, copies=1, batch_size=3
 
     Args:
         images: (N, H, W, 1) in [0, 1], clean.
-        subjects: (N,) whose slices they are; 2 subjects or more.
+        subjects: (N,) whose slices they are; of one subject it learns degradations and places alone.
         places: (N,) share of the axis, 0 to 1, at which a slice lies.
         folder: gets `features.keras` and `features.json` with its checksum.
         epochs: passes over the slices, every one degraded anew in each.
     """
     images, folder = np.asarray(images, "float32"), Path(folder)
     names, person = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(f"a feature space needs slices of 2 subjects or more, got {len(names)}.")
     key = files.digest(Slices(images).digest(), person, np.asarray(places, float), epochs, batch_size, seed, 1)
     try:
         return load(folder, key)

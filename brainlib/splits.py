@@ -237,7 +237,8 @@ _folds = folds                                           # `rounds` has an argum
 def rounds(split_table, *, folds=5, seed=0, hold_out_from=HOLD_OUT_FROM):
     """Trainings that an evaluation is made of: one hold-out round, or cross-validation where subjects are few.
 
-    In cross-validation every healthy subject is tested exactly once, and validation is the fold after the tested one.
+    In cross-validation every healthy subject is tested exactly once. Validation comes from the fold after the tested one,
+    and is never more than a third of those that are not tested: of five people in three folds one would be left to learn from.
     Lesion subjects keep their set of `split_table` in every round and are not listed here.
 
     Returns:
@@ -259,7 +260,10 @@ def rounds(split_table, *, folds=5, seed=0, hold_out_from=HOLD_OUT_FROM):
     note = "; ".join([f"{number} healthy subjects, fewer than {hold_out_from}: {count} folds", *table.attrs["notes"]])
     result = []
     for fold in range(count):
-        role = np.select([table.fold == fold, table.fold == (fold + 1) % count], ["test", "validation"], "train")
+        following = np.flatnonzero(table.fold == (fold + 1) % count)
+        most = max(1, (table.fold != fold).sum() // 3)
+        chosen = np.random.default_rng([seed, fold]).permutation(following)[:most]
+        role = np.where(table.fold == fold, "test", np.where(np.isin(np.arange(len(table)), chosen), "validation", "train"))
         result.append({"name": f"fold{fold}", **{name: _sorted_subjects(table[role == name]) for name in SETS},
                        "note": note})
     return result

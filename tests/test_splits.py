@@ -105,3 +105,14 @@ def test_the_real_table_is_divided_evenly(ixi_sample):
     assert len(table) == 593 and balance[balance.attribute.isin(["sex", "age_group", "ethnic"])].difference.max() < 0.05
     known = participants.age.notna()
     assert set(table[~known.to_numpy()].split) == {"train"}
+
+
+@pytest.mark.parametrize(("people", "folds"), [(3, 3), (5, 3), (6, 3), (10, 5), (19, 5)])
+def test_few_people_leave_most_of_them_for_training(people, folds):
+    table = pd.DataFrame({"subject": [f"P{number:02d}" for number in range(people)], "sex": "", "age": np.nan, "ethnic": "", "group": "healthy"})
+    found = splits.rounds(splits.split(table, seed=0), folds=folds, seed=0)
+    assert sorted(name for one in found for name in one["test"]) == sorted(table.subject)      # each once
+    for one in found:
+        sets = [set(one[name]) for name in ("train", "validation", "test")]
+        assert all(sets) and len(set.union(*sets)) == people == sum(map(len, sets))
+        assert len(one["train"]) >= 2 * len(one["validation"]) or len(one["validation"]) == 1
