@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from brainlib import corruptions, files
+from brainlib import augmentation, corruptions, files
 
 CHUNK = 1024                                             # slices looked at together when they are checked
 
@@ -29,9 +29,10 @@ class Slices:
         seed: of order and corruption.
         shuffle: a new order each epoch, and new corruptions; otherwise the order of `indices`, and every epoch has
             the corruptions of epoch 0.
+        augment: strength of the changes of `augmentation`, which input and target share; 0 for none.
     """
 
-    def __init__(self, source, *, indices=None, batch_size=32, corruption="none", seed=0, shuffle=True):
+    def __init__(self, source, *, indices=None, batch_size=32, corruption="none", seed=0, shuffle=True, augment=0.0):
         self.source = Path(source) if isinstance(source, (str, Path)) else np.asarray(source)
         images = self._images()
         if images.ndim != 4 or images.shape[-1] != 1 or not len(images):
@@ -40,18 +41,18 @@ class Slices:
         self.indices = _numbers(indices, len(images), self._name())
         self.image_shape = images.shape[1:]
         self.batch_size, self.seed, self.shuffle = int(batch_size), int(seed), bool(shuffle)
-        self.corruption = corruptions.preset(corruption)
+        self.corruption, self.augment = corruptions.preset(corruption), _strength(augment)
         self._check(images)
 
     def with_options(self, **options):
-        """The same slices with another `batch_size`, `corruption`, `seed` or `shuffle`; nothing is checked again."""
+        """The same slices with another `batch_size`, `corruption`, `seed`, `shuffle` or `augment`; nothing is checked again."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        unknown = set(options) - {"batch_size", "corruption", "seed", "shuffle"}
+        unknown = set(options) - {"batch_size", "corruption", "seed", "shuffle", "augment"}
         if unknown:
-            raise ValueError(f"with_options: expected batch_size, corruption, seed or shuffle, got {sorted(unknown)}.")
+            raise ValueError(f"with_options: expected batch_size, corruption, seed, shuffle or augment, got {sorted(unknown)}.")
         other.__dict__.update(options)
-        other.corruption = corruptions.preset(other.corruption)
+        other.corruption, other.augment = corruptions.preset(other.corruption), _strength(other.augment)
         return other
 
     def __len__(self):
@@ -66,7 +67,7 @@ class Slices:
     def digest(self):
         """Fingerprint of the content, of which slices are used and of how."""
         return files.digest(_content(self.source), self.indices, vars(self.corruption), self.batch_size,
-                            self.seed, self.shuffle)
+                            self.seed, self.shuffle, *([self.augment] if self.augment else []))
 
     def images(self, indices=None):
         """Clean slices as an array (M, H, W, 1) float32; all of them, or those at places in `self.indices`."""
@@ -103,6 +104,7 @@ class Slices:
         return images, indices, epoch
 
     def _corrupt(self, images, indices, epoch):
+        images = augmentation.change_batch(images, indices, strength=self.augment, seed=self.seed, epoch=epoch)
         corrupted = corruptions.corrupt_batch(images, indices, name=self.corruption, seed=self.seed, epoch=epoch)
         return corrupted, images
 
@@ -180,6 +182,12 @@ def _order(count, seed, epoch):
     order = np.random.default_rng([seed, epoch]).permutation(count)
     order.flags.writeable = False                                             # everyone gets the same array
     return order
+
+
+def _strength(augment):
+    if not 0 <= augment <= 3:
+        raise ValueError(f"augment: expected 0 (none) to 3, got {augment!r}. 1 is about the spread of healthy heads.")
+    return float(augment)
 
 
 def _numbers(indices, count, name):
