@@ -3,15 +3,20 @@
 Rooms, lower ones know nothing of higher ones:
 
     widgets | report
-    plots | runs | training | generation | features
+    plots | runs | training | inspector | anomaly | generation | features
     models | pipelines
-    slices | layers | losses | corruptions | metrics | stats | splits
+    slices | layers | losses | corruptions | augmentation | metrics | stats | splits
     volumes | masking | phantom | datasets
     files
 
-A room may have side rooms: arguments, batch, command, executor, progress, provenance and workflow belong to `runs`,
-models_vae, models_residual, models_resnet50, models_uad and released to `models`,
-checkpoints to `training`, phantom_atlas and phantom_lesions to `phantom`, downloads to `datasets`.
+A room may have side rooms: arguments, batch, command, executor, progress, provenance, sweeps, sweep_run, sweep_results and
+workflow belong to `runs`; models_* and released to `models`, layers_* to `layers`; checkpoints, adversarial, perceptual
+and training_codes to `training`; anomaly_* to `anomaly`, inspector_* to `inspector`, plots_* to `plots`; phantom_atlas and
+phantom_lesions to `phantom`, downloads to `datasets`.
 """
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")       # before TensorFlow begins: it greets each notebook with ten lines otherwise
 
 __version__ = "0.1.0"

@@ -103,10 +103,11 @@ def latent_sampler(decode, density, *, plane="", note="", directions=6, seed=0, 
 
     if headless:
         return still(render_latent(decode, latent([0] * count, 0.7, seed), plane=plane, title=f"seed {seed}, temperature 0.7 {note}"))
-    sliders = [ipywidgets.FloatSlider(description=f"direction {number + 1}", min=-3, max=3, step=0.1, value=0,
+    wide = {"description_width": "6.5em"}                # "temperature" is cut off otherwise
+    sliders = [ipywidgets.FloatSlider(description=f"direction {number + 1}", min=-3, max=3, step=0.1, value=0, style=wide,
                                       readout_format="+.1f") for number in range(count)]
-    temperature = ipywidgets.FloatSlider(description="temperature", min=0, max=1.5, step=0.05, value=0.7)
-    number = ipywidgets.IntText(description="seed", value=seed)
+    temperature = ipywidgets.FloatSlider(description="temperature", min=0, max=1.5, step=0.05, value=0.7, style=wide)
+    number = ipywidgets.IntText(description="seed", value=seed, style=wide)
     reset = ipywidgets.Button(description="sliders to 0")
     picture = ipywidgets.Image(format="png", width=380)
 
