@@ -39,7 +39,7 @@ def _killed(name, folder):
     _fit(name, folder, [Stop()])
 
 
-@pytest.mark.parametrize("name", ["vae", "myronenko_cae"])
+@pytest.mark.parametrize("name", ["vae", pytest.param("myronenko_cae", marks=pytest.mark.slow)])
 def test_a_killed_training_ends_like_an_unbroken_one(name, tmp_path):
     process = multiprocessing.get_context("spawn").Process(target=_killed, args=(name, tmp_path / "killed"))
     process.start()
