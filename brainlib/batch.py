@@ -34,11 +34,16 @@ def main(words):
     except arguments.Refused as error:
         print(f"run_all.sh: {error}", file=sys.stderr)
         return 2
+    return guarded(lambda stop: run_locked(request, words, stop), interrupted="Interrupted before anything was started.")
+
+
+def guarded(work, *, interrupted):
+    """Exit code of work(stop), which may be stopped from outside; says `interrupted` where that ended it."""
     stop = Stop()
     try:
-        return run_locked(request, words, stop)
+        return work(stop)
     except KeyboardInterrupt:
-        print("Interrupted before anything was started.", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         return 130
     except (workflow.PlanError, OSError) as error:
         print(f"run_all.sh: {error}", file=sys.stderr)

@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from brainlib import arguments, batch, command, files, progress, runs, sweep_results, sweeps, workflow
+from brainlib import arguments, batch, command, files, progress, runs, sweep_results, sweeps
 from brainlib.arguments import Refused
 from brainlib.command import shown
 
@@ -25,15 +25,7 @@ def main(options, words):
     if options.list or options.dry_run:
         print("\n".join(listing(sweep, request, points=options.list)))
         return 0
-    stop = batch.Stop()
-    try:
-        return _locked(sweep, requests, request, words, stop)
-    except KeyboardInterrupt:
-        print("Interrupted; what is done stays done.", file=sys.stderr)
-        return 130
-    except (workflow.PlanError, OSError) as error:
-        print(f"run_all.sh: {error}", file=sys.stderr)
-        return 1
+    return batch.guarded(lambda stop: _locked(sweep, requests, request, words, stop), interrupted="Interrupted; what is done stays done.")
 
 
 def check(options):
