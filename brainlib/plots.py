@@ -52,11 +52,51 @@ def brain(picture, *, ax, plane="", mask=None, title="", window=(0, 1), spacing_
     return ax
 
 
-def _letters(ax, plane):
+def _letters(ax, plane, corner=(0, 1), shape=(-1, 1), transform=None):
+    """Orientation letters inside of the axes, or inside of the picture that begins at a corner of its data."""
     left, right, top, bottom = EDGES[plane]
-    for x, y, letter in ((0.03, 0.5, left), (0.97, 0.5, right), (0.5, 0.97, top), (0.5, 0.03, bottom)):
-        ax.text(x, y, letter, transform=ax.transAxes, color=YELLOW, fontsize=8, weight="bold",
-                ha={0.03: "left", 0.97: "right"}.get(x, "center"), va={0.97: "top", 0.03: "bottom"}.get(y, "center"))
+    for x, y, letter, ha, va in ((0.03, 0.5, left, "left", "center"), (0.97, 0.5, right, "right", "center"),
+                                 (0.5, 0.03, top, "center", "top"), (0.5, 0.97, bottom, "center", "bottom")):
+        ax.text(corner[0] + x * shape[1], corner[1] + y * shape[0], letter, color=YELLOW, fontsize=8, weight="bold",
+                ha=ha, va=va, transform=transform or ax.transAxes)
+
+
+class _Sheet:
+    """Pictures of one size in rows and columns of one axes: an axes for each takes matplotlib several times as long.
+
+    Coordinates are pixels of the pictures; `size` is the inches from one to the next, `above` the inches over each row.
+    """
+
+    def __init__(self, rows, columns, shape, *, size, spacing_mm=None, above=0.0, right=0.0):
+        (self.height, self.width), tall = shape, (spacing_mm[0] / spacing_mm[1] if spacing_mm else 1.0)
+        inch = 1.04 * max(self.width, self.height * tall) / size                      # pixels across
+        self.gap, self.above = 0.04 * self.width, (above * inch + 0.04 * self.width) / tall
+        x, y = columns * (self.width + self.gap), rows * (self.height + self.above)
+        self.figure, self.ax = plt.subplots(figsize=(x / inch + right, y * tall / inch))
+        self.ax.set(xlim=(-self.gap, x), ylim=(y, 0), aspect=tall)
+        self.ax.axis("off")
+
+    def corner(self, row, column):
+        """Left and upper edge of a picture."""
+        return column * (self.width + self.gap), (row + 1) * self.above + row * self.height
+
+    def picture(self, row, column, picture, *, mask=None, title="", frames=(), plane="", colour=SKY, **options):
+        """Draws a picture with its outline, title, frames and letters; returns the image. `options`: of `imshow`."""
+        x, y = self.corner(row, column)
+        shown = self.ax.imshow(np.asarray(picture, float).reshape(self.height, self.width), interpolation="nearest",
+                               extent=(x, x + self.width, y + self.height, y), aspect=self.ax.get_aspect(), **options)
+        if mask is not None and np.any(mask):
+            self.ax.contour(x + 0.5 + np.arange(self.width), y + 0.5 + np.arange(self.height),
+                            np.asarray(mask, float).reshape(self.height, self.width), [0.5], colors=colour, linewidths=1.0)
+        if title:
+            self.ax.text(x + self.width / 2, y - 0.02 * self.height, title, fontsize=7, ha="center", va="bottom")
+        if plane:
+            _letters(self.ax, plane, (x, y), (self.height, self.width), self.ax.transData)
+        for depth, edge in enumerate(frames):
+            inset = 0.0175 * (1 + 2 * depth)
+            self.ax.add_patch(plt.Rectangle((x + inset * self.width, y + inset * self.height), (1 - 2 * inset) * self.width,
+                                            (1 - 2 * inset) * self.height, fill=False, edgecolor=edge, linewidth=2.2))
+        return shown
 
 
 def montage(pictures, *, plane="", titles=(), masks=None, columns=8, frames=(), size=1.25, window=(0, 1), spacing_mm=None):
@@ -64,33 +104,27 @@ def montage(pictures, *, plane="", titles=(), masks=None, columns=8, frames=(), 
 
     Args:
         pictures: (N, H, W) or (N, H, W, 1).
+        plane: of the orientation letters on the first picture; "" for none.
         titles: N short texts, or none.
         masks: (N, H, W) bool, outlined, or None.
-        frames: N tuples of colours (innermost first), drawn as frames around the picture; () for none.
+        columns: pictures a row.
+        frames: N tuples of colours (outermost first), drawn as frames inside the picture; () for none.
         size: inches a picture.
+        window: grey values shown as black and white.
+        spacing_mm: (row, column) spacing in mm, for the aspect.
 
     Returns:
         the figure.
     """
     count = len(pictures)
     columns = min(columns, max(count, 1))
-    rows = max(1, -(-count // columns))
-    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, (size + 0.18 * bool(len(titles))) * rows), squeeze=False)
-    for index, ax in enumerate(axes.flat):
-        if index >= count:
-            ax.axis("off")
-            continue
-        brain(pictures[index], ax=ax, plane=plane, mask=None if masks is None else masks[index], window=window,
-              spacing_mm=None, letters=index == 0)
-        if spacing_mm is not None:
-            ax.set_aspect(spacing_mm[0] / spacing_mm[1])
-        if len(titles):
-            ax.set_title(titles[index], fontsize=7, pad=2)
-        for depth, colour in enumerate(frames[index] if len(frames) else ()):
-            inset = 0.035 * (1 + 2 * depth)
-            ax.add_patch(plt.Rectangle((inset / 2, inset / 2), 1 - inset, 1 - inset, transform=ax.transAxes, fill=False,
-                                       edgecolor=colour, linewidth=2.2))
-    return figure
+    sheet = _Sheet(max(1, -(-count // columns)), columns, np.shape(pictures)[1:3], size=size, spacing_mm=spacing_mm,
+                   above=0.03 + 0.12 * max(str(title).count("\n") + 1 for title in titles) if len(titles) else 0.0)
+    for index, picture in enumerate(pictures):
+        sheet.picture(*divmod(index, columns), picture, mask=None if masks is None else masks[index],
+                      title=titles[index] if len(titles) else "", frames=frames[index] if len(frames) else (),
+                      plane="" if index else plane, cmap="gray", vmin=window[0], vmax=window[1])
+    return sheet.figure
 
 
 def comparison(rows, *, plane="", titles=None, window=(0, 1), error_window=0.25, size=1.5):
@@ -99,26 +133,34 @@ def comparison(rows, *, plane="", titles=None, window=(0, 1), error_window=0.25,
     Args:
         rows: dict of row name -> (N, H, W, 1); a name that starts with "error" is drawn as a signed map (blue: output
             darker than the target, red: brighter) with one colour bar.
+        plane: of the orientation letters on the first picture; "" for none.
         titles: N column titles.
+        window: grey values shown as black and white.
+        error_window: the largest error in the colours.
+        size: inches a picture.
 
     Returns:
         the figure.
     """
-    count = len(next(iter(rows.values())))
-    figure, axes = plt.subplots(len(rows), count, figsize=(size * count + 0.9, size * len(rows) + 0.3), squeeze=False)
-    for number, (row, (name, pictures)) in enumerate(zip(axes, rows.items())):
-        for column, ax in enumerate(row):
-            if name.startswith("error"):
-                shown = ax.imshow(np.squeeze(pictures[column]), cmap="RdBu_r", vmin=-error_window, vmax=error_window)
-                ax.set(xticks=[], yticks=[])
-            else:
-                brain(pictures[column], ax=ax, plane=plane, window=window, letters=number == column == 0)
-        row[0].set_ylabel(name, fontsize=8)
-        if name.startswith("error"):
-            figure.colorbar(shown, ax=list(row), fraction=0.02, label="output - target")
-    for ax, title in zip(axes[0], titles or []):
-        ax.set_title(title, fontsize=8)
-    return figure
+    first = next(iter(rows.values()))
+    sheet = _Sheet(len(rows), len(first), np.shape(first)[1:3], size=size, right=0.9)
+    for number, (name, pictures) in enumerate(rows.items()):
+        signed = name.startswith("error")
+        colours = {"cmap": "RdBu_r", "vmin": -error_window, "vmax": error_window} if signed else {
+            "cmap": "gray", "vmin": window[0], "vmax": window[1]}
+        for column, picture in enumerate(pictures):
+            shown = sheet.picture(number, column, picture, plane=plane if number == column == 0 and not signed else "", **colours)
+        x, y = sheet.corner(number, 0)
+        sheet.ax.text(x - 2 * sheet.gap, y + sheet.height / 2, name, fontsize=8, rotation=90, ha="right", va="center")
+        if signed:
+            end, bottom = sheet.ax.get_xlim()[1] + sheet.gap, sheet.ax.get_ylim()[0]
+            place = sheet.ax.inset_axes([1.005, 1 - (y + sheet.height) / bottom, 0.06 * sheet.width / end, sheet.height / bottom])
+            sheet.figure.colorbar(shown, cax=place).set_label("output - target", fontsize=8)
+            place.tick_params(labelsize=7)
+    for column, title in enumerate((titles or [])[:len(first)]):
+        x, y = sheet.corner(0, column)
+        sheet.ax.text(x + sheet.width / 2, y - 0.03 * sheet.height, title, fontsize=8, ha="center", va="bottom")
+    return sheet.figure
 
 
 def histogram(values, *, ax, limits=(), label="", unit="", bins=60, colour=BLUE):

@@ -165,6 +165,8 @@ class Run:
         if self.source_note and not getattr(figure, "_source_note", None):
             figure.text(0.995, -0.01, self.source_note, ha="right", va="top", fontsize=6.5, color="0.35")
             figure._source_note = self.source_note
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")                 # laid out once, not for each file again
         paths = [self.path("figures", self.notebook, f"{name}{suffix}") for suffix in (".png", ".pdf")]
         for path, metadata in zip(paths, ({"Software": None}, {"CreationDate": None})):   # the same picture, the same file
             with files.whole_file(path) as temporary:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from brainlib import checkpoints, models, training
+from brainlib import checkpoints, models, training, training_callbacks
 
 RECIPE = training.recipe("vae", plateau_patience=1, plateau_min_delta={"": 100.0}, stop_patience=5)
 IMAGES = np.random.default_rng(0).random((20, 32, 32, 1), dtype="float32")
@@ -62,7 +62,7 @@ def test_a_killed_training_ends_like_an_unbroken_one(name, tmp_path):
 def test_only_the_same_training_goes_on(tmp_path):
     model = models.build("skip_connection_cae", image_shape=(32, 32), width=0.1, seed=3)
     model.compile("adam", "mse", jit_compile=False)
-    keeper = checkpoints.Checkpoint(tmp_path / "checkpoint.npz", "one", [training.BestWeights()])
+    keeper = checkpoints.Checkpoint(tmp_path / "checkpoint.npz", "one", [training_callbacks.BestWeights()])
     keeper.set_model(model)
     keeper.kept[0].set_model(model)
     keeper.kept[0].on_train_begin()

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from brainlib import losses, models, training
+from brainlib import losses, models, training, training_callbacks
 from brainlib.pipelines import Slices
 
 SHAPE = (24, 32, 1)
@@ -45,7 +45,7 @@ def test_callbacks_take_the_constants_of_the_loss():
     for loss, plateau_delta, stop_delta in (("mse", 1e-7, 2e-7), ("dssim", 2e-5, 5e-5), ("dssim_contrib", 2e-5, 5e-5)):
         plan = training.recipe("004", loss=loss)
         plateau, stop = (callback for callback in training._callbacks(model, plan)
-                         if isinstance(callback, (training.Plateau, keras.callbacks.EarlyStopping)))
+                         if isinstance(callback, (training_callbacks.Plateau, keras.callbacks.EarlyStopping)))
         assert plateau.min_delta == plateau_delta and abs(stop.min_delta) == stop_delta
         assert (plateau.factor, plateau.patience, stop.patience) == (0.2, 4, 20)
 
@@ -93,7 +93,7 @@ def test_the_weights_are_those_of_the_best_epoch(trained):
 
 
 def test_best_weights_come_back_though_later_epochs_are_worse():
-    keeper, model = training.BestWeights(start=1), _model()
+    keeper, model = training_callbacks.BestWeights(start=1), _model()
     keeper.set_model(model)
     keeper.on_train_begin()
     wanted = None
@@ -115,7 +115,7 @@ def test_progress_lines(trained):
 
 def test_progress_is_not_too_talkative():
     lines = []
-    progress = training.Progress(every_seconds=1000, show=lambda line, flush: lines.append(line))
+    progress = training_callbacks.Progress(every_seconds=1000, show=lambda line, flush: lines.append(line))
     progress.set_params({"epochs": 50})
     progress.on_train_begin()
     for epoch in range(30):                                                    # stopped early
