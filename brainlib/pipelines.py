@@ -30,9 +30,12 @@ class Slices:
         shuffle: a new order each epoch, and new corruptions; otherwise the order of `indices`, and every epoch has
             the corruptions of epoch 0.
         augment: strength of the changes of `augmentation`, which input and target share; 0 for none.
+        passes: times that an epoch goes through the slices, each in an order and with corruptions of its own: a few
+            slices then make epochs as long as many do, and what counts epochs (plateau, early stop, validation)
+            treats both alike.
     """
 
-    def __init__(self, source, *, indices=None, batch_size=32, corruption="none", seed=0, shuffle=True, augment=0.0):
+    def __init__(self, source, *, indices=None, batch_size=32, corruption="none", seed=0, shuffle=True, augment=0.0, passes=1):
         self.source = Path(source) if isinstance(source, (str, Path)) else np.asarray(source)
         images = self._images()
         if images.ndim != 4 or images.shape[-1] != 1 or not len(images):
@@ -41,18 +44,19 @@ class Slices:
         self.indices = _numbers(indices, len(images), self._name())
         self.image_shape = images.shape[1:]
         self.batch_size, self.seed, self.shuffle = int(batch_size), int(seed), bool(shuffle)
-        self.corruption, self.augment = corruptions.preset(corruption), _strength(augment)
+        self.corruption, self.augment, self.passes = corruptions.preset(corruption), _strength(augment), _passes(passes)
         self._check(images)
 
     def with_options(self, **options):
-        """The same slices with another `batch_size`, `corruption`, `seed`, `shuffle` or `augment`; nothing is checked again."""
+        """The same slices with other options, `source` and `indices` apart; nothing is checked again."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        unknown = set(options) - {"batch_size", "corruption", "seed", "shuffle", "augment"}
+        known = ("batch_size", "corruption", "seed", "shuffle", "augment", "passes")
+        unknown = set(options) - set(known)
         if unknown:
-            raise ValueError(f"with_options: expected batch_size, corruption, seed, shuffle or augment, got {sorted(unknown)}.")
+            raise ValueError(f"with_options: expected some of {', '.join(known)}, got {', '.join(sorted(unknown))}.")
         other.__dict__.update(options)
-        other.corruption, other.augment = corruptions.preset(other.corruption), _strength(other.augment)
+        other.corruption, other.augment, other.passes = corruptions.preset(other.corruption), _strength(other.augment), _passes(other.passes)
         return other
 
     def __len__(self):
@@ -62,12 +66,17 @@ class Slices:
     @property
     def steps(self):
         """Batches in an epoch."""
+        return self.passes * self._steps_a_pass
+
+    @property
+    def _steps_a_pass(self):
         return -(-len(self.indices) // self.batch_size)
 
     def digest(self):
         """Fingerprint of the content, of which slices are used and of how."""
         return files.digest(_content(self.source), self.indices, vars(self.corruption), self.batch_size,
-                            self.seed, self.shuffle, *([self.augment] if self.augment else []))
+                            self.seed, self.shuffle, *([self.augment] if self.augment else []),
+                            *([f"{self.passes} passes"] if self.passes > 1 else []))
 
     def images(self, indices=None):
         """Clean slices as an array (M, H, W, 1) float32; all of them, or those at places in `self.indices`."""
@@ -80,7 +89,7 @@ class Slices:
     def stream(self, start_epoch=0):
         """Epochs without end from `start_epoch` on; one epoch is `steps` batches, all full.
 
-        The last batch of an epoch is filled up from the epoch's beginning: in TensorFlow 2.21 with oneDNN a training
+        The last batch of a pass is filled up from the pass's beginning: in TensorFlow 2.21 with oneDNN a training
         step on a batch smaller than the one before crashed (measured: a segmentation fault at 5 pictures after 8).
         """
         return self._batches(start_epoch * self.steps, None)
@@ -109,7 +118,7 @@ class Slices:
         return corrupted, images
 
     def _batch(self, step, *, fill):
-        epoch, place = divmod(int(step), self.steps)
+        epoch, place = divmod(int(step), self._steps_a_pass)                  # with several passes this counts passes
         order = _order(len(self.indices), self.seed, epoch) if self.shuffle else np.arange(len(self.indices))
         places = np.arange(place * self.batch_size, (place + 1) * self.batch_size)
         chosen = self.indices[order[places % len(order) if fill else places[places < len(order)]]]
@@ -188,6 +197,12 @@ def _strength(augment):
     if not 0 <= augment <= 3:
         raise ValueError(f"augment: expected 0 (none) to 3, got {augment!r}. 1 is about the spread of healthy heads.")
     return float(augment)
+
+
+def _passes(passes):
+    if int(passes) != passes or passes < 1:
+        raise ValueError(f"passes: expected a whole number of at least 1, got {passes!r}.")
+    return int(passes)
 
 
 def _numbers(indices, count, name):

@@ -130,3 +130,17 @@ def test_digest_follows_content_and_use(stored, tmp_path):
     np.save(tmp_path / "other.npy", images)
     digests = {slices.digest() for slices in [same, *others, Slices(tmp_path / "other.npy", indices=[1, 2])]}
     assert len(digests) == 7
+
+
+def test_several_passes_make_one_epoch(stored):
+    """Epoch e of three passes is epochs 3e to 3e + 2 of one pass, corruptions included; a later start joins in."""
+    one = Slices(stored[0], batch_size=5, seed=1, corruption="seed004")
+    three = one.with_options(passes=3)
+    assert three.steps == 15 and len(three) == 23 and three.digest() != one.digest()
+    inputs, targets = _arrays(three.stream(2).take(15))
+    expected = [_arrays(one.stream(epoch).take(5)) for epoch in (6, 7, 8)]
+    np.testing.assert_array_equal(inputs, np.concatenate([pair[0] for pair in expected]))
+    np.testing.assert_array_equal(targets, np.concatenate([pair[1] for pair in expected]))
+    for wrong in (0, 1.5):
+        with pytest.raises(ValueError, match="passes"):
+            one.with_options(passes=wrong)
