@@ -66,7 +66,8 @@ def parser():
     add("--from", dest="first", metavar="NN", help="take the results of earlier notebooks as they are")
     add("--force", action="store_true", help="run the named notebooks (or all) even if nothing changed")
     add("--keep-going", action="store_true", help="after a failure, still write the report, from what is there")
-    add("-j", dest="parallel", default="1", metavar="N", help="notebooks at the same time (default 1); they share the cores")
+    add("-j", dest="parallel", default=str(usual_parallel()), metavar="N",
+        help="notebooks at the same time; they share the cores (default 2; 1 with one core, under 8 GB or with an NVIDIA GPU)")
     add("--sweep", metavar="FILE", help="run one notebook over a grid of parameters: a YAML file, or a name of notebooks/sweeps")
     add("--list", action="store_true", help="print notebooks, needs, budgets and parameters, and stop")
     add("--dry-run", action="store_true", help="print what would run and why, and stop")
@@ -115,6 +116,16 @@ def check(options):
     table = {name: needs for name, needs in table.items() if name in wanted or name not in apart}
     return Request(table, tuple(targets), jobs, tuple(taken), profile, parameters, data, folder, options.force,
                    options.keep_going, parallel, options.dry_run, _again(options))
+
+
+def usual_parallel():
+    """Two notebooks at a time where there is room: alone, one that traces networks and draws figures keeps one core busy.
+
+    One with an NVIDIA GPU, of which TensorFlow takes the whole memory.
+    """
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and Path("/dev/nvidia0").exists()
+    return 2 if len(os.sched_getaffinity(0)) > 1 and gigabytes >= 8 and not gpu else 1
 
 
 def check_parallel(text):
@@ -180,7 +191,7 @@ def _again(options):
     words += ["--profile", options.profile] if options.profile != "quick" else []
     words += [word for setting in options.settings for word in ("-p", setting)]
     words += ["--out", options.out] if options.out else []
-    words += ["-j", options.parallel] if options.parallel != "1" else []
+    words += ["-j", options.parallel] if options.parallel != str(usual_parallel()) else []
     return shlex.join(words)
 
 
