@@ -19,4 +19,4 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")       # before TensorFlow begins: it greets each notebook with ten lines otherwise
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,5 +1,6 @@
 """Layers that Keras does not have: sampling of a latent, the KL divergence, the likelihood's scale."""
 
+import contextlib
 import math
 
 import keras
@@ -11,7 +12,7 @@ LOG_VAR_LIMITS = (-20.0, 20.0)                           # exp(20) still fits a 
 
 @REGISTERED
 class Sampling(keras.layers.Layer):
-    """Draws from N(mean, exp(log_var)) in training; passes the mean otherwise.
+    """Draws from N(mean, exp(log_var)) in training and within `drawing`; passes the mean otherwise.
 
     Inputs are (mean, log_var), each (B, D); the output is (B, D). `seed` makes the draws repeatable; the state of the
     generator belongs to the layer.
@@ -21,10 +22,20 @@ class Sampling(keras.layers.Layer):
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self._drawing = 0                                # how many want it: replicas take turns
+
+    @contextlib.contextmanager
+    def drawing(self):
+        """Inside of it the layer draws outside of training, too; a function that is traced inside goes on to."""
+        self._drawing += 1
+        try:
+            yield
+        finally:
+            self._drawing -= 1
 
     def call(self, inputs, training=False):
         mean, log_var = inputs
-        if not training:
+        if not (training or self._drawing):
             return mean
         noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator)
         return mean + ops.exp(0.5 * ops.clip(log_var, *LOG_VAR_LIMITS)) * noise

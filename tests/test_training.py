@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from brainlib import losses, models, training, training_callbacks
+from brainlib import losses, models, models_vae, training, training_callbacks
+from brainlib.layers import Sampling
 from brainlib.pipelines import Slices
 
 SHAPE = (24, 32, 1)
@@ -171,8 +172,29 @@ def test_the_seeds_vae_is_an_option():
     result = model.evaluate(images, images, verbose=0, return_dict=True)
     np.testing.assert_allclose(result["distortion"], 1000 * result["mse"], rtol=1e-4)
     np.testing.assert_allclose(result["loss"], result["distortion"] + 2 * result["kl"], rtol=1e-4)
-    np.testing.assert_allclose(result["mse"], np.mean((models.reconstruct(model, images) - images) ** 2), rtol=1e-3)
     assert np.isnan(model.likelihood.sigma())
+
+
+def test_validation_is_a_bound_and_reconstruction_the_mean():
+    """A linear decoder in closed form: E_q |x - Wz|^2 = |x - Wm|^2 + sum_j exp(log_var_j) |w_j|^2."""
+    shape, inputs = (4, 6, 1), keras.Input((4, 6, 1))
+    flat = keras.layers.Flatten()(inputs)
+    mean = keras.layers.Dense(3, use_bias=False, name="mean")(flat)
+    log_var = keras.layers.Dense(3, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(-1.0), name="log_var")(flat)
+    encoder = keras.Model(inputs, [mean, log_var, Sampling(seed=1)([mean, log_var])], name="encoder")
+    latent = keras.Input((3,))
+    decoder = keras.Model(latent, keras.layers.Reshape(shape)(keras.layers.Dense(24, use_bias=False, name="out")(latent)), name="decoder")
+    model = models_vae.assemble(encoder, decoder, likelihood="seed", beta=1.0, free_nats=0.0, name="linear")
+    model.compile(jit_compile=False)
+    images = np.repeat(np.random.default_rng(0).random((1, *shape), dtype="float32"), 4096, axis=0)
+    result = model.evaluate(images, images, batch_size=512, verbose=0, return_dict=True)
+    weights = decoder.get_layer("out").get_weights()[0]                        # (3, 24)
+    at_mean = float(np.sum((images[0] - models.reconstruct(model, images[:1])[0]) ** 2))
+    expected = 1000 / 24 * (at_mean + np.exp(-1) * np.sum(weights**2))         # the seed's 1000 x mean
+    np.testing.assert_allclose(result["distortion"], expected, rtol=0.02)
+    assert result["distortion"] > 1.05 * 1000 / 24 * at_mean
+    np.testing.assert_array_equal(model.predict(images[:2], verbose=0), model.predict(images[:2], verbose=0))
+    np.testing.assert_allclose(np.asarray(model(images[:1])), models.reconstruct(model, images[:1]), rtol=1e-6)
 
 
 def test_load_or_fit_trains_once(tmp_path):
