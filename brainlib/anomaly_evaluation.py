@@ -7,7 +7,7 @@ test heads to choose anything.
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from brainlib import anomaly_scores
 from brainlib.anomaly_curves import count, dice
@@ -218,17 +218,18 @@ def lesions_found(heads, threshold, *, voxel_ml, min_pixels=7, min_overlap=0.1, 
 
 
 def site_control(scores, sites):
-    """Healthy heads of one site against those of the others, by the same score: [{site, heads, others, auroc}].
+    """Healthy heads of one site against those of the others, by the same score: [{site, heads, others, auroc, p}].
 
-    What such an AUROC reaches away from 0.5 is the scanner, not a disease; a sample-wise AUROC of ill against healthy heads
-    of different scanners has to be read beside it.
+    What such an AUROC reaches away from 0.5 beyond chance (p: Mann and Whitney, exact where no scores are tied) is the
+    scanner, not a disease; a sample-wise AUROC of ill against healthy heads of different scanners has to be read beside it.
     """
     scores, sites = np.asarray(scores, float), np.asarray(sites)
     rows = []
     for site in np.unique(sites):
         own = sites == site
         if own.any() and (~own).any():
-            rows.append({"site": str(site), "heads": int(own.sum()), "others": int((~own).sum()), "auroc": count(scores, own).curves().auroc})
+            rows.append({"site": str(site), "heads": int(own.sum()), "others": int((~own).sum()), "auroc": count(scores, own).curves().auroc,
+                         "p": float(stats.mannwhitneyu(scores[own], scores[~own]).pvalue)})
     return rows
 
 

@@ -224,15 +224,22 @@ def by_group(heads):
 
 # ------------------------------------------------------------------------------------------------ choosing, on validation
 
-def validate(heads):
-    """What validation heads with a lesion say about a detector: {group: dict of auroc, auprc, prevalence, point}."""
+def validate(heads, *, min_pixels=0):
+    """What validation heads with a lesion say about a detector.
+
+    Returns:
+        {group: dict of auroc, auprc, prevalence, point (of the greedy search, over pixels), dice_as_used (total Dice at its
+        threshold when pieces under `min_pixels` are removed, as they are on test heads), subjects}.
+    """
     found = {}
     for name, part in by_group(heads).items():
         counter = anomaly_evaluation.pixel_counter(part)
         if not counter.counts[1]:
             continue
         areas = counter.curves()
-        found[name] = {"auroc": areas.auroc, "auprc": areas.auprc, "prevalence": areas.prevalence, "point": counter.operating_point(), "subjects": len(part)}
+        point = counter.operating_point()
+        used = anomaly_evaluation.confusion(part, point.threshold, min_pixels=min_pixels)["dice_total"]
+        found[name] = {"auroc": areas.auroc, "auprc": areas.auprc, "prevalence": areas.prevalence, "point": point, "dice_as_used": used, "subjects": len(part)}
     return found
 
 
@@ -262,6 +269,7 @@ def levels(ill, healthy, *, n=300, seed=0, min_lesion_px=1):
     Args:
         ill: heads with a lesion: their pixels and slices are judged, as in seed 002.
         healthy: heads without; heads of both kinds are judged by sample.
+        min_lesion_px: a slice counts as ill from so many lesion pixels on, at the size of the maps.
 
     Returns:
         list of dicts: level, auroc, auroc_low, auroc_high, auprc, auprc_low, auprc_high, prevalence, cases (heads, slices,

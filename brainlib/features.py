@@ -194,23 +194,45 @@ def frechet(first, second):
     return float(max(between + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross, 0.0))
 
 
-def frechet_floor(real, subjects, *, n, repeats=20, seed=0):
-    """What the distance is between real slices and real slices of other people, n on each side.
+class Judge:
+    """Sets clouds of pictures beside real slices of people who were not trained on, the same number on each side.
 
-    Subjects are divided in two at random, n slices drawn from each half. real: (N, F) features; subjects: (N,).
+    All that it says depends on that number (Frechet's distance above all), so one judge serves a whole table.
 
-    Returns:
-        (repeats,) distances.
+    Args:
+        space: a `Space`.
+        reference: (N, H, W, 1) slices of people who were not trained on.
+        known: (M, H, W, 1) training slices, and `people` (M,), whose they are.
+        pictures: of a cloud, at most.
+        seed: of the choice among reference slices.
+
+    Attributes:
+        n: pictures on each side.
     """
-    rng, subjects, found = np.random.default_rng(seed), np.asarray(subjects), []
-    names = np.unique(subjects)
-    if len(names) < 2:
-        raise ValueError(f"a real-against-real floor needs 2 subjects or more, got {len(names)}.")
-    for _ in range(repeats):
-        half = np.isin(subjects, rng.permutation(names)[:len(names) // 2])
-        sides = [np.flatnonzero(half), np.flatnonzero(~half)]
-        found.append(frechet(*[real[rng.choice(side, n, replace=len(side) < n)] for side in sides]))
-    return np.array(found)
+
+    def __init__(self, space, reference, known, people, *, pictures=1500, seed=0):
+        self.space, self.known, self.people = space, known, np.asarray(people)
+        self.n = min(len(reference), len(known), pictures)
+        self.held_out = space(reference[np.sort(np.random.default_rng(seed).permutation(len(reference))[:self.n])])
+
+    def __call__(self, pictures):
+        """frechet, precision, recall, ms_ssim_of_pairs, rmse_to_nearest_training_slice (median of 100) of `n` pictures."""
+        if len(pictures) != self.n:
+            raise ValueError(f"expected {self.n} pictures, as many as there are real ones on the other side, got {len(pictures)}.")
+        found = self.space(pictures)
+        precision, recall = precision_recall(self.held_out, found)
+        return {"frechet": frechet(self.held_out, found), "precision": precision, "recall": recall, "ms_ssim_of_pairs": diversity(pictures),
+                "rmse_to_nearest_training_slice": float(np.median(nearest(self.known, pictures[:100])[1]))}
+
+    def some_known(self, seed):
+        """(`n`, H, W, 1) training slices of a random half of the training people."""
+        rng, names = np.random.default_rng(seed), np.unique(self.people)
+        places = np.flatnonzero(np.isin(self.people, rng.permutation(names)[:-(-len(names) // 2)]))
+        return self.known[np.sort(rng.choice(places, self.n, replace=len(places) < self.n))]
+
+    def floor(self, seed):
+        """What training slices themselves reach; its spread over seeds is that over people."""
+        return {**self(self.some_known(seed)), "rmse_to_nearest_training_slice": np.nan}
 
 
 def precision_recall(real, generated, *, neighbours=3):

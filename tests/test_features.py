@@ -42,13 +42,31 @@ def test_frechet_is_the_closed_form():
     assert features.frechet(one, other) == pytest.approx((one.std() - other.std()) ** 2, abs=0.01)
 
 
-def test_floor_is_by_subject_and_falls_with_n():
-    subjects = np.repeat(np.arange(10), 40)
-    real = RNG.normal(size=(400, 3)) + 2 * RNG.normal(size=(10, 3))[subjects]
-    floor = features.frechet_floor(real, subjects, n=100, repeats=10)
-    shuffled = features.frechet_floor(real, RNG.permutation(subjects), n=100, repeats=10)
-    assert floor.mean() > 3 * shuffled.mean()            # people differ: slices alone would hide it
-    assert features.frechet_floor(real, RNG.permutation(subjects), n=10).mean() > shuffled.mean()
+def test_a_judge_sets_equal_numbers_beside_each_other():
+    """The first three pixels serve as features; people differ in them."""
+    def space(images):
+        return images.reshape(len(images), -1)[:, :3].astype(float)
+
+    def people(count, each, seed):
+        rng = np.random.default_rng(seed)
+        return (rng.normal(size=(count * each, 24, 28, 1)) + 2 * rng.normal(size=(count, 1, 1, 1)).repeat(each, axis=0)), np.repeat(np.arange(count), each)
+
+    (known, of), (reference, _) = people(10, 40, 0), people(6, 40, 1)
+    judge = features.Judge(space, reference, known, of, pictures=150, seed=2)
+    assert judge.n == 150 and features.Judge(space, reference, known, of).n == 240
+    again = features.Judge(space, reference, known, of, pictures=150, seed=2)
+    row, held_out = judge(known[:150]), reference[np.sort(np.random.default_rng(2).permutation(240)[:150])]
+    assert row == again(known[:150]) and row["rmse_to_nearest_training_slice"] == 0
+    assert row["frechet"] == features.frechet(space(held_out), space(known[:150]))
+    assert (row["precision"], row["recall"]) == features.precision_recall(space(held_out), space(known[:150]))
+    with pytest.raises(ValueError, match="expected 150 pictures"):
+        judge(known[:149])
+    some = judge.some_known(0)
+    mine = {int(of[(known == picture).all(axis=(1, 2, 3))][0]) for picture in some}
+    assert len(some) == 150 and len(mine) == 5           # of half of the people
+    mixed = features.Judge(space, reference, known, RNG.permutation(of), pictures=150, seed=2)
+    spread = [np.std([one.floor(seed)["frechet"] for seed in range(8)]) for one in (judge, mixed)]
+    assert spread[0] > 2 * spread[1]                     # people differ: slices alone would hide it
 
 
 def test_precision_recall():
@@ -87,7 +105,7 @@ def test_space_is_saved_with_a_checksum_and_trained_once(trained):
 def test_blur_and_noise_move_away(trained):
     space, _, images, subjects, _, _ = trained
     real = space(images)
-    floor = features.frechet_floor(real, subjects, n=24).mean()
+    floor = features.frechet(real[subjects < 2], real[subjects >= 2])
     for column in (0, 1):
         distances = []
         for strength in (0.2, 0.6, 1.0):
