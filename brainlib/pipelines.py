@@ -33,9 +33,11 @@ class Slices:
         passes: times that an epoch goes through the slices, each in an order and with corruptions of its own: a few
             slices then make epochs as long as many do, and what counts epochs (plateau, early stop, validation)
             treats both alike.
+        labels: (N, K) float32, a row a slice of the source: targets are then {"image", "answers"}, see `supervised`.
     """
 
-    def __init__(self, source, *, indices=None, batch_size=32, corruption="none", seed=0, shuffle=True, augment=0.0, passes=1):
+    def __init__(self, source, *, indices=None, batch_size=32, corruption="none", seed=0, shuffle=True, augment=0.0, passes=1,
+                 labels=None):
         self.source = Path(source) if isinstance(source, (str, Path)) else np.asarray(source)
         images = self._images()
         if images.ndim != 4 or images.shape[-1] != 1 or not len(images):
@@ -45,6 +47,9 @@ class Slices:
         self.image_shape = images.shape[1:]
         self.batch_size, self.seed, self.shuffle = int(batch_size), int(seed), bool(shuffle)
         self.corruption, self.augment, self.passes = corruptions.preset(corruption), _strength(augment), _passes(passes)
+        self.labels = None if labels is None else np.asarray(labels, "float32")
+        if labels is not None and (self.labels.ndim != 2 or len(self.labels) != len(images)):
+            raise ValueError(f"{self._name()}: labels: expected a row for each of the {len(images)} slices, got shape {self.labels.shape}.")
         self._check(images)
 
     def with_options(self, **options):
@@ -76,7 +81,8 @@ class Slices:
         """Fingerprint of the content, of which slices are used and of how."""
         return files.digest(_content(self.source), self.indices, vars(self.corruption), self.batch_size,
                             self.seed, self.shuffle, *([self.augment] if self.augment else []),
-                            *([f"{self.passes} passes"] if self.passes > 1 else []))
+                            *([f"{self.passes} passes"] if self.passes > 1 else []),
+                            *([] if self.labels is None else [hashlib.sha256(self.labels.tobytes()).hexdigest()]))
 
     def images(self, indices=None):
         """Clean slices as an array (M, H, W, 1) float32; all of them, or those at places in `self.indices`."""
@@ -102,7 +108,9 @@ class Slices:
         return steps.map(functools.partial(self._make, fill=count is None), num_parallel_calls=2, deterministic=True).prefetch(2)
 
     def _make(self, step, *, fill):
-        return self._corrupt(*self._load(step, fill=fill))
+        images, indices, epoch = self._load(step, fill=fill)
+        inputs, targets = self._corrupt(images, indices, epoch)
+        return inputs, targets if self.labels is None else {"image": targets, "answers": tf.gather(self.labels, indices)}
 
     def _load(self, step, *, fill):
         batch = functools.partial(self._batch, fill=fill)

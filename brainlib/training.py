@@ -13,7 +13,7 @@ import pandas as pd
 import tensorflow as tf
 
 import brainlib
-from brainlib import adversarial, checkpoints, files, losses, models
+from brainlib import adversarial, checkpoints, files, losses, models, supervised
 from brainlib.pipelines import Slices
 from brainlib.training_callbacks import BestWeights, BetaWarmUp, History, Plateau, Progress
 
@@ -97,7 +97,7 @@ def recipe(name, **changes):
 
 def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, seed=0, loss=None, corruption=None,
         batch_size=None, learning_rate=None, beta_warm_up=None, metrics=(), callbacks=(), show=print,
-        checkpoint_seconds=20.0, tensorboard=True, maps=None):
+        checkpoint_seconds=20.0, tensorboard=True, maps=None, heads=None):
     """Trains a model and leaves it with the weights of its best epoch by validation loss.
 
     A training that was killed goes on from its last checkpoint in `folder` when it is called again with the same
@@ -118,6 +118,8 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
         checkpoint_seconds: at least that long between two checkpoints.
         tensorboard: whether `logs/` is written.
         maps: `perceptual.Maps` for the perceptual loss of a VQGAN, which has none without; of no other model.
+        heads: `supervised.Meaning` of the answers that a VAE learns beside its pictures, from Slices with such labels; the
+            heads are saved beside the model (`supervised.load`).
 
     Returns:
         The history, a pandas table with one row an epoch.
@@ -129,6 +131,9 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
     generator = model
     if models.is_vqgan(generator):
         model = adversarial.trainee(generator, plan, maps=maps, seed=seed)
+    if heads:
+        answering = supervised.network(math.prod(generator.get_layer("kl").input[0].shape[1:]), heads, seed=seed)
+        model = supervised.trainee(generator, answering, heads)
     _compile(model, plan, metrics)
     folder = Path(folder) if folder else None
     history = History(folder / HISTORY if folder else None)
@@ -138,7 +143,7 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
     own, start, epochs = [*kept, *progress, *logs], 0, plan.epochs
     if folder:
         key = files.digest(checkpoints.fingerprint(model), asdict(plan), seed, train.digest(), validation.digest(),
-                           [str(name) for name in metrics], maps.name if maps else "")
+                           [str(name) for name in metrics], maps.name if maps else "", asdict(heads) if heads else "")
         checkpoint = checkpoints.Checkpoint(folder / CHECKPOINT, key, kept, every_seconds=checkpoint_seconds)
         start = checkpoint.load()
         epochs = start if checkpoint.stopped else epochs
@@ -148,7 +153,9 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
     model.fit(train.stream(start), steps_per_epoch=train.steps, initial_epoch=start, epochs=epochs,
               validation_data=validation.epoch(), callbacks=[*own, *callbacks], shuffle=False, verbose=0)
     if folder:
-        save(generator, folder / MODEL)                  # of a VQGAN without its discriminator
+        save(generator, folder / MODEL)                  # of a VQGAN without its discriminator, of a VAE without its heads
+        if heads:
+            supervised.save(answering, heads, folder)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return history.table()
 
@@ -281,7 +288,8 @@ def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, option
     record = {"model": name, "options": options, "recipe": asdict(plan), "seed": seed, "train": train.digest(),
               "validation": validation.digest(), "precision": precision, "devices": list(devices),
               "metrics": [str(name) for name in fit_options.get("metrics", ())],
-              "versions": versions(), "perceptual": fit_options["maps"].name if fit_options.get("maps") else ""}
+              "versions": versions(), "perceptual": fit_options["maps"].name if fit_options.get("maps") else "",
+              **({"heads": asdict(fit_options["heads"])} if fit_options.get("heads") else {})}
     key, folder = files.digest(record), Path(folder)
     if _finished(folder, key):
         model, history = models.load(folder / MODEL), pd.read_csv(folder / HISTORY)

@@ -56,7 +56,7 @@ def test_a_judge_sets_equal_numbers_beside_each_other():
     assert judge.n == 150 and features.Judge(space, reference, known, of).n == 240
     again = features.Judge(space, reference, known, of, pictures=150, seed=2)
     row, held_out = judge(known[:150]), reference[np.sort(np.random.default_rng(2).permutation(240)[:150])]
-    assert row == again(known[:150]) and row["rmse_to_nearest_training_slice"] == 0
+    assert row == again(known[:150]) and row["rmse_to_nearest_training_slice"] < 1e-5
     assert row["frechet"] == features.frechet(space(held_out), space(known[:150]))
     assert (row["precision"], row["recall"]) == features.precision_recall(space(held_out), space(known[:150]))
     with pytest.raises(ValueError, match="expected 150 pictures"):
