@@ -66,7 +66,7 @@ def parser():
     add("--from", dest="first", metavar="NN", help="take the results of earlier notebooks as they are")
     add("--force", action="store_true", help="run the named notebooks (or all) even if nothing changed")
     add("--keep-going", action="store_true", help="after a failure, still write the report, from what is there")
-    add("-j", dest="parallel", default=str(usual_parallel()), metavar="N",
+    add("-j", dest="parallel", metavar="N",
         help="notebooks at the same time; they share the cores (default 2; 1 with one core, under 8 GB or with an NVIDIA GPU)")
     add("--sweep", metavar="FILE", help="run one notebook over a grid of parameters: a YAML file, or a name of notebooks/sweeps")
     add("--list", action="store_true", help="print notebooks, needs, budgets and parameters, and stop")
@@ -129,7 +129,9 @@ def usual_parallel():
 
 
 def check_parallel(text):
-    """The whole number given to -j."""
+    """The whole number given to -j, or the usual one."""
+    if text is None:
+        return usual_parallel()
     if not text.isdecimal() or int(text) < 1:
         raise Refused(f"-j {text}: expected a whole number above 0.")
     return int(text)
@@ -191,7 +193,7 @@ def _again(options):
     words += ["--profile", options.profile] if options.profile != "quick" else []
     words += [word for setting in options.settings for word in ("-p", setting)]
     words += ["--out", options.out] if options.out else []
-    words += ["-j", options.parallel] if options.parallel != str(usual_parallel()) else []
+    words += ["-j", options.parallel] if options.parallel else []
     return shlex.join(words)
 
 
