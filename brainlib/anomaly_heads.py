@@ -1,6 +1,7 @@
 """Whole heads scored with a saved model: one anomaly map a head, in the head's own space."""
 
 import argparse
+import json
 import re
 import sys
 import time
@@ -12,6 +13,7 @@ import pandas as pd
 from brainlib import anomaly_prepare, anomaly_scores, datasets, files, masking, models_prior, volumes
 from brainlib.anomaly_prepare import SIZE
 
+PREPARATION = "preparation.json"
 POST = {"erode_px": 2, "median": 5, "min_pixels": 7}     # at the network's size: half of the seed's full-size steps
 REFUSALS = (OSError, ValueError)
 
@@ -29,10 +31,12 @@ def score(model, volume_or_slices, *, method="absolute", **options):
     Returns:
         float32 maps of the slices' shape; for a head an array of its RAS+ grid (`volumes.Volume.array`).
     """
+    told = remembered(model) if isinstance(model, (str, Path)) else {}
     model = anomaly_scores.load(model) if isinstance(model, (str, Path)) else model
     if isinstance(volume_or_slices, (str, Path)):
         volume_or_slices = volumes.load(volume_or_slices)
     if isinstance(volume_or_slices, volumes.Volume):
+        options = {"post": told.get("post", POST), **options, "preparation": {**told.get("preparation", {}), **(options.get("preparation") or {})}}
         return score_head(model, volume_or_slices, method=method, **options)[0]
     return anomaly_scores.score_slices(model, volume_or_slices, method=method, **options)
 
@@ -119,7 +123,22 @@ def size_for(model):
     return size
 
 
-def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", cache=None, post=POST, preparation=None, say=print, **options):
+def remember(folder, preparation, post):
+    """Writes beside a model how its slices were prepared and how its maps are post-processed, for `score_folder`."""
+    options = {name: value for name, value in preparation.items() if name != "full"}            # that one is for figures
+    files.write_json(Path(folder) / PREPARATION, {"preparation": options, "post": post})
+
+
+def remembered(model):
+    """What `remember` wrote beside a model's file: {"preparation": ..., "post": ...}, or {}."""
+    path = Path(model).parent / PREPARATION
+    if not path.is_file():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return {**told, "preparation": {name: tuple(value) if isinstance(value, list) else value for name, value in told["preparation"].items()}}
+
+
+def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", cache=None, post="as_trained", preparation=None, say=print, **options):
     """Scores all heads of a folder (any layout that `datasets.cohort` knows) and writes one NIfTI map a head.
 
     A head that cannot be read or has no brain is named and skipped; the others go on.
@@ -131,13 +150,22 @@ def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", ca
         method, options: see `score`.
         masks: "deepbrain", or "given" for the masks that came with the heads, where there are any.
         cache: folder of cached brain masks; `<out>/masks` when absent.
-        post, preparation: see `score_head`.
+        post, preparation: see `score_head`. Beside a model's file the notebook leaves what it was trained with; that holds
+            where nothing else is given here, and where it is missing a line says so.
         say: told one line a head.
 
     Returns:
         table of subject, path, map_path, score (mean over the brain), seconds, fault ("" or why the head was skipped).
     """
-    model = anomaly_scores.load(model) if isinstance(model, (str, Path)) else model
+    told = remembered(model) if isinstance(model, (str, Path)) else {}
+    if isinstance(model, (str, Path)):
+        if not Path(model).is_file():
+            raise FileNotFoundError(f"{model}: expected a .keras file of a trained model, got nothing at this path. 09_anomaly_detection leaves some in models/uad_*/.")
+        if not told:
+            say(f"{model}: no {PREPARATION} beside it. It is scored as a network of axial slices prepared as in 09_anomaly_detection; what a network of other slices answers means nothing.")
+        model = anomaly_scores.load(model)
+    preparation = {**told.get("preparation", {}), **(preparation or {})}
+    post = told.get("post", POST) if post == "as_trained" else post
     heads = datasets.cohort([str(folder)])
     out = Path(out)
     rows = []
@@ -167,8 +195,8 @@ def main(arguments=None):
     parser.add_argument("--method", default="absolute", choices=anomaly_scores.METHODS)
     parser.add_argument("--prior", help="prior.keras of the model's codes, for the methods prior_...")
     parser.add_argument("--masks", default="deepbrain", choices=("deepbrain", "given"), help="where brain masks come from")
-    parser.add_argument("--smoothing", default="curvature_flow", choices=anomaly_prepare.SMOOTHING)
-    parser.add_argument("--voxel-mm", type=float, default=1.0, help="voxels of the box that heads are brought to (2: faster)")
+    parser.add_argument("--smoothing", choices=anomaly_prepare.SMOOTHING, help="default: as the model was trained, or curvature_flow")
+    parser.add_argument("--voxel-mm", type=float, help="voxels of the box that heads are brought to (default: as the model was trained, or 1; 2 is faster)")
     parser.add_argument("--n4", action="store_true", help="estimate and divide out the bias field first")
     parser.add_argument("--raw", action="store_true", help="no post-processing: the maps as they come")
     chosen = parser.parse_args(arguments)
@@ -178,8 +206,8 @@ def main(arguments=None):
         parser.error(f"--method {chosen.method} needs --prior, the prior over the model's codes that 09_anomaly_detection leaves in models/.")
     try:
         options = {"prior": models_prior.load(chosen.prior)} if chosen.method in anomaly_scores.OF_CODES else {}
-        table = score_folder(chosen.model, chosen.folder, chosen.out, method=chosen.method, **options, masks=chosen.masks, post=None if chosen.raw else POST,
-                             preparation={"smoothing": chosen.smoothing, "voxel_mm": chosen.voxel_mm, "n4": chosen.n4})
+        table = score_folder(chosen.model, chosen.folder, chosen.out, method=chosen.method, **options, masks=chosen.masks, post=None if chosen.raw else "as_trained",
+                             preparation={name: value for name, value in (("smoothing", chosen.smoothing), ("voxel_mm", chosen.voxel_mm), ("n4", chosen.n4)) if value})
     except REFUSALS as error:
         print(error, file=sys.stderr)
         return 2

@@ -147,6 +147,9 @@ def check_data(text):
             absolute = str(Path(source).resolve())
             if "," in absolute:
                 raise Refused(f"--data {source}: a comma separates sources, so a folder's path cannot hold one. Rename it.")
+            if not any(path.name.lower().endswith((".nii", ".nii.gz", ".csv")) for path in Path(source).rglob("*")):
+                raise Refused(f"--data {source}: expected NIfTI files (.nii, .nii.gz) somewhere in this folder, found none. Convert the scans first, "
+                              "for instance with dcm2niix.")
             sources.append(absolute)
         else:
             raise Refused(f"--data {source or text!r}: expected {', '.join(arguments.DATA)} or an existing folder."

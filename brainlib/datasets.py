@@ -182,6 +182,8 @@ def _bids(folder, heads, name, modality):
     """BIDS; ATLAS 2.0 is one, with its lesions beside the heads (or under derivatives/)."""
     wanted = re.compile(rf"sub-[^/]+/(ses-[^/]+/)?anat/[^/]*_{MODALITIES[modality][0]}\.nii(\.gz)?$", re.I)
     chosen = [path for path in heads if wanted.search(path.as_posix()) and not LESION.search(path.name)]
+    # The raw scan first, then what a pipeline made of it: only the first of a subject counts.
+    chosen = sorted(chosen, key=lambda path: ("derivatives" in path.relative_to(folder).parts, "_desc-" in path.name))
     table = _empty(chosen, name)
     subjects = [re.search(r"(sub-[^/_]+)", path.as_posix())[1] for path in chosen]
     lesions = [_lesions_of(path, heads) for path in chosen]

@@ -139,7 +139,8 @@ def posterior_bits(cloud):
     bits = float(by_unit.sum()) / math.log(2)
     collapsed = int((cloud.mean.astype(float).var(axis=0) > 0.01).sum()) < 2   # that is told by `posterior_units`
     return _finding("bits an image", bits, "bits", f"{FEWEST_BITS:g} or more", bits < FEWEST_BITS and not collapsed,
-                    f"The posterior says {bits * math.log(2):.3g} nats ({bits:.3g} bits) about a picture; {int((by_unit > 0.01).sum())} units say more than 0.01 nats.",
+                    f"The posterior says {bits * math.log(2):.3g} nats ({bits:.3g} bits) about a picture; {int((by_unit > 0.01).sum())} units say more than 0.01 nats."
+                    + (" Fewer than two units are active: the fault is told by `active units`." if collapsed else ""),
                     "Weigh the KL less or train longer: with so few bits pictures of different people come out as one.")
 
 

@@ -145,7 +145,15 @@ def _residual_stack(x, filters, width):
 
 
 def codes_of(model, images, *, batch_size=64):
-    """Code maps of images. (N, H, W, C) -> (N, h, w) int32."""
+    """Code maps of images. (N, H, W, C) -> (N, h, w) int32.
+
+    Raises:
+        ValueError: the model has no codebook, or the images are of another shape.
+    """
+    if not hasattr(model, "quantizer"):
+        raise ValueError(f"{model.name}: expected a model with a codebook (vqvae, vqvae_uad, vqgan_uad), this has none.")
+    if np.shape(images)[1:] != tuple(model.input_shape[1:]):
+        raise ValueError(f"{model.name} takes images of {('N', *model.input_shape[1:])}, got {np.shape(images)}.")
     vectors = model.encoder.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
     return np.concatenate([np.asarray(model.quantizer.codes(part)) for part in
                            np.array_split(vectors, max(1, len(vectors) // 256))])

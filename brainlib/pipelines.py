@@ -41,7 +41,8 @@ class Slices:
         self.source = Path(source) if isinstance(source, (str, Path)) else np.asarray(source)
         images = self._images()
         if images.ndim != 4 or images.shape[-1] != 1 or not len(images):
-            raise ValueError(f"{self._name()}: expected slices of shape (N, H, W, 1), got {images.shape}.")
+            raise ValueError(f"{self._name()}: expected slices of shape (N, H, W, 1), got {images.shape}."
+                             + (" Add the channel: images[..., None]." if images.ndim == 3 else ""))
         self._header = None                              # (first byte, bytes of a slice) of a plain file, once read
         self.indices = _numbers(indices, len(images), self._name())
         self.image_shape = images.shape[1:]

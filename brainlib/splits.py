@@ -1,5 +1,8 @@
 """Dividing subjects into training, validation and test: by subject, stratified, deterministic, checked for leakage."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -267,6 +270,25 @@ def rounds(split_table, *, folds=5, seed=0, hold_out_from=HOLD_OUT_FROM):
         result.append({"name": f"fold{fold}", **{name: _sorted_subjects(table[role == name]) for name in SETS},
                        "note": note})
     return result
+
+
+def read_exclusions(path):
+    """Subjects that a person does not trust: a table of subject and reason, from a file of lines `subject,reason`.
+
+    The reason and the heading may be missing; semicolons and tabs separate as well. No file: nobody.
+
+    Raises:
+        ValueError: a line holds no subject.
+    """
+    rows = []
+    text = Path(path).read_text(encoding="utf-8-sig") if Path(path).exists() else ""
+    for number, line in enumerate(text.splitlines(), 1):
+        subject, _, reason = (part.strip().strip('"') for part in re.sub("[;\t]", ",", line, count=1).partition(","))
+        if not subject and reason:
+            raise ValueError(f"{path}: expected lines of subject,reason, got {line!r} in line {number}. Name the subject first.")
+        if subject and not (number == 1 and subject.lower() == "subject"):
+            rows.append({"subject": subject, "reason": reason})
+    return pd.DataFrame(rows, columns=["subject", "reason"])
 
 
 def _sorted_subjects(table):

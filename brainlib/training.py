@@ -280,6 +280,8 @@ def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, option
     Returns:
         (model, history).
     """
+    if not isinstance(name, str):
+        raise ValueError(f"load_or_fit builds the model itself: expected its name, see models.NAMES, got {type(name).__name__}. A model of your own goes to training.fit.")
     changes = {key: fit_options.get(key) for key in ("epochs", "loss", "corruption", "batch_size", "learning_rate",
                                                      "beta_warm_up")}
     plan = _plan(recipe, **changes)

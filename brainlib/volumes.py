@@ -156,3 +156,18 @@ def _checked_array(path, image, shape):
         raise _refuse(ValueError, path, "a picture", f"every voxel equal to {array.flat[0]:g}",
                       "Exclude this file or copy it again.")
     return array, notes
+
+
+def first_readable(paths):
+    """(place, Volume) of the first head of a list that can be read.
+
+    Raises:
+        ValueError: none can; it gives the first reason.
+    """
+    reason = "the list is empty"
+    for place, path in enumerate(paths):
+        try:
+            return place, load(path)
+        except (OSError, ValueError) as error:
+            reason = str(error) if not place else reason
+    raise ValueError(f"expected at least one head that can be read, got none of {len(paths)}. The first reason: {reason}")

@@ -169,6 +169,7 @@ def test_a_folder_is_scored_and_a_bad_file_named(ixi_sample, model_file, tmp_pat
     (folder / "IXI999-HH-0001-T1.nii.gz").write_bytes(heads[0].read_bytes()[:5000])
     said = []
     table = anomaly.score_folder(model_file, folder, tmp_path / "maps", preparation={"voxel_mm": 2.0}, say=said.append)
+    assert "no preparation.json beside it" in said.pop(0)
     assert list(table.fault != "") == [False, False, True] and "IXI999" in said[2] and "skipped" in said[2]
     assert "damaged" in table.fault[2] and table.score[:2].gt(0).all()
     for row, path in zip(table.itertuples(), heads):
@@ -182,6 +183,15 @@ def test_a_folder_is_scored_and_a_bad_file_named(ixi_sample, model_file, tmp_pat
     assert again.shape == volume.array.shape
     ras = nibabel.as_closest_canonical(nibabel.load(table.map_path[0])).get_fdata()
     np.testing.assert_allclose(again, ras, atol=1e-5)
+    kept = tmp_path / "kept" / "model.keras"                                    # what the notebook remembers is taken up
+    kept.parent.mkdir()
+    kept.write_bytes(model_file.read_bytes())
+    anomaly.remember(kept.parent, {"size": (35, 48, 40), "voxel_mm": 2.0, "smoothing": "none", "full": True}, {"erode_px": 1, "median": 3, "min_pixels": 2})
+    told = anomaly.score(kept, heads[0])
+    np.testing.assert_array_equal(told, anomaly.score(model_file, heads[0], preparation={"size": (35, 48, 40), "voxel_mm": 2.0, "smoothing": "none"}, post={"erode_px": 1, "median": 3, "min_pixels": 2}))
+    assert not np.array_equal(told, again)
+    with pytest.raises(FileNotFoundError, match="expected a .keras file"):
+        anomaly.score_folder(tmp_path / "none.keras", folder, tmp_path / "maps")
 
 
 def test_the_command(ixi_sample, tmp_path):

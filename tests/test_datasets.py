@@ -71,12 +71,13 @@ def test_faults_of_the_table_are_listed(tmp_path):
 
 def test_bids(tmp_path):
     for name in ("sub-01/anat/sub-01_T1w.nii.gz", "sub-02/ses-1/anat/sub-02_ses-1_T1w.nii.gz", "sub-02/ses-2/anat/sub-02_ses-2_T1w.nii.gz",
-                 "sub-01/anat/sub-01_T2w.nii.gz"):
+                 "sub-01/anat/sub-01_T2w.nii.gz", "derivatives/strip/sub-01/anat/sub-01_desc-brain_T1w.nii.gz"):
         write(tmp_path / name)
     (tmp_path / "participants.tsv").write_text("participant_id\tsex\tage\nsub-01\tF\t33\nsub-02\tM\tn/a\n")
     table = datasets.cohort(str(tmp_path))
     assert table.subject.tolist() == ["sub-01", "sub-02"] and table.sex.tolist() == ["female", "male"]
     assert table.age.iloc[0] == 33 and np.isnan(table.age.iloc[1]) and "ses-1" in table.path.iloc[1]
+    assert table.path.iloc[0] == str(tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz")            # the raw scan, not the pipeline's
     assert any(problem["fault"] == "several scans" for problem in table.attrs["problems"])
 
 

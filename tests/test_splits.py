@@ -116,3 +116,17 @@ def test_few_people_leave_most_of_them_for_training(people, folds):
         sets = [set(one[name]) for name in ("train", "validation", "test")]
         assert all(sets) and len(set.union(*sets)) == people == sum(map(len, sets))
         assert len(one["train"]) >= 2 * len(one["validation"]) or len(one["validation"]) == 1
+
+
+@pytest.mark.parametrize("text", ["subject,reason\nA1,moved, twice\nB2\n", "A1;moved, twice\n\nB2\n", "\ufeffSubject\treason\nA1\tmoved, twice\nB2\t\n"])
+def test_exclusions_as_people_write_them(tmp_path, text):
+    (tmp_path / "exclude.csv").write_text(text, encoding="utf-8")
+    table = splits.read_exclusions(tmp_path / "exclude.csv")
+    assert table.to_dict("list") == {"subject": ["A1", "B2"], "reason": ["moved, twice", ""]}
+
+
+def test_no_exclusions_and_a_line_without_a_subject(tmp_path):
+    assert splits.read_exclusions(tmp_path / "none.csv").empty
+    (tmp_path / "exclude.csv").write_text("subject,reason\n,moved\n")
+    with pytest.raises(ValueError, match="line 2"):
+        splits.read_exclusions(tmp_path / "exclude.csv")

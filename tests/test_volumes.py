@@ -169,3 +169,13 @@ def check_refusal(path, kind, words):
     message = str(caught.value)
     assert str(path) in message and words in message and "expected" in message and "got" in message
     assert "\n" not in message and len(message) < 600
+
+
+def test_the_first_head_that_can_be_read(tmp_path, write_nifti, random_volume):
+    bad = tmp_path / "a.nii.gz"
+    bad.write_bytes(b"")
+    good = write_nifti(random_volume, name="b.nii.gz")
+    place, volume = volumes.first_readable([bad, good])
+    assert place == 1 and volume.path == volumes.load(good).path
+    with pytest.raises(ValueError, match=r"none of 2\. The first reason: .*a\.nii\.gz"):
+        volumes.first_readable([bad, tmp_path / "missing.nii"])

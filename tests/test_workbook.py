@@ -40,23 +40,26 @@ def check_run(folder):
 
 
 def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
-    """A damaged head among them is left out and named; a second call does nothing."""
+    """A damaged head, the first of all, and one that is there twice are left out and named; a second call does nothing."""
     heads = tmp_path / "heads"
     shutil.copytree(ixi_sample, heads, ignore=shutil.ignore_patterns("IXI04*", "IXI05*", "IXI039*"))
-    damaged = next((heads / "t1").glob("IXI034*"))
+    damaged = min((heads / "t1").glob("IXI*"))
     damaged.write_bytes(damaged.read_bytes()[:1000])
+    twin = next((heads / "t1").glob("IXI014*"))
+    shutil.copy(twin, twin.with_name(twin.name.replace("IXI014", "IXI016")))
     out = tmp_path / "run"
-    answer = run_all("--data", "ixi-sample", "--profile", "smoke", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
+    answer = run_all("--data", "ixi-sample", "--profile", "smoke", "-p", "subjects=0", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
     record, report = check_run(out)
     assert "CC BY-SA 3.0" in report and "Synthetic phantom" not in report and "Made with synthetic" not in report
-    assert "IXI034" in (out / "tables" / "01_explore" / "left_out.csv").read_text() and "IXI034-HH" in report
-    again = run_all("--data", "ixi-sample", "--profile", "smoke", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
+    left_out = (out / "tables" / "01_explore" / "left_out.csv").read_text()
+    assert damaged.name[:6] in left_out and damaged.name in report and "same picture as IXI014" in left_out
+    again = run_all("--data", "ixi-sample", "--profile", "smoke", "-p", "subjects=0", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
     assert again.returncode == 0
     later = json.loads((out / "run.json").read_text())
     assert all(later["notebooks"][name]["ended"] == entry["ended"] for name, entry in record["notebooks"].items())
-    (out / "exclude.csv").write_text("subject,reason\nIXI012,moved\n")
-    plan = run_all("--data", "ixi-sample", "--profile", "smoke", "--out", out, "--dry-run", BRAINLIB_IXI_SAMPLE=str(heads))
+    (out / "exclude.csv").write_text("subject,reason\nIXI014,moved\n")
+    plan = run_all("--data", "ixi-sample", "--profile", "smoke", "-p", "subjects=0", "--out", out, "--dry-run", BRAINLIB_IXI_SAMPLE=str(heads))
     assert "exclude" in plan.stdout and plan.returncode == 0
 
 
