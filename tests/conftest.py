@@ -10,6 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+LONGEST = ("test_workbook", "test_runs", "test_checkpoints", "test_sweep", "test_anomaly_heads", "test_hardware")
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest begin: of two processes neither waits for the other at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 def _ixi_sample():
     named = os.environ.get("BRAINLIB_IXI_SAMPLE")
     for folder in filter(None, [named, ROOT.parent / "shared" / "ixi-sample"]):

@@ -10,4 +10,4 @@ marks=(-m "not slow")
 if [ "${1:-}" = --slow ]; then marks=(); shift; fi
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 cd "$root"
-exec "$python" -m pytest -n 2 --dist loadfile "${marks[@]}" "$@"
+exec "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "${marks[@]}" "$@"

@@ -26,7 +26,7 @@ def trained(tmp_path_factory):
     meaning = supervised.meaning_of({"age": AGES, "sex": list(SEXES)}, weight=30.0)
     values = {"age": np.where(np.arange(48) % 5 == 0, np.nan, AGES), "sex": ["" if number % 7 == 0 else sex for number, sex in enumerate(SEXES)]}
     slices = Slices(images, batch_size=8, seed=1, labels=meaning.labels(values))
-    options = {"folder": folder, "recipe": "vae", "epochs": 60, "seed": 3, "beta_warm_up": 2, "learning_rate": 0.003, "show": None,
+    options = {"folder": folder, "recipe": "vae", "epochs": 40, "seed": 3, "beta_warm_up": 2, "learning_rate": 0.003, "show": None,
                "options": {"width": 0.06, "latent_dim": 8, "norm_momentum": 0.9}, "tensorboard": False}
     model, history = training.load_or_fit("vae", slices, slices, heads=meaning, **options)
     return model, history, folder, images, meaning, slices, options
