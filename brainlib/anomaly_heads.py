@@ -31,13 +31,12 @@ def score(model, volume_or_slices, *, method="absolute", **options):
     Returns:
         float32 maps of the slices' shape; for a head an array of its RAS+ grid (`volumes.Volume.array`).
     """
-    told = remembered(model) if isinstance(model, (str, Path)) else {}
+    told = remembered(model)
     model = anomaly_scores.load(model) if isinstance(model, (str, Path)) else model
     if isinstance(volume_or_slices, (str, Path)):
         volume_or_slices = volumes.load(volume_or_slices)
     if isinstance(volume_or_slices, volumes.Volume):
-        options = {"post": told.get("post", POST), **options, "preparation": {**told.get("preparation", {}), **(options.get("preparation") or {})}}
-        return score_head(model, volume_or_slices, method=method, **options)[0]
+        return score_head(model, volume_or_slices, method=method, **as_trained(told, **options))[0]
     return anomaly_scores.score_slices(model, volume_or_slices, method=method, **options)
 
 
@@ -130,12 +129,17 @@ def remember(folder, preparation, post):
 
 
 def remembered(model):
-    """What `remember` wrote beside a model's file: {"preparation": ..., "post": ...}, or {}."""
-    path = Path(model).parent / PREPARATION
-    if not path.is_file():
+    """What `remember` wrote beside a model's file: {"preparation": ..., "post": ...}; {} where there is none or `model` is no path."""
+    path = Path(model).parent / PREPARATION if isinstance(model, (str, Path)) else None
+    if path is None or not path.is_file():
         return {}
     told = json.loads(path.read_text(encoding="utf-8"))
     return {**told, "preparation": {name: tuple(value) if isinstance(value, list) else value for name, value in told["preparation"].items()}}
+
+
+def as_trained(told, *, post="as_trained", preparation=None, **options):
+    """Options of `score_head` in which `told` (see `remembered`) holds wherever nothing else was given."""
+    return {**options, "post": told.get("post", POST) if post == "as_trained" else post, "preparation": {**told.get("preparation", {}), **(preparation or {})}}
 
 
 def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", cache=None, post="as_trained", preparation=None, say=print, **options):
@@ -157,15 +161,14 @@ def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", ca
     Returns:
         table of subject, path, map_path, score (mean over the brain), seconds, fault ("" or why the head was skipped).
     """
-    told = remembered(model) if isinstance(model, (str, Path)) else {}
+    told = remembered(model)
     if isinstance(model, (str, Path)):
         if not Path(model).is_file():
             raise FileNotFoundError(f"{model}: expected a .keras file of a trained model, got nothing at this path. 09_anomaly_detection leaves some in models/uad_*/.")
         if not told:
             say(f"{model}: no {PREPARATION} beside it. It is scored as a network of axial slices prepared as in 09_anomaly_detection; what a network of other slices answers means nothing.")
         model = anomaly_scores.load(model)
-    preparation = {**told.get("preparation", {}), **(preparation or {})}
-    post = told.get("post", POST) if post == "as_trained" else post
+    options = as_trained(told, post=post, preparation=preparation, **options)
     heads = datasets.cohort([str(folder)])
     out = Path(out)
     rows = []
@@ -174,7 +177,7 @@ def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", ca
         try:
             volume = volumes.load(head.path)
             mask = masking.cached_mask(volume, cache=cache or out / "masks", method=masks, given=head.brain_path)
-            maps, row["score"] = score_head(model, volume, mask=mask, method=method, post=post, preparation=preparation, **options)
+            maps, row["score"] = score_head(model, volume, mask=mask, method=method, **options)
             name = re.sub(r"[^\w.-]", "_", head.subject)
             row["map_path"] = str(anomaly_prepare.write_like(out / f"{name}_anomaly.nii.gz", maps, volume))
         except REFUSALS as error:
