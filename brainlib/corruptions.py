@@ -134,10 +134,14 @@ def _uniform(image_keys, count, stream):
 
 @functools.cache
 def _pool(normal, more):
-    """2^20 numbers in rows of STRIDE, and the first `more` rows again behind the last: N(0, 1), or uniform in [0, 1)."""
+    """2^20 numbers in rows of STRIDE, and the first `more` rows again behind the last: N(0, 1), or uniform in [0, 1).
+
+    A tensor outside of any graph: as a constant inside, its 4 MB were copied whenever an iterator began.
+    """
     rng = np.random.default_rng(20201 + normal)
     numbers = rng.standard_normal(POOL, dtype="float32") if normal else rng.random(POOL, dtype="float32")
-    return np.resize(numbers, (POOL // STRIDE + more, STRIDE))               # repeats them
+    with tf.init_scope(), tf.device("CPU:0"):
+        return tf.constant(np.resize(numbers, (POOL // STRIDE + more, STRIDE)))      # repeats them
 
 
 def draw(name, image_keys, image_shape):
@@ -232,7 +236,7 @@ def _fields(normal, image_keys, stream, shape):
     """A field of random numbers for each image, (B, H, W, 1): N(0, 1) or uniform; shape: (H, W), known beforehand."""
     rows = -(-shape[0] * shape[1] // STRIDE)
     first = tf.cast(_hash(image_keys, 1, stream) % (POOL // STRIDE), tf.int32)                   # (B, 1)
-    fields = tf.gather(tf.constant(_pool(normal, rows)), first + tf.range(rows)[None])           # (B, rows, STRIDE)
+    fields = tf.gather(_pool(normal, rows), first + tf.range(rows)[None])           # (B, rows, STRIDE)
     fields = tf.reshape(fields, [-1, rows * STRIDE])[:, :shape[0] * shape[1]]
     return tf.reshape(fields, [-1, *shape, 1])
 

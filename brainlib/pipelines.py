@@ -65,6 +65,10 @@ class Slices:
         other.corruption, other.augment, other.passes = corruptions.preset(other.corruption), _strength(other.augment), _passes(other.passes)
         return other
 
+    def at_least(self, steps):
+        """The same slices, passed through so often that an epoch has about that many steps, where one pass has fewer."""
+        return self.with_options(passes=max(self.passes, round(steps / self._steps_a_pass)))
+
     def __len__(self):
         """Number of slices."""
         return len(self.indices)
@@ -89,9 +93,14 @@ class Slices:
         """Clean slices as an array (M, H, W, 1) float32; all of them, or those at places in `self.indices`."""
         return self._gather(self.indices if indices is None else self.indices[indices])
 
-    def epoch(self, number=0):
-        """One epoch as a tf.data.Dataset of (input, target), each (B, H, W, 1) float32."""
-        return self._batches(number * self.steps, self.steps)
+    def epoch(self, number=0, *, again=False):
+        """One epoch as a tf.data.Dataset of (input, target), each (B, H, W, 1) float32.
+
+        With `again` the same one without end, `steps` batches each time: Keras begins an iterator twice a validation of
+        a finite dataset and once of an endless one, and to begin one takes as long as some hundred small batches.
+        """
+        steps = tf.data.Dataset.range(number * self.steps, (number + 1) * self.steps)
+        return self._batches(steps.repeat() if again else steps, fill=False)
 
     def stream(self, start_epoch=0):
         """Epochs without end from `start_epoch` on; one epoch is `steps` batches, all full.
@@ -99,14 +108,12 @@ class Slices:
         The last batch of a pass is filled up from the pass's beginning: in TensorFlow 2.21 with oneDNN a training
         step on a batch smaller than the one before crashed (measured: a segmentation fault at 5 pictures after 8).
         """
-        return self._batches(start_epoch * self.steps, None)
+        return self._batches(tf.data.Dataset.counter(start=start_epoch * self.steps), fill=True)
 
-    def _batches(self, first, count):
-        steps = tf.data.Dataset.counter(start=first)
-        steps = steps if count is None else steps.take(count).apply(tf.data.experimental.assert_cardinality(count))
+    def _batches(self, steps, *, fill):
         # Reading lets go of Python's lock and the corruptions are TensorFlow's, so two batches are made at a time. One
         # function does both: handing a batch from thread to thread took longer than reading it.
-        return steps.map(functools.partial(self._make, fill=count is None), num_parallel_calls=2, deterministic=True).prefetch(2)
+        return steps.map(functools.partial(self._make, fill=fill), num_parallel_calls=2, deterministic=True).prefetch(2)
 
     def _make(self, step, *, fill):
         images, indices, epoch = self._load(step, fill=fill)

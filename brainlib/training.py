@@ -151,7 +151,8 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
             show(f"goes on after epoch {start} of {plan.epochs} ({folder / CHECKPOINT})")
         own.append(checkpoint)
     model.fit(train.stream(start), steps_per_epoch=train.steps, initial_epoch=start, epochs=epochs,
-              validation_data=validation.epoch(), callbacks=[*own, *callbacks], shuffle=False, verbose=0)
+              validation_data=validation.epoch(again=True), validation_steps=validation.steps,
+              callbacks=[*own, *callbacks], shuffle=False, verbose=0)
     if folder:
         save(generator, folder / MODEL)                  # of a VQGAN without its discriminator, of a VAE without its heads
         if heads:

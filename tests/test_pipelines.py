@@ -36,6 +36,9 @@ def test_every_slice_once_an_epoch_and_in_a_new_order_each(stored):
         np.testing.assert_array_equal(np.sort(order), np.arange(23))
     assert not np.array_equal(orders[0], orders[1]) and not np.array_equal(orders[1], orders[2])
     assert [len(x) for x, _ in slices.epoch().as_numpy_iterator()] == [5, 5, 5, 5, 3]
+    twice = slices.epoch(1, again=True).take(10)
+    assert [len(x) for x, _ in twice.as_numpy_iterator()] == [5, 5, 5, 5, 3, 5, 5, 5, 5, 3]
+    np.testing.assert_array_equal(_numbers(_arrays(twice)[1]), np.tile(orders[1], 2))
 
 
 def test_pixels_belong_to_their_slices(stored):
@@ -144,3 +147,10 @@ def test_several_passes_make_one_epoch(stored):
     for wrong in (0, 1.5):
         with pytest.raises(ValueError, match="passes"):
             one.with_options(passes=wrong)
+
+
+@pytest.mark.parametrize(("steps", "steps_of_it"), [(0, 5), (5, 5), (7, 5), (8, 10), (30, 30), (31, 30)])
+def test_few_slices_pass_through_until_an_epoch_is_long_enough(stored, steps, steps_of_it):
+    slices = Slices(stored[0], batch_size=5)                                   # 23 slices, 5 steps a pass
+    assert slices.at_least(steps).steps == steps_of_it
+    assert slices.with_options(passes=3).at_least(steps).steps == max(15, steps_of_it)
