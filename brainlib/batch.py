@@ -185,7 +185,8 @@ class Batch:
             self.made_from[name] = json.loads(json.dumps(now_from))
             jobs[name] = {"path": str(notebook.path), "parameters": request.parameters[name], "folder": self._place(name)[0],
                           "result": self._made("results", name, ".json"), "log": self._made("logs", name, ".log"),
-                          "made_from": files.digest(now_from), "cells": _count(notebook.cells), **self._job(name)}
+                          "made_from": files.digest(now_from), "cells": _count(notebook.cells), "priority": self._priority(name),
+                          **self._job(name)}
         environment = {}
         if request.parallel > 1:                         # Snakemake sets OMP_NUM_THREADS and its like by itself
             environment = {"TF_NUM_INTRAOP_THREADS": str(self.threads), "TF_NUM_INTEROP_THREADS": str(self.threads)}
@@ -194,6 +195,10 @@ class Batch:
             "threads": self.threads, "environment": environment, "data_fingerprint": self.fingerprint,
             "cell_timeout_minutes": request.profile.cell_timeout_minutes,
             "start_timeout_minutes": request.profile.start_timeout_minutes})
+
+    def _priority(self, name):
+        """Of jobs side by side the long ones begin, so that none is left alone at the end; one by one go in their order."""
+        return round(10 * self.request.profile.minutes.get(name, 0)) if self.request.parallel > 1 else 0
 
     def _job(self, name):
         """More of what Snakemake has to know of a job."""

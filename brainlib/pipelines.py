@@ -16,13 +16,14 @@ import tensorflow as tf
 from brainlib import augmentation, corruptions, files
 
 CHUNK = 1024                                             # slices looked at together when they are checked
+HELD = 2**27                                             # bytes: slices of up to 128 MB are held in memory, more are read batch by batch
 
 
 class Slices:
     """Slices to train or to judge with: where they are, which of them, what happens to them.
 
     Args:
-        source: path of a `.npy` file of shape (N, H, W, 1), which is mapped and never read whole; or such an array.
+        source: path of a `.npy` file of shape (N, H, W, 1), of which 128 MB are held in memory at most; or such an array.
         indices: (M,) numbers of the slices to use; all when absent.
         batch_size: slices in a batch; the last batch of an epoch may be smaller.
         corruption: name of a preset or a `corruptions.Preset`; the targets are always the clean slices.
@@ -99,8 +100,10 @@ class Slices:
         With `again` the same one without end, `steps` batches each time: Keras begins an iterator twice a validation of
         a finite dataset and once of an endless one, and to begin one takes as long as some hundred small batches.
         """
-        steps = tf.data.Dataset.range(number * self.steps, (number + 1) * self.steps)
-        return self._batches(steps.repeat() if again else steps, fill=False)
+        passes = tf.data.Dataset.range(number * self.passes, (number + 1) * self.passes)
+        if again:
+            return self._batches(passes.repeat(), fill=False)
+        return self._batches(passes, fill=False).apply(tf.data.experimental.assert_cardinality(self.steps))
 
     def stream(self, start_epoch=0):
         """Epochs without end from `start_epoch` on; one epoch is `steps` batches, all full.
@@ -108,37 +111,39 @@ class Slices:
         The last batch of a pass is filled up from the pass's beginning: in TensorFlow 2.21 with oneDNN a training
         step on a batch smaller than the one before crashed (measured: a segmentation fault at 5 pictures after 8).
         """
-        return self._batches(tf.data.Dataset.counter(start=start_epoch * self.steps), fill=True)
+        return self._batches(tf.data.Dataset.counter(start=start_epoch * self.passes), fill=True)
 
-    def _batches(self, steps, *, fill):
-        # Reading lets go of Python's lock and the corruptions are TensorFlow's, so two batches are made at a time. One
-        # function does both: handing a batch from thread to thread took longer than reading it.
-        return steps.map(functools.partial(self._make, fill=fill), num_parallel_calls=2, deterministic=True).prefetch(2)
+    def _batches(self, passes, *, fill):
+        few = len(self.indices) * math.prod(self.image_shape) * 4 <= HELD
+        with tf.device("CPU:0"):                                              # outside of the graph: a constant in it would be copied
+            numbers, held = tf.constant(self.indices, tf.int64), tf.constant(self.images()) if few else None
+        # Reading lets go of Python's lock and the rest is TensorFlow's, so two batches are made at a time. One function
+        # does it all: handing a batch from thread to thread took longer than reading it.
+        places = passes.flat_map(functools.partial(self._places, fill=fill))
+        return places.map(functools.partial(self._make, numbers=numbers, held=held), num_parallel_calls=2, deterministic=True).prefetch(2)
 
-    def _make(self, step, *, fill):
-        images, indices, epoch = self._load(step, fill=fill)
+    def _places(self, number, *, fill):
+        """Of one pass: batches of places in `indices`, each with the epoch that its corruptions are of."""
+        places = tf.numpy_function(functools.partial(self._order_of, fill=fill), [number], tf.int64)
+        places.set_shape((None,))
+        epoch = number if self.shuffle else tf.zeros_like(number)
+        return tf.data.Dataset.from_tensor_slices(places).batch(self.batch_size).map(lambda batch: (batch, epoch))
+
+    def _order_of(self, number, *, fill):
+        order = _order(len(self.indices), self.seed, int(number)) if self.shuffle else np.arange(len(self.indices))
+        return np.resize(order, self._steps_a_pass * self.batch_size) if fill else order         # repeats it
+
+    def _make(self, places, epoch, *, numbers, held):
+        indices = tf.gather(numbers, places)
+        images = tf.numpy_function(self._gather, [indices], tf.float32) if held is None else tf.gather(held, places)
+        images.set_shape((None, *self.image_shape))
         inputs, targets = self._corrupt(images, indices, epoch)
         return inputs, targets if self.labels is None else {"image": targets, "answers": tf.gather(self.labels, indices)}
-
-    def _load(self, step, *, fill):
-        batch = functools.partial(self._batch, fill=fill)
-        images, indices, epoch = tf.numpy_function(batch, [step], [tf.float32, tf.int64, tf.int64])
-        images.set_shape((None, *self.image_shape))
-        indices.set_shape((None,))
-        epoch.set_shape(())
-        return images, indices, epoch
 
     def _corrupt(self, images, indices, epoch):
         images = augmentation.change_batch(images, indices, strength=self.augment, seed=self.seed, epoch=epoch)
         corrupted = corruptions.corrupt_batch(images, indices, name=self.corruption, seed=self.seed, epoch=epoch)
         return corrupted, images
-
-    def _batch(self, step, *, fill):
-        epoch, place = divmod(int(step), self._steps_a_pass)                  # with several passes this counts passes
-        order = _order(len(self.indices), self.seed, epoch) if self.shuffle else np.arange(len(self.indices))
-        places = np.arange(place * self.batch_size, (place + 1) * self.batch_size)
-        chosen = self.indices[order[places % len(order) if fill else places[places < len(order)]]]
-        return self._gather(chosen), chosen.astype("int64"), np.int64(epoch if self.shuffle else 0)
 
     def _images(self):
         """The array, or a new mapping of the file: pages of an old one would stay in memory."""

@@ -10,9 +10,10 @@ from brainlib.pipelines import Slices
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture
-def stored(tmp_path):
-    """(path, array) of 23 slices of 16x24; every slice is known by its first pixel."""
+@pytest.fixture(params=["held", "read"])
+def stored(tmp_path, request, monkeypatch):
+    """(path, array) of 23 slices of 16x24; every slice is known by its first pixel. Held in memory, or read batch by batch."""
+    monkeypatch.setattr(pipelines, "HELD", pipelines.HELD if request.param == "held" else 0)
     images = RNG.uniform(0.3, 0.7, (23, 16, 24, 1)).astype("float32")
     images[:, 0, 0, 0] = np.arange(23) / 100
     np.save(tmp_path / "slices.npy", images)
