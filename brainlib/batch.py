@@ -197,8 +197,9 @@ class Batch:
             "start_timeout_minutes": request.profile.start_timeout_minutes})
 
     def _priority(self, name):
-        """Of jobs side by side the long ones begin, so that none is left alone at the end; one by one go in their order."""
-        return round(10 * self.request.profile.minutes.get(name, 0)) if self.request.parallel > 1 else 0
+        """Side by side, the long ones begin, so that none is left alone at the end; one by one, they go in their order."""
+        names = list(self.request.jobs)
+        return round(10 * self.request.profile.minutes.get(name, 0)) if self.request.parallel > 1 else len(names) - names.index(name)
 
     def _job(self, name):
         """More of what Snakemake has to know of a job."""

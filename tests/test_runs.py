@@ -417,12 +417,13 @@ def test_every_way_to_fail_leaves_its_traces_and_stops_only_what_needs_it(tmp_pa
     chatter = "I0000 00:00:1795230870.869778   14150 port.cc:153] oneDNN"
     cells = {f"n{name}": (f"import os, sys, time\nprint('out'); print('{chatter}\\nerr', file=sys.stderr)", f"# why {name}\n{code}")
              for name, (_, code, _) in CAUSES.items()}
-    notebooks = make_workbook(tmp_path, FAILING, profile="cell_timeout_minutes: 0.1\nminutes: {01_ok: 0.001}\n", **cells,
+    notebooks = make_workbook(tmp_path, FAILING, profile="cell_timeout_minutes: 0.1\nminutes: {01_ok: 0.001, 06_asks: 2, 07_forgets: 3}\n", **cells,
                               last07_forgets="1 + 1", n10_report=('run.note("missing", run.missing())',))
     answer = run_all(notebooks, "--out", "out", "--keep-going", "-j", "2")
     out, printed = tmp_path / "out", answer.stdout
     assert answer.returncode == 1, printed + answer.stderr
     run = record(out)
+    assert set(re.findall(r"^(\w+) +started", printed, re.M)[:2]) == {"06_asks", "07_forgets"}     # the long ones begin
     assert run["status"] == "failed" and not processes_of(notebooks)
     for name, (kind, _, said) in CAUSES.items():
         entry = run["notebooks"][name]
@@ -443,7 +444,9 @@ def test_every_way_to_fail_leaves_its_traces_and_stops_only_what_needs_it(tmp_pa
     assert missing == [*CAUSES, "07_forgets", "08_after"]
 
     write_notebook(notebooks, "02_raises")               # mended: it and what needs it, no others
-    again = run_all(notebooks, "08", "--out", "out")
+    again = run_all(notebooks, "08", "--out", "out", "-j", "1")
+    priorities = [job["priority"] for job in json.loads((out / ".config.json").read_text())["jobs"].values()]
+    assert priorities == sorted(priorities, reverse=True)                      # one by one: in their order
     assert again.returncode == 0 and record(out)["status"] == "finished"
     assert re.search(r"02_raises +runs: it failed last time", again.stdout) and re.search(r"01_ok +skipped", again.stdout)
 
