@@ -37,7 +37,8 @@ def test_two_devices_train_like_one(tmp_path):
     assert (tmp_path / "vae2/model.keras").exists()
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.slow
 def test_mixed_precision_trains_near_full_precision(precision, tmp_path):
     images = np.random.default_rng(0).random((24, 32, 32, 1), dtype="float32")
     losses = []

@@ -10,10 +10,9 @@ from brainlib.pipelines import Slices
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=["held", "read"])
-def stored(tmp_path, request, monkeypatch):
-    """(path, array) of 23 slices of 16x24; every slice is known by its first pixel. Held in memory, or read batch by batch."""
-    monkeypatch.setattr(pipelines, "HELD", pipelines.HELD if request.param == "held" else 0)
+@pytest.fixture
+def stored(tmp_path):
+    """(path, array) of 23 slices of 16x24; every slice is known by its first pixel."""
     images = RNG.uniform(0.3, 0.7, (23, 16, 24, 1)).astype("float32")
     images[:, 0, 0, 0] = np.arange(23) / 100
     np.save(tmp_path / "slices.npy", images)
@@ -63,6 +62,17 @@ def test_corruption_is_the_one_of_seed_epoch_and_index(stored):
     others = dict(zip(_numbers(_arrays(other.epoch(2))[1]), _arrays(other.epoch(2))[0]))
     for number, image in zip(numbers, inputs):
         np.testing.assert_allclose(others[number], image, atol=1e-6)
+
+
+@pytest.mark.parametrize("use", [{}, {"shuffle": False}, {"indices": [7, 3, 20, 4, 9, 11, 0]}])
+def test_slices_read_batch_by_batch_are_those_held_in_memory(stored, monkeypatch, use):
+    slices = Slices(stored[0], batch_size=5, corruption="seed004", seed=2, **use)
+    held = _arrays(slices.stream(1).take(2 * slices.steps)), _arrays(slices.epoch(3))
+    monkeypatch.setattr(pipelines, "HELD", 0)
+    monkeypatch.setattr(slices, "images", None)                                # not asked for any more
+    read = _arrays(slices.stream(1).take(2 * slices.steps)), _arrays(slices.epoch(3))
+    for one, other in zip(held, read):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_validation_is_corrupted_alike_in_every_epoch(stored):

@@ -67,7 +67,13 @@ def run_all(notebooks, *words, **options):
 def start_all(notebooks, *words):
     """The same in the background, as the leader of a process group of its own."""
     return subprocess.Popen([sys.executable, "-m", "brainlib.runs", *words], env=environment(notebooks), text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=notebooks.parent, start_new_session=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=notebooks.parent, start_new_session=True,
+                            preexec_fn=heed_interrupts)
+
+
+def heed_interrupts():
+    """What a shell starts in the background ignores Ctrl-C, and hands that on to its children; these are to heed it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def processes_of(notebooks):

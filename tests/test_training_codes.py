@@ -30,6 +30,7 @@ def test_patches_are_those_that_the_picture_was_made_of():
     assert wider.shape == (5, 8, 12)
 
 
+@pytest.mark.slow
 def test_one_pair_of_rows_an_epoch_also_when_killed(tmp_path):
     images = np.random.default_rng(0).random((8, 16, 16, 1)).astype("float32")
     masks = np.ones((8, 16, 16), bool)
