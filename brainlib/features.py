@@ -86,7 +86,7 @@ def degrade(images, strengths, *, seed):
     return changed
 
 
-def train(images, subjects, places, folder, *, epochs=30, copies=1, batch_size=32, seed=0, show=print):
+def train(images, subjects, places, folder, *, epochs=30, least_steps=0, batch_size=32, seed=0, show=print):
     """Trains the network on a cohort's training slices, or loads it if `folder` holds the same one; -> `Space`.
 
     Args:
@@ -95,10 +95,11 @@ def train(images, subjects, places, folder, *, epochs=30, copies=1, batch_size=3
         places: (N,) share of the axis, 0 to 1, at which a slice lies.
         folder: gets `features.keras` and `features.json` with its checksum.
         epochs: passes over the slices, every one degraded anew in each.
+        least_steps: of an epoch; few slices pass through several times.
     """
     images, folder = np.asarray(images, "float32"), Path(folder)
     names, person = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
-    key = files.digest(Slices(images).digest(), person, np.asarray(places, float), epochs, batch_size, seed, 1)
+    key = files.digest(Slices(images).digest(), person, np.asarray(places, float), epochs, least_steps, batch_size, seed, 1)
     try:
         return load(folder, key)
     except FileNotFoundError:
@@ -107,11 +108,12 @@ def train(images, subjects, places, folder, *, epochs=30, copies=1, batch_size=3
     model.compile(keras.optimizers.Adam(2e-3), jit_compile=False, loss_weights={"degradation": 4.0, "place": 4.0, "person": 0.2},
                   loss={"degradation": "mse", "place": "mse",
                         "person": keras.losses.SparseCategoricalCrossentropy(from_logits=True)})
-    steps = max(1, len(images) // batch_size)
+    steps = max(1, len(images) // batch_size, least_steps)
+    passes = math.ceil(steps * batch_size / len(images))
     losses = []
     for epoch in range(epochs):
         rng = np.random.default_rng([seed, epoch])
-        order = rng.permutation(len(images))[:steps * batch_size] if len(images) >= batch_size else rng.integers(len(images), size=batch_size)
+        order = np.concatenate([rng.permutation(len(images)) for _ in range(passes)])[:steps * batch_size]
         strengths = (rng.random((len(order), len(STRENGTHS))) * (rng.random((len(order), len(STRENGTHS))) < 0.6)).astype("float32")
         # Contrast has no natural zero: its middle is the image as it is.
         strengths[:, 2] = np.where(strengths[:, 2] == 0, 0.5, strengths[:, 2])

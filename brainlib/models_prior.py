@@ -144,7 +144,7 @@ def condition_ranges(values):
 
 
 def fit(prior, train, validation, *, conditions=None, validation_conditions=None, epochs=100, learning_rate=2e-3,
-        batch_size=32, patience=10, seed=0, show=print):
+        batch_size=32, least_steps=0, patience=10, seed=0, show=print):
     """Trains a prior and leaves it with the weights of its best epoch by validation.
 
     Args:
@@ -154,6 +154,7 @@ def fit(prior, train, validation, *, conditions=None, validation_conditions=None
         epochs: at most.
         learning_rate: of Adam; it falls to nothing along a cosine over `epochs`.
         batch_size: maps a step; steps are always full.
+        least_steps: of an epoch; few maps pass through several times.
         patience: epochs without improvement before training stops; 0 never stops early.
         seed: of the order.
         show: prints a line now and then; None keeps silent.
@@ -165,8 +166,8 @@ def fit(prior, train, validation, *, conditions=None, validation_conditions=None
     if not len(train) or not len(validation):
         raise ValueError(f"a prior needs maps to train and to validate, got {len(train)} and {len(validation)}.")
     # Full batches only: oneDNN of TensorFlow 2.21 fails on a batch that is smaller than the one before.
-    steps = max(1, len(train) // batch_size)
-    whole = np.arange(max(batch_size, len(train))) % len(train)
+    steps = max(1, len(train) // batch_size, least_steps)
+    whole = np.arange(max(steps * batch_size, len(train))) % len(train)
     data = tf.data.Dataset.from_tensor_slices((part_of(prior.given(train, conditions), whole), train[whole]))
     data = data.shuffle(len(whole), seed=seed, reshuffle_each_iteration=True).batch(batch_size, drop_remainder=True)
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps * epochs)

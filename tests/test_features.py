@@ -115,9 +115,13 @@ def test_blur_and_noise_move_away(trained):
         assert distances[0] < distances[1] < distances[2] and floor > 0
 
 
-def test_one_person_is_enough_to_learn_degradations(tmp_path):
+def test_one_person_is_enough_to_learn_degradations(tmp_path, monkeypatch):
+    """Few slices pass through several times an epoch where more steps are asked for."""
     images, subjects, places = _people(1)
-    space = features.train(images, subjects, places, tmp_path, epochs=2, show=None)
+    seen, degrade = [], features.degrade
+    monkeypatch.setattr(features, "degrade", lambda pictures, *more, **options: (seen.append(pictures), degrade(pictures, *more, **options))[1])
+    space = features.train(images, subjects, places, tmp_path, epochs=2, least_steps=3, batch_size=16, show=None)
+    assert [len(pictures) for pictures in seen] == [48, 48] and len(np.unique(seen[0], axis=0)) == len(images)
     assert np.isfinite(space(images)).all() and space(images).std(axis=0).max() > 0
 
 

@@ -228,8 +228,9 @@ np.save(sys.argv[1] + "/bits.npy", models_prior.surprise(prior, np.load(sys.argv
 def test_trained_once_and_the_same_in_a_new_process(tmp_path, monkeypatch):
     codes = random_codes(40)
     conditions = {"sex": ["female", "male"] * 20, "age": np.linspace(20, 80, 40)}
-    how = {"codebook_size": 6, "folder": tmp_path, "conditions": conditions, "width": 8, "layers": 1, "epochs": 2, "show": None}
+    how = {"codebook_size": 6, "folder": tmp_path, "conditions": conditions, "width": 8, "layers": 1, "epochs": 2, "batch_size": 16, "least_steps": 5, "show": None}
     prior, history = models_prior.load_or_fit(codes, codes[:8], **how)
+    assert int(prior.optimizer.iterations) == 2 * 5      # 40 maps make 2 full steps
     written = (tmp_path / "prior.keras").stat().st_mtime_ns
     again, same = models_prior.load_or_fit(codes, codes[:8], **how)
     assert same == history and written == (tmp_path / "prior.keras").stat().st_mtime_ns
