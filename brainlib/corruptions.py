@@ -228,7 +228,7 @@ def apply(images, parameters, image_keys, *, name):
     if chosen.square_side[1] > 0:
         corrupted = _blank(corrupted, parameters["squares"][:, :chosen.squares])
     if chosen.blur_sigma[1] > 0:
-        corrupted = _blur(corrupted, parameters["blur_sigma"])
+        corrupted = _blur(corrupted, parameters["blur_sigma"], chosen.blur_sigma)
     return _rescale(images, corrupted) if chosen.rescale else tf.clip_by_value(corrupted, 0.0, 1.0)
 
 
@@ -263,21 +263,30 @@ def _drop(images, share, image_keys, chosen):
 
 
 def _blank(images, squares):
-    rows = tf.range(tf.shape(images)[1], dtype=tf.float32)[None, None, :]            # (1, 1, H)
-    columns = tf.range(tf.shape(images)[2], dtype=tf.float32)[None, None, :]         # (1, 1, W)
-    top, left, bottom, right = (corner[..., None] for corner in tf.unstack(squares, axis=-1))    # each (B, squares, 1)
-    in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
-    inside = tf.reduce_any(in_rows[:, :, :, None] & in_columns[:, :, None, :], axis=1)           # (B, H, W)
-    return tf.where(inside[..., None], 0.0, images)
+    rows = tf.range(tf.shape(images)[1], dtype=tf.float32)[None]                     # (1, H)
+    columns = tf.range(tf.shape(images)[2], dtype=tf.float32)[None]                  # (1, W)
+    each = []
+    for square in tf.unstack(squares, axis=1):           # one or two; a reduction over them takes five times as long
+        top, left, bottom, right = tf.split(square, 4, axis=1)                       # each (B, 1)
+        in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
+        each.append(in_rows[:, :, None, None] & in_columns[:, None, :, None])        # (B, H, W, 1)
+    return tf.where(functools.reduce(tf.logical_or, each), 0.0, images)
 
 
-def _blur(images, sigma):
+def _blur(images, sigma, limits):
     """Gaussian blur with an own sigma for each image, borders mirrored; only images of sigma above 0 are touched."""
     chosen = tf.where(sigma > 0)                                                     # (b, 1)
     sigma, blurred = tf.gather_nd(sigma, chosen), tf.gather_nd(images, chosen)[..., 0]           # (b,), (b, H, W)
-    rows, columns = _blur_matrix(sigma, tf.shape(images)[1]), _blur_matrix(sigma, tf.shape(images)[2])
-    blurred = rows @ blurred @ tf.linalg.matrix_transpose(columns)
+    of = functools.partial(_fixed_blur_matrix, limits[0]) if limits[0] == limits[1] else functools.partial(_blur_matrix, sigma)
+    blurred = tf.matmul(of(images.shape[1]) @ blurred, of(images.shape[2]), transpose_b=True)
     return tf.tensor_scatter_nd_update(images, chosen, blurred[..., None])
+
+
+@functools.cache
+def _fixed_blur_matrix(sigma, side):
+    """(1, side, side): made once and outside of any graph where all images have the same sigma."""
+    with tf.init_scope(), tf.device("CPU:0"):
+        return _blur_matrix(tf.constant([sigma], tf.float32), side)
 
 
 def _blur_matrix(sigma, side):
