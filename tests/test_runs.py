@@ -206,6 +206,16 @@ def test_the_profiles_and_the_table_of_the_project_pass_the_check():
         arguments.parameters_of(notebooks, profile, [], data="phantom", out="o")
 
 
+def test_quick_is_what_stands_in_the_notebooks():
+    """One opened by hand after such a run has the same parameters, and loads what was trained."""
+    table = arguments.read_table(ROOT / "notebooks" / "Snakefile")
+    notebooks = arguments.read_notebooks(list(table), table, ROOT / "notebooks")
+    profile = arguments.read_profile("quick", table, notebooks, ROOT / "notebooks")
+    found = arguments.parameters_of(notebooks, profile, [], data="phantom", out="../outputs/quick-phantom")
+    for name, values in found.items():
+        assert values == {key: parameter.default for key, parameter in notebooks[name].parameters.items()}, name
+
+
 def test_a_notebook_is_named_in_several_ways_and_brings_what_it_needs():
     table = {name: needs if needs != "all" else [other for other in CHAIN if other != name] for name, needs in CHAIN.items()}
     for word in ("3", "03", "03_three", "three", "03_three.ipynb", "notebooks/03_three.ipynb"):
