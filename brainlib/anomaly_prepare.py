@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage.restoration import denoise_tv_chambolle
 from skimage.transform import resize
 
-from brainlib import files, slices
+from brainlib import files, slices, volumes
 
 BOX_MM = (158, 190, 140)                                 # width, length, height: RAS+ order, voxels of 1 mm
 SIZE = (70, 95, 79)                                      # slices, rows, columns that the network sees
@@ -98,17 +98,10 @@ def read_lesion(lesion_path, volume):
     """The lesion of a head: bool of `volume.array`'s shape, the union of all files (separated by ";"); None for "".
 
     Raises:
-        ValueError: a file does not lie on the head's grid.
+        OSError, ValueError: a file cannot be read, or does not lie on the head's grid.
     """
-    union = None
-    for path in filter(None, str(lesion_path).split(";")):
-        image = nibabel.load(path)
-        labels = nibabel.apply_orientation(np.asarray(image.dataobj).reshape(image.shape[:3]), nibabel.io_orientation(image.affine)) > 0
-        if labels.shape != volume.array.shape:
-            raise ValueError(f"{path}: expected a lesion of shape {volume.array.shape} (in RAS+ order), as {volume.path} has, got {labels.shape}. "
-                             "Resample it to the head's grid.")
-        union = labels if union is None else union | labels
-    return union
+    parts = [volumes.read_labels(path, volume) for path in str(lesion_path).split(";") if path]
+    return np.logical_or.reduce(parts) if parts else None
 
 
 def shrink(stack, size):

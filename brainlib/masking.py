@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import warnings
 from pathlib import Path
 
 import nibabel
@@ -59,8 +60,8 @@ def _from_zero(array):
 def brain_mask(volume, *, threshold=0.5, field_mm=FIELD_MM):
     """Brain mask of a volume: bool, same shape as `volume.array`.
 
-    The largest connected piece of DeepBrain's voxels above `threshold`. A head that is skull-stripped already, which DeepBrain has never seen, gives
-    its own non-background voxels.
+    The largest connected piece of DeepBrain's voxels above `threshold`. A head that is skull-stripped already, which
+    DeepBrain has never seen, gives its own non-background voxels.
 
     Raises:
         ValueError: no voxel passes the threshold, so that the volume holds no brain that DeepBrain knows.
@@ -104,14 +105,9 @@ def read_mask(path, volume):
     """A mask or parcellation computed elsewhere (label > 0 is brain), on the volume's RAS+ grid.
 
     Raises:
-        ValueError: it does not lie on the volume's grid, or it is empty.
+        OSError, ValueError: it cannot be read, it does not lie on the volume's grid, or it is empty.
     """
-    image = nibabel.load(path)
-    labels = np.asarray(image.dataobj).reshape(image.shape[:3])
-    ras = nibabel.apply_orientation(labels, nibabel.io_orientation(image.affine)) > 0
-    if ras.shape != volume.array.shape:
-        raise ValueError(f"{path}: expected a mask of shape {volume.array.shape} (in RAS+ order), as {volume.path} has, "
-                         f"got {ras.shape}. Resample the mask to the head's grid.")
+    ras = volumes.read_labels(path, volume)
     if not ras.any():
         raise ValueError(f"{path}: expected labels above 0 where brain is, got none. Check the file.")
     return ras
@@ -123,7 +119,7 @@ def cached_mask(volume, *, cache, method="deepbrain", given="", threshold=0.5, f
     Args:
         volume: a `volumes.Volume`.
         cache: folder of the cached masks (packed bits, .npz).
-        method: "deepbrain", or "given" for the mask file `given` (falls back to DeepBrain where `given` is "").
+        method: "deepbrain", or "given" for the mask file `given` (DeepBrain's, with a warning, where `given` is "").
         threshold, field_mm: as in `brain_mask`.
 
     Returns:
@@ -133,6 +129,8 @@ def cached_mask(volume, *, cache, method="deepbrain", given="", threshold=0.5, f
         raise ValueError(f"method: expected 'deepbrain' or 'given', got {method!r}.")
     if method == "given" and given:
         return read_mask(given, volume)
+    if method == "given":
+        warnings.warn(f"{volume.path}: no brain mask came with this head; DeepBrain's is taken.", stacklevel=2)
     key = files.digest("deepbrain, largest piece, from zero", GRAPH_SHA256, threshold, field_mm, files.sha256(volume.path))
     path = Path(cache) / f"{key}.npz"
     mask = _read_packed(path, volume.array.shape)

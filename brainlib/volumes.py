@@ -1,6 +1,5 @@
 """Reading T1 volumes: canonical orientation through the affine, voxel sizes in mm, one-line refusals of bad files."""
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,10 @@ import numpy as np
 PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}       # the RAS+ axis that a slice's number runs along
 SUFFIXES = (".nii", ".nii.gz")
 MAX_VOXELS = 2**30                                       # 4 GB as float32; the largest head of the field is 1/20 of it
-_MM = {"meter": 1000.0, "micron": 0.001}                 # NIfTI's units of length, in mm
+SIDES_MM = (0.05, 20.0)                                  # voxels of heads, generously: other sides mean a wrong unit or header
+# NIfTI's codes of length, in mm. Many real files leave it at 0 and mean mm; so is an unknown code read, with a note:
+# a size that is no head's is refused all the same.
+_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 
 
 @dataclass(frozen=True)
@@ -44,24 +46,50 @@ def load(path):
     their grid: axes are flipped and swapped to the nearest anatomical ones, nothing is resampled.
 
     Raises:
-        OSError: the file is missing, a folder, empty, truncated, or not NIfTI.
+        OSError: the file is missing, a folder, empty, truncated, damaged, or not NIfTI.
         ValueError: it is NIfTI but no usable head: several frames, 2-D, absurd dimensions, unknown data type, constant,
-            not finite, zero voxel size.
+            not finite, voxels of no head's size.
         Both messages are one line: file, what was expected, what came, what to do.
     """
     path = Path(path)
-    image = _open(path)
-    shape = _checked_shape(path, image.header)
-    affine = _checked_affine(path, image)
-    array, notes = _checked_array(path, image, shape)
-    orientation = nibabel.io_orientation(affine)
-    stored_axes = nibabel.aff2axcodes(affine)
-    ras = np.ascontiguousarray(nibabel.apply_orientation(array, orientation))
-    ras_affine = affine @ nibabel.orientations.inv_ornt_aff(orientation, shape)
+    ras, ras_affine, image, affine = _read(path)
+    notes = _finite_picture(path, ras)
     voxel_mm = tuple(float(side) for side in np.linalg.norm(ras_affine[:3, :3], axis=0))
     if int(image.header["qform_code"]) == 0 and int(image.header["sform_code"]) == 0:
         notes.append("the header states no orientation (qform and sform codes are 0); NIfTI's default was taken")
-    return Volume(ras, voxel_mm, ras_affine, path, stored_axes, shape, tuple(notes))
+    if _unit(image.header) not in _MM:
+        notes.append(f"the header states an unknown unit of length (xyzt_units {int(image.header['xyzt_units'])}); mm was taken")
+    stored_shape = tuple(int(side) for side in image.shape[:3])
+    return Volume(ras, voxel_mm, ras_affine, path, nibabel.aff2axcodes(affine), stored_shape, tuple(notes))
+
+
+def read_labels(path, volume):
+    """True where a mask or parcellation has a label above 0: bool, on the RAS+ grid of the head `volume`.
+
+    Raises:
+        OSError, ValueError: as `load`, but a mask may be constant; or it does not lie on the head's grid: another shape, or
+            voxels that lie elsewhere in the scanner.
+    """
+    path = Path(path)
+    labels, affine, *_ = _read(path)
+    remedy = "Resample it to the head's grid, or copy the head's affine where only the mask's header is wrong."
+    if labels.shape != volume.array.shape:
+        raise _refuse(ValueError, path, f"a mask of shape {volume.array.shape} (in RAS+ order), as {volume.path} has", labels.shape, remedy)
+    corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(labels.shape) - 1)      # nothing between them lies further off
+    apart = np.abs(nibabel.affines.apply_affine(np.linalg.inv(volume.affine) @ affine, corners) - corners).max()
+    if apart > 0.5:
+        raise _refuse(ValueError, path, f"a mask on the grid of {volume.path}", f"one up to {apart:.3g} voxels away from it", remedy)
+    return labels > 0
+
+
+def _read(path):
+    """(array in RAS+ orientation, its affine in mm, nibabel's image, the affine in mm as stored) of a sound 3-D file."""
+    image = _open(path)
+    shape = _checked_shape(path, image.header)
+    affine = _checked_affine(path, image)
+    orientation = nibabel.io_orientation(affine)
+    ras = np.ascontiguousarray(nibabel.apply_orientation(_voxels(path, image, shape), orientation))
+    return ras, affine @ nibabel.orientations.inv_ornt_aff(orientation, shape), image, affine
 
 
 def to_stored(array, volume):
@@ -91,11 +119,14 @@ def _open(path):
         image = nibabel.load(path)
     except nibabel.spatialimages.HeaderDataError as error:
         raise _refuse(ValueError, path, "a valid NIfTI header", str(error), "Write the file again.") from error
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, zlib.error, ValueError) as error:
+    except Exception as error:                           # a damaged header makes nibabel stumble over whatever it holds
         raise _refuse(OSError, path, "a NIfTI file", f"something else ({error})",
                       "Copy or download it again, or convert it to NIfTI.") from error
     if not isinstance(image, nibabel.Nifti1Pair):        # Nifti2 included: nibabel derives it from this class
         raise _refuse(OSError, path, "a NIfTI file", type(image).__name__, "Convert it to NIfTI.")
+    if image.dataobj.offset < image.header.single_vox_offset:       # nibabel lets 0 pass, and takes the header for voxels
+        raise _refuse(ValueError, path, f"voxels from byte {image.header.single_vox_offset} on, after the header",
+                      f"vox_offset {image.dataobj.offset}", "Correct vox_offset, or copy or convert the file again.")
     return image
 
 
@@ -118,31 +149,44 @@ def _checked_shape(path, header):
 
 
 def _checked_affine(path, image):
-    """The affine in mm, checked to be finite and of full rank."""
+    """The affine in mm, checked to be finite, of full rank and of a head's voxels."""
     affine = np.array(image.affine, dtype=float)
+    affine[:3] *= _MM.get(_unit(image.header), 1.0)
     sides = np.linalg.norm(affine[:3, :3], axis=0)
     with image.file_map["image"].get_prepare_fileobj("rb") as stored:      # nibabel turns sides of 0 into 1 as it loads
         header = type(image.header).from_fileobj(stored, check=False)
     zooms = np.array(header["pixdim"][1:4], dtype=float)
-    if not np.isfinite(affine).all() or not np.isfinite(zooms).all() or (sides <= 0).any() or (zooms == 0).any() \
-            or abs(np.linalg.det(affine[:3, :3] / np.maximum(sides, 1e-12))) < 1e-3:
-        raise _refuse(ValueError, path, "an affine of three independent axes with voxel sizes above 0 mm",
-                      f"voxel sizes {tuple(float(side) for side in zooms.round(4))} mm and axes of "
-                      f"{tuple(float(side) for side in sides.round(4))} mm", "Set pixdim, qform or sform of the header.")
-    affine[:3] *= _MM.get(image.header.get_xyzt_units()[0], 1.0)
+    if not np.isfinite(affine).all() or not np.isfinite(zooms).all() or (sides < SIDES_MM[0]).any() or (sides > SIDES_MM[1]).any() \
+            or (zooms == 0).any() or abs(np.linalg.det(affine[:3, :3] / sides)) < 1e-3:
+        raise _refuse(ValueError, path, f"an affine of three independent axes with voxel sizes of {SIDES_MM[0]:g} to {SIDES_MM[1]:g} mm",
+                      f"voxel sizes {tuple(float(f'{side:.4g}') for side in zooms)} in the header's unit and axes of "
+                      f"{tuple(float(f'{side:.4g}') for side in sides)} mm", "Set pixdim, qform, sform or xyzt_units of the header.")
     return affine
 
 
-def _checked_array(path, image, shape):
+def _unit(header):
+    return int(header["xyzt_units"]) & 7                 # the bits above are the unit of time
+
+
+def _voxels(path, image, shape):
+    """The voxels as stored, float32. A .gz is read to its end: only there are the checksum and the length of what it holds."""
     kind = image.get_data_dtype()
     if kind.names or kind.kind not in "iuf":
         raise _refuse(ValueError, path, "one real number a voxel", f"data type {kind}",
                       "Save the grey values as integers or floats.")
     try:
-        array = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+        with nibabel.openers.ImageOpener(path) as stored:            # one stream for both, so that it is unpacked once
+            array = np.asarray(type(image).from_stream(stored.fobj).dataobj, dtype=np.float32).reshape(shape)
+            while stored.read(2**20):
+                pass
+    except Exception as error:
         raise _refuse(OSError, path, f"{int(np.prod(shape))} voxels of {kind}", f"a truncated or damaged file ({error})",
                       "Copy or download it again.") from error
+    return array
+
+
+def _finite_picture(path, array):
+    """Notes on what was mended in a head's array: NaN and infinite voxels become 0 in place."""
     notes = []
     finite = np.isfinite(array)
     missing = int(array.size - np.count_nonzero(finite))
@@ -155,7 +199,7 @@ def _checked_array(path, image, shape):
     if array.min() == array.max():
         raise _refuse(ValueError, path, "a picture", f"every voxel equal to {array.flat[0]:g}",
                       "Exclude this file or copy it again.")
-    return array, notes
+    return notes
 
 
 def first_readable(paths):

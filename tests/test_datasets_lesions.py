@@ -118,6 +118,16 @@ def test_a_lesion_of_another_grid_is_refused(tmp_path):
         anomaly.read_lesion(str(lesion), volumes.load(head))
 
 
+def test_a_lesion_file_that_is_damaged_or_lies_elsewhere_is_refused(tmp_path):
+    head, lesion = write(tmp_path / "a.nii.gz"), write(tmp_path / "b.nii.gz", spot(1, 2, 3))
+    lesion.write_bytes(lesion.read_bytes()[:-4])
+    with pytest.raises(OSError, match="b.nii.gz: expected .* got "):
+        anomaly.read_lesion(str(lesion), volumes.load(head))
+    nibabel.save(nibabel.Nifti1Image(spot(1, 2, 3), np.diag([-1.0, -1, 2, 1])), lesion)
+    with pytest.raises(ValueError, match="b.nii.gz: .*on the grid of .*a.nii.gz"):
+        anomaly.read_lesion(str(lesion), volumes.load(head))
+
+
 def test_a_modality_that_is_not_there(tmp_path):
     write(tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz")
     with pytest.raises(FileNotFoundError, match="flair"):

@@ -68,6 +68,14 @@ def test_unfit_masks_are_refused(write_nifti, random_volume, labels, text):
         masking.read_mask(write_nifti(labels, name="labels.nii.gz", dtype=np.uint8), head)
 
 
+def test_a_head_without_its_own_mask_gets_deepbrains_and_is_named(write_nifti, random_volume, tmp_path, monkeypatch):
+    monkeypatch.setattr(masking, "brain_mask", lambda volume, **_: volume.array > 500)
+    head = volumes.load(write_nifti(random_volume))
+    with pytest.warns(UserWarning, match=f"{head.path.name}: no brain mask"):
+        mask = masking.cached_mask(head, cache=tmp_path / "cache", method="given")
+    assert np.array_equal(mask, random_volume > 500)
+
+
 def test_masks_are_cached_and_damaged_caches_made_again(ixi_sample, tmp_path, monkeypatch):
     volume = volumes.load(next(heads(ixi_sample))[0])
     calls = []

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import struct
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -84,6 +85,17 @@ def test_voxel_sizes_in_metres_become_mm(tmp_path, random_volume):
     np.testing.assert_allclose(volumes.load(tmp_path / "metres.nii").voxel_mm, (1, 2, 3), rtol=1e-5)
 
 
+@pytest.mark.parametrize("code", [7, 255])
+def test_an_unknown_unit_of_length_is_taken_as_mm_and_noted(tmp_path, code):
+    path = tmp_path / "unit.nii"
+    path.write_bytes(header_bytes(HEAD, patch(123, "B", code)))
+    volume = volumes.load(path)
+    np.testing.assert_allclose(volume.voxel_mm, (1.5, 2, 3))
+    assert f"xyzt_units {code}" in "; ".join(volume.notes)
+    path.write_bytes(header_bytes(HEAD, patch(123, "B", 0)))           # no unit stated: what most files mean is mm
+    assert not volumes.load(path).notes and volumes.load(path).voxel_mm == volume.voxel_mm
+
+
 def test_scattered_nan_and_infinite_voxels_become_zero_and_are_noted(write_nifti, random_volume):
     random_volume[2, 3, 4], random_volume[0, 0, 0] = np.nan, np.inf
     volume = volumes.load(write_nifti(random_volume))
@@ -144,6 +156,11 @@ BAD = {
     "nan_affine": (header_bytes(HEAD, lambda raw: (patch(254, "<h", 1)(raw), patch(280, "<4f", *[np.nan] * 4)(raw))),
                    "bad.nii", ValueError, "affine"),
     "zero_voxel_size": (header_bytes(HEAD, zero_voxel_size), "bad.nii", ValueError, "voxel sizes"),
+    "metres_for_mm": (header_bytes(HEAD, patch(123, "B", 1)), "bad.nii", ValueError, "(1500.0, 2000.0, 3000.0) mm"),
+    "micrometres_for_mm": (header_bytes(HEAD, patch(123, "B", 3)), "bad.nii", ValueError, "(0.0015, 0.002, 0.003) mm"),
+    **{f"vox_offset_{offset}": (header_bytes(HEAD, patch(108, "<f", offset)), "bad.nii", (ValueError, OSError), words)
+       for offset, words in ((0, "vox_offset 0"), (100, "100"), (1e30, "damaged"), (np.inf, "NIfTI"), (np.nan, "NIfTI"), (1e6, "truncated"))},
+    "damaged_gzip_extension": (gzip.compress(header_bytes(HEAD, patch(348, "4B", 1, 0, 0, 0)))[:-2], "bad.nii.gz", OSError, "damaged"),
 }
 
 
@@ -156,6 +173,53 @@ def test_bad_files_are_refused_on_one_line_that_names_them(tmp_path, case):
     else:
         nibabel.Nifti1Image(content, np.eye(4)).to_filename(path)
     check_refusal(path, kind, words)
+
+
+def test_a_gzip_is_read_to_its_checksum(tmp_path):
+    good = gzip.compress(header_bytes(HEAD, lambda raw: None), compresslevel=0)      # stored: each bit flip is one of a voxel
+    path = tmp_path / "head.nii.gz"
+    for cut in range(1, 10):
+        path.write_bytes(good[:-cut])
+        check_refusal(path, OSError, "truncated or damaged")
+    for byte in (500, 1000, len(good) - 20, len(good) - 6, len(good) - 2):           # voxels, the checksum, the length
+        path.write_bytes(good[:byte] + bytes([good[byte] ^ 1]) + good[byte + 1:])
+        check_refusal(path, OSError, "truncated or damaged")
+    whole = gzip.decompress(good)
+    path.write_bytes(gzip.compress(whole[:900]) + gzip.compress(whole[900:]) + bytes(100))     # a gzip may have members
+    np.testing.assert_array_equal(volumes.load(path).array, HEAD)
+
+
+def test_labels_of_any_orientation_lie_on_the_heads_grid(write_nifti, random_volume):
+    head = volumes.load(write_nifti(random_volume))
+    labels = np.zeros((7, 8, 9), np.float32)
+    labels[1, 2, 3], labels[0, 0, 0] = 5, np.nan
+    flipped = head.affine @ nibabel.orientations.inv_ornt_aff([[0, -1], [1, 1], [2, 1]], labels.shape)
+    near = head.affine + np.outer([0.4, 0, 0, 0], [0, 0, 0, 1])
+    for array, affine in ((labels, head.affine), (labels[::-1], flipped), (labels, near)):
+        mask = volumes.read_labels(write_nifti(array, name="mask.nii.gz", affine=affine), head)
+        assert mask.dtype == bool and np.argwhere(mask).tolist() == [[1, 2, 3]]
+    assert not volumes.read_labels(write_nifti(0 * random_volume, name="mask.nii.gz"), head).any()
+
+
+@pytest.mark.parametrize("affine, words", [
+    (affine_for("RAS") + np.outer([500, 0, 0, 0], [0, 0, 0, 1]), "333 voxels"), (np.diag([1.5, 2.0, 3.5, 1.0]), "1.33 voxels")])
+def test_labels_that_lie_elsewhere_are_refused(write_nifti, random_volume, affine, words):
+    start = affine_for("RAS") if "333" in words else np.diag([1.5, 2.0, 3.0, 1.0])
+    head = volumes.load(write_nifti(random_volume, affine=start))
+    path = write_nifti(random_volume, name="mask.nii.gz", affine=affine)
+    with pytest.raises(ValueError, match=words) as caught:
+        volumes.read_labels(path, head)
+    assert str(path) in str(caught.value) and str(head.path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("case", ["empty", "page", "cut", "two_d"])
+def test_labels_that_cannot_be_read_are_refused_as_heads_are(write_nifti, random_volume, case):
+    head = volumes.load(write_nifti(random_volume))
+    path = Path(write_nifti(random_volume[..., 0] if case == "two_d" else random_volume, name="mask.nii.gz"))
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "page": b"<html>Not found</html>" * 50, "cut": content[:-100], "two_d": content}[case])
+    with pytest.raises((OSError, ValueError), match="mask.nii.gz: expected .* got "):
+        volumes.read_labels(path, head)
 
 
 def test_folders_and_missing_files_are_refused(tmp_path):
