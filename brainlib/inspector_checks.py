@@ -93,6 +93,9 @@ def targets_out_of_reach(model, targets, outputs):
 def data_variance(model, images, given=None):
     """Seed 000's VQ-VAE divided its error by MNIST's variance: a loss scaled by somebody else's data."""
     used = given if given is not None else getattr(model, "train_variance", getattr(model, "data_variance", None))
+    weight = getattr(getattr(model, "quantizer", None), "loss_weight", 1.0)
+    if used is None and weight != 1:                     # the same loss times the variance: its codes' terms carry it
+        used = weight
     if used is None:
         return None
     used, own = float(used), float(np.var(images))

@@ -44,7 +44,8 @@ class Conditions(keras.layers.Layer):
 
     Args:
         known: {name: (middle, spread)} of a number, {name: (label, label, ...)} of a label, in the order of C.
-        drop: share of what is known that training hides, so that the network also learns to do without.
+        drop: share of the pictures of which training hides everything, and of the others share of what is known of them, so
+            that the network also learns to do without.
         seed: of what is hidden.
     """
 
@@ -60,8 +61,9 @@ class Conditions(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         if training and self.drop:
-            hidden = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator) < self.drop
-            inputs = ops.where(hidden, np.nan, inputs)
+            count = ops.shape(inputs)[0]                 # one column more than there are: that of the whole row
+            hidden = keras.random.uniform((count, inputs.shape[1] + 1), seed=self.seed_generator) < self.drop
+            inputs = ops.where(ops.logical_or(hidden[:, :-1], hidden[:, -1:]), np.nan, inputs)
         parts = []
         for column, values in enumerate(self.known.values()):
             value = inputs[:, column:column + 1]

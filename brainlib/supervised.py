@@ -88,6 +88,7 @@ class SupervisedVAE(VAE):
 
     def answers_cost(self, labels, answers):
         """Nats an image: half the squared error of a standardised number, the cross-entropy of a pair of words."""
+        answers = ops.cast(answers, "float32")           # of a network in half precision
         known, labels = ops.logical_not(ops.isnan(labels)), ops.nan_to_num(labels)
         count = len(self.meaning.numbers)
         error = 0.5 * ops.square(answers[:, :count] - labels[:, :count])

@@ -92,6 +92,15 @@ def recipe(name, **changes):
     return replace(name, **changes)
 
 
+def kept(history, start=0):
+    """The row of the epoch whose weights a training left its model with: the lowest validation loss after `start` epochs.
+
+    start: epochs of beta's warm-up, or before a discriminator was let in; losses before and after are not the same.
+    """
+    later = history[history.epoch > min(start, history.epoch.max() - 1)]
+    return later.loc[later.val_loss.idxmin()]
+
+
 # ------------------------------------------------------------------------------------------------ training
 
 
@@ -129,6 +138,8 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
     train, validation = _slices(train, validation, plan, seed)
     _same_shape(model, train, validation)
     generator = model
+    if models.is_vq(model) and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        raise ValueError(f"{model.name} trains on one device: each of several would move a codebook of its own. Give one name in `devices`, or none.")
     if models.is_vqgan(generator):
         model = adversarial.trainee(generator, plan, maps=maps, seed=seed)
     if heads:

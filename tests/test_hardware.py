@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,8 +54,13 @@ def test_mixed_precision_trains_near_full_precision(precision, tmp_path):
     assert restored.dtype == np.float32 and np.isfinite(restored).all()
 
 
-def test_what_is_not_there_is_refused():
+def test_what_is_not_there_is_refused(monkeypatch):
     with pytest.raises(ValueError, match="there is no GPU:9 here"), training.hardware(devices=("GPU:9",)):
         pass
     with pytest.raises(ValueError, match="precision: expected one of float32"), training.hardware(precision="half"):
         pass
+    images = np.zeros((8, 32, 32, 1), "float32")
+    model = models.build("vqvae", image_shape=(32, 32), width=0.1, depth=2, codebook_size=8, code_dim=2)
+    monkeypatch.setattr(training.tf.distribute, "get_strategy", lambda: SimpleNamespace(num_replicas_in_sync=2))
+    with pytest.raises(ValueError, match="vqvae trains on one device"):
+        training.fit(model, images, images, recipe="000-vqvae", show=None)

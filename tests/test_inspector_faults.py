@@ -207,6 +207,9 @@ def test_another_data_sets_variance(vqvae):
     assert flagged(vqvae) == ["data variance in the loss"]
     del vqvae.train_variance
     assert flagged(vqvae, loss_variance=TRAIN.var()) == []
+    vqvae.quantizer.loss_weight = 0.0949                  # that loss times MNIST's variance
+    assert flagged(vqvae) == ["data variance in the loss"]
+    vqvae.quantizer.loss_weight = 1.0
 
 
 # ------------------------------------------------------------------------------------------------ models of other people

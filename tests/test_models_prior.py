@@ -190,7 +190,8 @@ def test_conditions_in_numbers():
     many = np.tile(columns[:1], (2000, 1))
     shown = np.asarray(layer(many, training=True))
     assert layer.compute_output_shape((None, 2)) == (None, shown.shape[1])
-    assert abs(shown[:, 2].mean() - 0.5) < 0.05 and abs(shown[:, 4].mean() - 0.5) < 0.05
+    age, site = shown[:, 2] > 0, shown[:, 4] > 0         # half of the rows are hidden whole, of the rest each half alone
+    assert abs(age.mean() - 0.25) < 0.05 and abs(site.mean() - 0.25) < 0.05 and abs((~age & ~site).mean() - 0.625) < 0.05
     for wrong, words in (({"weight": 1}, "weight"), ({"site": "Rome"}, "Guys, HH, IOP"), ({"age": [1, 2, 3]}, "one age or 2")):
         with pytest.raises(ValueError, match=words):
             layer.columns(wrong, 2)

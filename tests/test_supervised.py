@@ -47,6 +47,7 @@ def test_the_cost_is_the_closed_form_and_leaves_gaps_out():
     labels, answers = np.float32([[2, 1], [np.nan, 0], [1, np.nan]]), np.float32([[1, 3], [9, -2], [1.5, 9]])
     wanted = (0.5 * 1 + np.log1p(np.exp(-3)) + np.log1p(np.exp(-2)) + 0.5 * 0.25) / 3
     np.testing.assert_allclose(float(model.answers_cost(labels, answers)), wanted, rtol=1e-6)
+    np.testing.assert_allclose(float(model.answers_cost(labels, answers.astype("float16"))), wanted, rtol=1e-6)     # of mixed precision
 
 
 def test_heads_learn_what_the_pictures_tell(trained):

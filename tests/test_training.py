@@ -4,6 +4,7 @@ import json
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from brainlib import losses, models, models_vae, training, training_callbacks
@@ -91,6 +92,12 @@ def test_the_weights_are_those_of_the_best_epoch(trained):
     again.compile(loss=losses.get("dssim"), jit_compile=False)
     np.testing.assert_allclose(again.evaluate(validation, verbose=0), history.val_loss.min(), rtol=1e-4)
     np.testing.assert_array_equal(models.reconstruct(again, VALIDATION), models.reconstruct(model, VALIDATION))
+
+
+def test_the_kept_row_is_that_of_the_best_epoch():
+    history = pd.DataFrame({"epoch": [1, 2, 3, 4], "val_loss": [0.1, 0.5, 0.3, 0.4]})
+    assert training.kept(history).epoch == 1 and training.kept(history, 1).epoch == 3
+    assert training.kept(history, 9).epoch == 4          # a warm-up longer than the training: its last epoch
 
 
 def test_best_weights_come_back_though_later_epochs_are_worse():
