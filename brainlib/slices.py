@@ -89,7 +89,7 @@ def select(table, method, **options):
 
     Methods and their options:
         range: `start`, `stop`, half-open; integers are slice numbers, fractions shares of each volume's axis (slice s
-            of n lies at s/n). Seeds 003 and 000; `RANGES` has theirs.
+            of n lies at s/n). 0 or 1 beside a fraction is a share, too. Seeds 003 and 000; `RANGES` has theirs.
         middle: none. The slice n // 2 of each volume.
         nonzero_count: `rule` (see `threshold`) or `threshold`; keeps nonzero_px >= threshold. Seed 004.
         nonzero_mean: the same on nonzero_mean. Seed 004.
@@ -97,17 +97,17 @@ def select(table, method, **options):
             that. Seed 004. Where the table has no picture_px, pictures are taken to be IXI's 256x256.
 
     Raises:
-        ValueError: unknown method or option, a column that the method needs is absent, or a range that is empty.
+        ValueError: unknown method or option, a column that the method needs is absent, or a range that holds no slice.
     """
     choose = {"range": _in_range, "middle": _middle, "nonzero_count": _by_column, "nonzero_mean": _by_column,
               "brain": _by_brain}
     if method not in choose:
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}.")
     column = {"nonzero_count": "nonzero_px", "nonzero_mean": "nonzero_mean", "brain": "brain_px"}.get(method, "slice")
-    for needed in {"volume", "slice", column} if method in ("range", "middle") else {column}:
-        if needed not in table:
-            raise ValueError(f"method {method!r}: expected a column {needed!r} in the slice table, got "
-                             f"{', '.join(table.columns)}.")
+    if column not in table:
+        raise ValueError(f"method {method!r}: expected a column {column!r} in the slice table, got {', '.join(table.columns)}.")
+    if not len(table):
+        return table.copy()
     call = functools.partial(choose[method], column=column) if method.startswith("nonzero") else choose[method]
     try:
         keep = call(table, **options)
@@ -120,11 +120,11 @@ def threshold(values, rule="first_quartile"):
     """The lower limit that a rule of seed 004, section 5.2.1.2, sets on a column of the slice table.
 
     first_quartile is the one that the seed took for both intensity methods; three_sigma (mean - 3 standard deviations)
-    and tukey (Q1 - 1.5 IQR) it rejected, since nearly everything passes them.
+    and tukey (Q1 - 1.5 IQR) it rejected, since nearly everything passes them. NaN counts for nothing.
     """
     values = np.asarray(values, dtype=float)
-    first, third = np.quantile(values, [0.25, 0.75])
-    limits = {"first_quartile": first, "three_sigma": values.mean() - 3 * values.std(),
+    first, third = np.nanquantile(values, [0.25, 0.75])
+    limits = {"first_quartile": first, "three_sigma": np.nanmean(values) - 3 * np.nanstd(values),
               "tukey": first - 1.5 * (third - first)}
     if rule not in limits:
         raise ValueError(f"rule: expected one of {', '.join(limits)}, got {rule!r}.")
@@ -132,22 +132,30 @@ def threshold(values, rule="first_quartile"):
 
 
 def _slices_of_volume(table):
-    return table["slices"] if "slices" in table else table.groupby("volume")["slice"].transform("max") + 1
+    if "slices" in table:
+        return table["slices"]
+    if "volume" not in table:
+        raise ValueError(f"expected a column 'slices' or 'volume' in the slice table, got {', '.join(table.columns)}.")
+    return table.groupby("volume")["slice"].transform("max") + 1
 
 
 def _in_range(table, *, start, stop):
     if not start < stop:
         raise ValueError(f"range: expected start below stop, got {start} and {stop}.")
-    if isinstance(start, (int, np.integer)) != isinstance(stop, (int, np.integer)):
+    whole = [isinstance(end, (int, np.integer)) for end in (start, stop)]
+    if any(whole) and not all(whole) and (start, stop)[whole.index(True)] not in (0, 1):
         raise ValueError(f"range: expected two integers (slice numbers) or two fractions (shares of the axis), got {start} and {stop}.")
-    if isinstance(start, (int, np.integer)):
-        position = table["slice"]
+    if all(whole):
+        keep = table["slice"].between(start, stop, inclusive="left")
     else:
         if not (0 <= start and stop <= 1):
             raise ValueError(f"range: expected shares of the axis between 0.0 and 1.0, got {start} and {stop}.")
         position = table["slice"] / _slices_of_volume(table) + 1e-9          # 50/150 must not fall below itself
-        stop += 1e-9
-    return (position >= start) & (position < stop)
+        keep = position.between(start, stop + 1e-9, inclusive="left")
+    if not keep.any():
+        raise ValueError(f"range: expected slices of numbers {table['slice'].min()} to {table['slice'].max()} in it, got none between "
+                         f"{start} and {stop}. Choose a range inside the axis, or shares of it such as 0.3 and 0.7.")
+    return keep
 
 
 def _middle(table):
@@ -165,6 +173,8 @@ def _by_column(table, *, column, rule="first_quartile", threshold=None):
 def _by_brain(table, *, min_fraction=None, min_px=None):
     if min_fraction is not None and min_px is not None:
         raise ValueError("brain: expected min_fraction or min_px, got both.")
+    if min_fraction is not None and not 0 <= min_fraction <= 1:
+        raise ValueError(f"brain: expected min_fraction between 0 and 1, got {min_fraction}. Divide per cent by 100.")
     if min_px is None:
         pixels = table["picture_px"] if "picture_px" in table else 256**2
         min_px = (MIN_BRAIN_FRACTION if min_fraction is None else min_fraction) * pixels

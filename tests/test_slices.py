@@ -58,6 +58,33 @@ def test_ranges_are_half_open_numbers_or_shares(table):
     assert kept(table, "range", start=0.5, stop=1.0) == {"a": [3, 4, 5], "b": [5, 6, 7, 8, 9]}
 
 
+def test_0_and_1_beside_a_fraction_are_shares(table):
+    assert kept(table, "range", start=0, stop=0.5) == kept(table, "range", start=0.0, stop=0.5) == {"a": [0, 1, 2], "b": [0, 1, 2, 3, 4]}
+    assert kept(table, "range", start=0.5, stop=1) == kept(table, "range", start=0.5, stop=1.0)
+    assert kept(table, "range", start=0, stop=1) == {"a": [0], "b": [0]}                   # two integers: slice numbers
+
+
+def test_a_range_of_numbers_needs_no_volumes(table):
+    assert slices.select(table[["slice"]], "range", start=8, stop=20).slice.tolist() == [8, 9]
+    assert slices.select(table.drop(columns="volume"), "middle").slice.tolist() == [3, 5]
+    with pytest.raises(ValueError, match="'slices' or 'volume'"):
+        slices.select(table[["slice"]], "range", start=0.2, stop=0.5)
+
+
+@pytest.mark.parametrize("method, options", [("range", {"start": 0.2, "stop": 0.4}), ("middle", {}), ("nonzero_count", {}),
+                                             ("nonzero_mean", {"rule": "tukey"}), ("brain", {})])
+def test_an_empty_table_stays_empty(table, method, options):
+    pd.testing.assert_frame_equal(slices.select(table[:0], method, **options), table[:0])
+
+
+def test_a_slice_of_unknown_mean_is_not_kept_and_spoils_no_limit(table):
+    table.loc[15, "nonzero_mean"] = np.nan
+    for rule in slices.RULES:
+        chosen = slices.select(table, "nonzero_mean", rule=rule)
+        pd.testing.assert_frame_equal(chosen, slices.select(table[:15], "nonzero_mean", rule=rule))
+        assert len(chosen) >= 11
+
+
 def test_the_seeds_ranges_on_ixi_geometry():
     heads = pd.DataFrame({"volume": "x", "slice": range(150), "slices": 150})
     start, stop = slices.RANGES["sagittal"]
@@ -102,7 +129,8 @@ def test_selection_leaves_the_table_and_its_index_alone(table):
     ("brian", {}, "one of range"), ("range", {"start": 3, "stop": 3}, "start below stop"), ("range", {"start": 1}, "stop"),
     ("range", {"start": 0.5, "stop": 3}, "two integers"), ("range", {"start": 0.5, "stop": 1.5}, "shares"),
     ("brain", {"min_px": 3, "min_fraction": 0.1}, "got both"), ("middle", {"start": 3}, "start"),
-    ("nonzero_count", {"rule": "half"}, "first_quartile")])
+    ("range", {"start": 100, "stop": 200}, "0 to 9"), ("range", {"start": 0.5, "stop": 2}, "two integers"),
+    ("brain", {"min_fraction": 4.58}, "per cent by 100"), ("nonzero_count", {"rule": "half"}, "first_quartile")])
 def test_unfit_options_are_refused(table, method, options, words):
     with pytest.raises(ValueError, match=words):
         slices.select(table, method, **options)
