@@ -78,9 +78,9 @@ def subjects(participants):
                          f"{len(participants)} rows with columns {list(participants.columns)}")
     table = pd.DataFrame({"subject": participants["subject"].astype(str)})
     for column, default in {"cohort": "", "group": "healthy", "sex": "", "ethnic": ""}.items():
-        table[column] = (participants[column] if column in participants else pd.Series(default, participants.index)
-                         ).fillna(default).replace("", default).astype(str)
-    table["age"] = pd.to_numeric(participants["age"], errors="coerce") if "age" in participants else np.nan
+        values = participants[column] if column in participants else pd.Series(default, participants.index)
+        table[column] = values.astype(object).fillna(default).replace("", default).astype(str)       # categories take no new value
+    table["age"] = pd.to_numeric(participants["age"].astype(object), errors="coerce") if "age" in participants else np.nan
     for column in ("cohort", "group"):
         doubles = table.groupby("subject")[column].agg(lambda values: sorted(set(values)))
         doubles = doubles[doubles.str.len() > 1]
@@ -250,7 +250,7 @@ def rounds(split_table, *, folds=5, seed=0, hold_out_from=HOLD_OUT_FROM):
     """
     healthy = split_table
     if "group" in split_table:
-        healthy = split_table[split_table["group"].fillna("healthy").isin(["healthy", ""])]
+        healthy = split_table[_is_healthy(split_table)]
     number = healthy["subject"].nunique()
     if number >= hold_out_from:
         check(split_table)
@@ -278,10 +278,14 @@ def read_exclusions(path):
     The reason and the heading may be missing; semicolons and tabs separate as well. No file: nobody.
 
     Raises:
-        ValueError: a line holds no subject.
+        ValueError: a line holds no subject, or the file is no text in UTF-8.
     """
     rows = []
-    text = Path(path).read_text(encoding="utf-8-sig") if Path(path).exists() else ""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig") if Path(path).exists() else ""
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected text in UTF-8, got another encoding ({error}). "
+                         "Save it as UTF-8 ('CSV UTF-8' in Excel).") from error
     for number, line in enumerate(text.splitlines(), 1):
         subject, _, reason = (part.strip().strip('"') for part in re.sub("[;\t]", ",", line, count=1).partition(","))
         if not subject and reason:
@@ -310,7 +314,7 @@ def check(table):
     missing = {"subject", "split"} - set(table.columns)
     if missing:
         raise ValueError(f"expected columns subject and split, missing: {', '.join(sorted(missing))}")
-    odd = sorted(set(table["split"].astype(str)) - set(SETS))
+    odd = sorted(set(map(str, table["split"])) - set(SETS))          # None and NaN too, by their names
     if odd:
         raise ValueError(f"expected a set of {', '.join(SETS)} in every row, got {', '.join(odd)}")
     pairs = table[["subject", "split"]].drop_duplicates()
@@ -321,9 +325,13 @@ def check(table):
                            + _first(f"{subject} ({names})" for subject, names in sets.items())
                            + ". Divide subjects, never volumes or slices.")
     if "group" in table:
-        ill = table[(table["split"] == "train") & ~table["group"].fillna("healthy").isin(["healthy", ""])]
+        ill = table[(table["split"] == "train") & ~_is_healthy(table)]
         if len(ill):
             raise LeakageError("lesion subjects are in training: " + _first(_sorted_subjects(ill)))
+
+
+def _is_healthy(table):
+    return table["group"].isna() | table["group"].isin(["healthy", ""])
 
 
 def _first(names, most=10):

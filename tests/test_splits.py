@@ -118,6 +118,28 @@ def test_few_people_leave_most_of_them_for_training(people, folds):
         assert len(one["train"]) >= 2 * len(one["validation"]) or len(one["validation"]) == 1
 
 
+def test_categories_and_missing_values_are_as_good_as_words(people):
+    people.loc[:9, ["sex", "group"]] = np.nan
+    typed = people.astype({"sex": "category", "group": "category", "ethnic": "category"})
+    table = splits.split(typed)
+    assert table.split.tolist() == splits.split(people).split.tolist()
+    assert splits.rounds(table)[0]["name"] == "holdout"
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_row_without_a_set_is_refused(people, missing):
+    table = splits.split(people).astype({"split": object})
+    table.loc[3, "split"] = missing
+    with pytest.raises(ValueError, match="train, validation, test in every row, got (None|nan)"):
+        splits.check(table)
+
+
+def test_exclusions_in_another_encoding_name_the_file(tmp_path):
+    (tmp_path / "exclude.csv").write_bytes("subject,reason\nA1,bewegt während der Aufnahme\n".encode("cp1252"))
+    with pytest.raises(ValueError, match="exclude.csv: expected text in UTF-8"):
+        splits.read_exclusions(tmp_path / "exclude.csv")
+
+
 @pytest.mark.parametrize("text", ["subject,reason\nA1,moved, twice\nB2\n", "A1;moved, twice\n\nB2\n", "\ufeffSubject\treason\nA1\tmoved, twice\nB2\t\n"])
 def test_exclusions_as_people_write_them(tmp_path, text):
     (tmp_path / "exclude.csv").write_text(text, encoding="utf-8")
