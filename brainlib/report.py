@@ -136,7 +136,7 @@ def _inline(path):
     return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
 
 
-def quality_page(path, ranked, cohort, *, masks, method="deepbrain", source="", limit=200):
+def quality_page(path, ranked, cohort, *, masks, method="deepbrain", source=""):
     """Writes a page with the middle slices and the mask outline of every head, the oddest first.
 
     Args:
@@ -146,14 +146,13 @@ def quality_page(path, ranked, cohort, *, masks, method="deepbrain", source="", 
         masks: folder of the cached masks.
         method: as in `masking.cached_mask`.
         source: the line about the data.
-        limit: at most so many heads get a picture; the rest stand in the table.
 
     Returns:
         the path.
     """
     heads = cohort.set_index("subject")
     figures = []
-    for row in ranked.head(limit).itertuples():
+    for row in ranked.itertuples():
         volume = volumes.load(heads.path[row.subject])
         mask = masking.cached_mask(volume, cache=masks, method=method, given=heads.brain_path[row.subject])
         picture = base64.b64encode(widgets.png(_three_planes(volume, mask))).decode()
