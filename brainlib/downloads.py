@@ -4,6 +4,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
 import pooch
@@ -43,7 +44,10 @@ RETRIES = 4
 
 
 class ResumingDownloader:
-    """pooch's downloader for large files: goes on where a broken download stopped (HTTP Range), with a progress bar."""
+    """pooch's downloader for large files: goes on where a broken download stopped (HTTP Range), with a progress bar.
+
+    A part is only gone on with where the server still has the version that it is of: its ETag or date lies beside the part.
+    """
 
     def __init__(self, *, timeout=30, retries=RETRIES):
         self.timeout, self.retries = timeout, retries
@@ -52,24 +56,33 @@ class ResumingDownloader:
         if check_only:
             return requests.head(url, timeout=self.timeout).ok
         part = Path(output_file).parent / f".{Path(url).name}.part"      # pooch's own temporary file dies with it; this stays
+        version = part.with_suffix(".version")
+        if not version.exists() or not version.read_text():
+            part.unlink(missing_ok=True)
         for attempt in range(self.retries + 1):
             try:
-                self._append(url, part)
+                self._append(url, part, version)
                 break
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
                 if attempt == self.retries:
                     raise
         shutil.move(part, output_file)
+        version.unlink(missing_ok=True)
         return None
 
-    def _append(self, url, part):
+    def _append(self, url, part, version):
         have = part.stat().st_size if part.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        known = version.read_text() if have else ""
+        headers = {"Range": f"bytes={have}-", "If-Range": known or None} if have else {}
         with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as answer:
-            if answer.status_code == 416:                            # nothing is left to fetch
-                return
-            answer.raise_for_status()
             goes_on = answer.status_code == 206
+            if have and (answer.status_code == 416 or goes_on and _version(answer) != known):
+                part.unlink()                                        # it is no beginning of what the server has now
+                return self._append(url, part, version)
+            answer.raise_for_status()
+            if not goes_on:
+                part.unlink(missing_ok=True)
+                version.write_text(_version(answer))
             expected = int(answer.headers.get("Content-Length", 0)) + (have if goes_on else 0)
             with open(part, "ab" if goes_on else "wb") as handle, tqdm(
                     total=expected or None, initial=have if goes_on else 0, unit="B", unit_scale=True, desc=part.name[1:-5]) as bar:
@@ -78,6 +91,12 @@ class ResumingDownloader:
                     bar.update(len(piece))
         if expected and part.stat().st_size < expected:
             raise requests.ConnectionError(f"{url}: the connection ended after {part.stat().st_size} of {expected} bytes")
+
+
+def _version(answer):
+    """What tells versions of a file apart, fit for If-Range: its strong ETag, else its date, else nothing."""
+    tag = answer.headers.get("ETag", "W/")
+    return answer.headers.get("Last-Modified", "") if tag.startswith("W/") else tag
 
 
 def ixi_sample(folder, *, url=SAMPLE_URL, ixi_url=IXI_URL, sums=None):
@@ -91,14 +110,23 @@ def ixi_sample(folder, *, url=SAMPLE_URL, ixi_url=IXI_URL, sums=None):
 
 
 def ixi(folder, *, url=IXI_URL):
-    """The IXI T1 set and IXI.xls; returns the folder. The archive has no published checksum: its own is kept beside it."""
+    """The IXI T1 set and IXI.xls; returns the folder. The archive has no published checksum: its own is kept beside it.
+
+    Raises:
+        OSError: it could not be fetched, or is damaged: then it is deleted, so that the next call fetches it anew.
+    """
     folder = Path(folder)
     table = fetch([url + "IXI.xls"], folder / "IXI.xls", SAMPLE_SHA256["IXI.xls"] if url == IXI_URL else None)
     heads = folder / "t1"
     if not heads.is_dir():
         archive = fetch([url + "IXI-T1.tar"], folder / "IXI-T1.tar", None)
         files.write_text(folder / "IXI-T1.tar.sha256", f"{files.sha256(archive)}  IXI-T1.tar\n")
-        unpack(archive, heads)
+        try:
+            unpack(archive, heads)
+        except (tarfile.TarError, EOFError, zlib.error) as error:    # no other error: a full disk is not the archive's fault
+            archive.unlink()
+            raise OSError(f"{archive}: expected a tar archive, got a truncated or damaged file ({' '.join(str(error).split())}). "
+                          "It is deleted now: start again to fetch it anew, or pass a folder of heads to --data.") from error
     return table.parent
 
 
