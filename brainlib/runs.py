@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -31,6 +32,7 @@ IXI_COMMIT = "ec021b5aafc9ddf7ed08f0bca1ce4b673e3bfc4f"
 DATA_SUFFIXES = (".nii", ".nii.gz", ".xls", ".xlsx", ".csv", ".tsv", ".json")
 SYNTHETIC_NOTE = "Synthetic phantom data - not patients"
 IXI_NOTE = "Data: IXI, brain-development.org, CC BY-SA 3.0"
+IXI_HEAD = re.compile(r"(?<![A-Za-z0-9])IXI\d{3}(?!\d)")  # in a subject's or a file's name, whatever the folder is called
 
 
 def start(notebook, *, out="../outputs/quick-phantom", data="phantom", seed=0, keras=False, **parameters):
@@ -142,15 +144,17 @@ class Run:
         return path
 
     def describe_data(self, cohort):
-        """Sets `source_note` from a cohort table (columns `cohort`, `synthetic`, `subject`) and returns it."""
+        """Sets `source_note` from a cohort table (columns `cohort`, `synthetic`, `subject`; `path` where there is one) and returns it."""
         names = sorted(set(cohort["cohort"].astype(str)))
         notes = []
         if cohort["synthetic"].astype(bool).any():
             notes.append(SYNTHETIC_NOTE)
-        real = sorted(set(cohort.loc[~cohort["synthetic"].astype(bool), "cohort"].astype(str)))
-        if any(name.startswith("ixi") for name in real):
+        real = cohort[~cohort["synthetic"].astype(bool)]
+        paths = real["path"] if "path" in real else real["subject"]
+        of_ixi = [bool(IXI_HEAD.search(f"{subject} {Path(str(path)).name}")) for subject, path in zip(real["subject"], paths)]
+        if any(of_ixi):
             notes.append(IXI_NOTE)
-        others = [name for name in real if not name.startswith("ixi")]
+        others = sorted({str(name) for name, ixi in zip(real["cohort"], of_ixi) if not ixi})
         if others:
             notes.append("Data: " + ", ".join(others))
         count = cohort["subject"].nunique()

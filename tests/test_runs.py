@@ -313,7 +313,11 @@ def test_figures_say_what_they_show_and_appear_whole_or_not(tmp_path, cohort, mo
 
     run = runs.start("01_explore", out=str(tmp_path))
     assert run.describe_data(cohort[2:]) == f"{runs.IXI_NOTE} (n = 1 subject)"
-    assert run.describe_data(cohort[2:].assign(cohort="mine")) == "Data: mine (n = 1 subject)"
+    assert run.describe_data(cohort[2:].assign(cohort="mine")) == f"{runs.IXI_NOTE} (n = 1 subject)"     # its heads tell, not the folder's name
+    assert run.describe_data(cohort[2:].assign(cohort="ixi_like", subject="anna")) == "Data: ixi_like (n = 1 subject)"
+    named = cohort[2:].assign(cohort="heads", subject="anna", path="/private/heads/IXI012-HH-1211-T1.nii.gz")
+    assert run.describe_data(named) == f"{runs.IXI_NOTE} (n = 1 subject)"
+    assert run.describe_data(cohort[1:].assign(synthetic=False, cohort="heads")) == f"{runs.IXI_NOTE}; Data: heads (n = 2 subjects)"
     assert run.describe_data(cohort[:2]).startswith("Synthetic phantom data - not patients")
     figure = Figure()
     run.figure(figure, "a")
