@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from brainlib import models, models_vqgan
+from brainlib import models, models_vqgan, training
 
 RNG = np.random.default_rng(0)
 SHAPE = {"vae": (32, 64, 1), "resnet_small": (32, 48, 1), "resnet_big": (32, 48, 1), "resnet50": (32, 64, 1),
@@ -201,15 +201,18 @@ for name in sys.argv[2:]:
 
 
 @pytest.mark.parametrize("names", [
-    pytest.param(("vae", "residual_unet"), id="quick"),
-    pytest.param(tuple(name for name in models.NAMES if name not in ("vae", "residual_unet")), id="others",
-                 marks=pytest.mark.slow),
+    pytest.param(("vae",), id="quick"),
+    pytest.param(tuple(name for name in models.NAMES if name != "vae"), id="others", marks=pytest.mark.slow),
 ])
-def test_saved_models_say_the_same_in_a_new_process(tmp_path, names):
-    expected = {}
+def test_a_trained_and_saved_model_says_the_same_in_a_new_process(tmp_path, names):
+    """A training step at 64x64 moves the weights; what it leaves loads elsewhere, without any code in the file."""
+    images, expected = RNG.random((4, 64, 64, 1), dtype="float32"), {}
     for name in names:
-        images, model = _images(name), _small(name)
-        model(images, training=True)                     # moves the running means away from where they begin
+        model = models.build(name, image_shape=(64, 64), width=0.1, seed=1)
+        before = [np.array(weight) for weight in model.trainable_variables]
+        recipe = "vqgan" if models.is_vqgan(model) else "000"
+        history = training.fit(model, images, images, recipe=recipe, loss="l1" if models.is_vqgan(model) else "mse", epochs=1, batch_size=4, seed=1, show=None)
+        assert np.isfinite(history.loss).all() and any(np.abs(weight - old).max() > 0 for weight, old in zip(model.trainable_variables, before))
         model.save(tmp_path / f"{name}.keras")
         np.save(tmp_path / f"{name}.npy", images)
         expected[name] = _output(model, images)
