@@ -62,7 +62,12 @@ def _cut(backbone, from_layer):
     known = [layer.name for layer in backbone.layers if layer.name.startswith("conv") and layer.name.endswith(("_add", "_out"))]
     if from_layer not in [layer.name for layer in backbone.layers]:
         raise ValueError(f"from_layer: expected a layer of ResNet50 such as {', '.join(known[-8:])}, got {from_layer!r}.")
-    return backbone.get_layer(from_layer).output
+    output = backbone.get_layer(from_layer).output
+    sides = [(whole, part) for whole, part in zip(backbone.input_shape[1:3], output.shape[1:3])]
+    if len({whole / part for whole, part in sides}) > 1 or not (sides[0][0] / sides[0][1]).is_integer():   # padded, or without sides
+        raise ValueError(f"from_layer: {from_layer} leaves {output.shape[1]}x{output.shape[2]}, not the picture's sides halved some times. "
+                         f"Take a layer such as {', '.join(known[-8:])}.")
+    return output
 
 
 def _freeze(backbone, freeze_until):

@@ -238,6 +238,8 @@ def test_resnet50_takes_three_channels_of_a_grey_image_and_any_layer():
     assert "conv2_block3_3_conv" in frozen and not any(name.startswith("conv3") for name in frozen)
     with pytest.raises(ValueError, match="from_layer: expected a layer of ResNet50"):
         models.build("resnet50_short", image_shape=(64, 32), width=0.05, from_layer="conv9")
+    with pytest.raises(ValueError, match="pool1_pad leaves 34x18, not the picture's sides halved"):
+        models.build("resnet50_short", image_shape=(64, 32), width=0.05, from_layer="pool1_pad")
     with pytest.raises(ValueError, match="width of 1 only"):
         models.build("resnet50", image_shape=(64, 32), width=0.05, weights="imagenet")
     with pytest.raises(FileNotFoundError, match="Download it"):
