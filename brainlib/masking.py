@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -111,6 +112,23 @@ def read_mask(path, volume):
     if not ras.any():
         raise ValueError(f"{path}: expected labels above 0 where brain is, got none. Check the file.")
     return ras
+
+
+def find_masks(folder, subjects):
+    """Masks computed elsewhere: {subject: path} of the files in `folder` whose name is the subject's, or it and a suffix.
+
+    Raises:
+        ValueError: there is no such folder, a subject has several files, or nobody has one.
+    """
+    found, seen = {}, sorted(path for path in Path(folder).rglob("*.nii*") if path.name.endswith((".nii", ".nii.gz")))
+    for subject in subjects:
+        own = [path for path in seen if re.fullmatch(rf"{re.escape(subject)}([^0-9A-Za-z].*)?\.nii(\.gz)?", path.name)]
+        if len(own) > 1:
+            raise ValueError(f"masks: expected one file for {subject} in {folder}, got {', '.join(path.name for path in own[:3])}. Move the others away.")
+        found |= {subject: str(path) for path in own}
+    if not found:
+        raise ValueError(f"masks: expected files in {folder} that are named as the subjects, such as {next(iter(subjects), 'subject')}_mask.nii.gz; got {len(seen)} others.")
+    return found
 
 
 def cached_mask(volume, *, cache, method="deepbrain", given="", threshold=0.5, field_mm=FIELD_MM):

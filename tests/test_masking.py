@@ -102,3 +102,16 @@ def test_offsets_and_hot_voxels_do_no_harm(ixi_sample, change):
         array += -1000 if "below" in change else 0.5 * array.max()
     mask = masking.brain_mask(dataclasses.replace(volume, array=array))
     assert masking.dice(mask, masking.read_mask(parcellation, volume)) >= 0.95
+
+
+def test_masks_of_a_folder_are_found_by_the_subjects_names(tmp_path):
+    for name in ("sub-1_mask.nii.gz", "sub-10.nii", "sub-2/sub-2-brain.nii.gz", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = masking.find_masks(tmp_path, ["sub-1", "sub-2", "sub-10", "sub-3"])
+    assert {subject: Path(path).name for subject, path in found.items()} == {"sub-1": "sub-1_mask.nii.gz", "sub-2": "sub-2-brain.nii.gz", "sub-10": "sub-10.nii"}
+    (tmp_path / "sub-1.nii").touch()
+    with pytest.raises(ValueError, match="one file for sub-1 in .*sub-1.nii, sub-1_mask.nii.gz"):
+        masking.find_masks(tmp_path, ["sub-1"])
+    with pytest.raises(ValueError, match="such as IXI002_mask.nii.gz; got 4 others"):
+        masking.find_masks(tmp_path, ["IXI002"])
