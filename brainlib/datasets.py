@@ -1,5 +1,7 @@
 """Where heads come from: the synthetic cohort, IXI, its sample, or a folder; one row a subject, faults listed."""
 
+import io
+import itertools
 import os
 import re
 from pathlib import Path
@@ -13,11 +15,16 @@ COLUMNS = ("subject", "cohort", "synthetic", "group", "site", "path", "brain_pat
            "ethnic", "height_cm", "weight_kg")
 SUFFIXES = (".nii", ".nii.gz")
 IXI_NAME = re.compile(r"^((?:IXI|PHANTOM)\d+)-([A-Za-z]+)-(\d+)-T1")
-ZERO_IS_MISSING = ("HEIGHT", "WEIGHT", "ETHNIC_ID", "MARITAL_ID", "OCCUPATION_ID", "QUALIFICATION_ID", "SEX_ID")
-MODALITIES = {"t1": ("T1w", "T1"), "t2": ("T2w", "T2"), "flair": ("FLAIR", "FLAIR"), "t1ce": ("T1ce", "T1CE")}   # BIDS's and IXI's endings
-LESION = re.compile(r"lesion|_label-L_|_seg\b|segm", re.I)
+ZERO_IS_MISSING = ("HEIGHT", "WEIGHT", "ETHNIC_ID", "MARITAL_ID", "OCCUPATION_ID", "QUALIFICATION_ID")
+# BIDS's, IXI's and BraTS 2023's endings
+MODALITIES = {"t1": ("T1w", "T1", "T1n"), "t2": ("T2w", "T2", "T2w"), "flair": ("FLAIR", "FLAIR", "T2f"), "t1ce": ("T1ce", "T1CE", "T1c")}
+LESION = re.compile(r"(?<![a-z])lesions?(?![_-]?(fill|free))|_label-L_|(^|[_-])seg(m|mentations?)?(?![a-z-])", re.I)
+MASK = re.compile(r"(^|[_.-])((brain)?masks?|labels?|[ad]seg|rois?)(?![a-z])", re.I)
+NO_HEADS = re.compile(r"brain|twin|derivatives|(.*[_.-])?((brain)?masks?|lesions?|labels?|segmentations?)", re.I)     # names of folders
+SESSION = re.compile(r"(ses(sion)?|visit|tp|time(point)?|baseline|follow[_-]?up)[_-]?\d*", re.I)
 HEADS = "heads.csv"                                      # a table of image and lesion in a folder of any layout
-TABLES = ("IXI.xls", "IXI.xlsx", "IXI.csv")
+TABLES = ("IXI.xls", "IXI.xlsx", "IXI.csv", "participants.tsv")
+SEX = {"m": "male", "male": "male", "1": "male", "1.0": "male", "f": "female", "female": "female", "2": "female", "2.0": "female"}
 
 
 def cohort(data, *, data_dir=None, seed=0, healthy=40, tumour=12, stroke=12, size="half", jobs=2, modality="t1"):
@@ -37,9 +44,9 @@ def cohort(data, *, data_dir=None, seed=0, healthy=40, tumour=12, stroke=12, siz
     if modality not in MODALITIES:
         raise ValueError(f"modality: expected one of {', '.join(MODALITIES)}, got {modality!r}.")
     data_dir = Path(data_dir or Path(__file__).resolve().parents[1] / "data")
-    parts = []
-    for source in data.split(",") if isinstance(data, str) else data:
-        source = source.strip()
+    parts, names = [], set()
+    sources = [source.strip() for source in (data.split(",") if isinstance(data, str) else data)]
+    for source in {Path(source).resolve(): source for source in sources}.values():                # one source twice is one
         if source == "phantom":
             from brainlib import phantom
 
@@ -51,6 +58,9 @@ def cohort(data, *, data_dir=None, seed=0, healthy=40, tumour=12, stroke=12, siz
             part = _folder(downloads.ixi(data_dir / "ixi"), "ixi")
         else:
             part = _folder(Path(source), Path(source).name, modality)
+        own = part.cohort.iloc[0]                        # folders of the same name are two cohorts all the same
+        part["cohort"] = next(name for name in itertools.chain([own], (f"{own}-{n}" for n in itertools.count(2))) if name not in names)
+        names.add(part.cohort.iloc[0])
         parts.append(part)
     problems = [problem for part in parts for problem in part.attrs["problems"]]
     table = pd.concat(parts, ignore_index=True)[list(COLUMNS)]
@@ -72,35 +82,71 @@ def read_ixi_table(path):
         list of dicts (subject, fault, detail).
     """
     path = Path(path)
-    raw = pd.read_csv(path) if path.suffix == ".csv" else pd.read_excel(path, engine="calamine")
+    raw = _read_table(path, dtype={"IXI_ID": str})
     raw = raw.rename(columns={name: "SEX_ID" for name in raw if str(name).startswith("SEX_ID")})
     missing = {"IXI_ID", "SEX_ID", "AGE"} - set(raw)
     if missing:
         raise ValueError(f"{path}: expected the columns of IXI.xls, missing {', '.join(sorted(missing))}, got {', '.join(map(str, raw.columns))}.")
-    prefix = "PHANTOM" if path.suffix == ".csv" and "PHANTOM" in path.read_text()[:200] else "IXI"
-    raw["subject"] = [value if isinstance(value, str) else f"{prefix}{int(value):03d}" for value in raw.IXI_ID]
-    problems = []
+    raw["subject"], raw["SEX_ID"] = raw.IXI_ID.map(_ixi_id), _sex(raw.SEX_ID)
     for column in [name for name in ZERO_IS_MISSING if name in raw]:
         raw[column] = pd.to_numeric(raw[column], errors="coerce").replace(0, np.nan)
+    table, problems = _first_rows(raw, path.name)
+    age, more = _ages(table.AGE, table.subject)
+    ethnic = table.get("ETHNIC_ID", pd.Series(np.nan, table.index))
+    participants = pd.DataFrame({
+        "subject": table.subject, "sex": table.SEX_ID, "age": age,
+        "ethnic": np.select([ethnic == 1, ethnic.notna()], ["white", "other"], ""),
+        "height_cm": table.get("HEIGHT", np.nan), "weight_kg": table.get("WEIGHT", np.nan)})
+    return participants, problems + more
+
+
+def _read_table(path, **options):
+    """A table of Excel or of text; in text the line of column names tells what separates them."""
+    try:
+        if path.suffix.lower() not in (".csv", ".tsv"):
+            return pd.read_excel(path, engine="calamine", **options)
+        text = path.read_text("utf-8-sig", errors="replace")
+        return pd.read_csv(io.StringIO(text), sep=max("\t;,", key=text.partition("\n")[0].count), **options)
+    except OSError:
+        raise
+    except Exception as error:                           # every reader has errors of its own, and none names the file
+        raise ValueError(f"{path}: expected a table with a line of column names, got {error or type(error).__name__}. "
+                         "Save it again from a spreadsheet.") from error
+
+
+def _ixi_id(value):
+    """IXI012 of 12, 12.0, "012" and "IXI012"; "" of an empty cell."""
+    text = "" if pd.isna(value) else str(value).strip()
+    match = re.fullmatch(r"([A-Z]*)0*(\d+)(\.0*)?", text, re.I)
+    return f"{match[1].upper() or 'IXI'}{int(match[2]):03d}" if match else text
+
+
+def _first_rows(raw, name):
+    """One row a subject, the first; returns (table, problems)."""
+    unnamed = raw.subject.fillna("") == ""
+    problems = [{"subject": "all", "fault": "no id", "detail": f"{unnamed.sum()} rows of {name}, left out"}] if unnamed.any() else []
+    raw = raw[~unnamed]
     for subject, rows in raw[raw.subject.duplicated(keep=False)].groupby("subject"):
         first = rows.iloc[0]
         for _, other in rows.iloc[1:].iterrows():
-            differs = [name for name in raw.columns if name not in ("IXI_ID", "subject") and not _same(first[name], other[name])]
-            problems.append({"subject": subject, "fault": "repeated id", "detail": "first row kept; differs in " + ", ".join(
-                f"{name} ({first[name]} against {other[name]})" for name in differs)})
-    table = raw.drop_duplicates("subject").reset_index(drop=True)
-    age = pd.to_numeric(table.AGE, errors="coerce")
+            differs = [column for column in raw if column not in ("IXI_ID", "subject") and not _same(first[column], other[column])]
+            problems.append({"subject": subject, "fault": "repeated id", "detail": "first row kept; differs in " + (", ".join(
+                f"{column} ({first[column]} against {other[column]})" for column in differs) or "nothing")})
+    return raw.drop_duplicates("subject").reset_index(drop=True), problems
+
+
+def _ages(values, subjects):
+    """Ages in years, NaN where there is none that a person can have; returns (ages, problems)."""
+    age = pd.to_numeric(values.astype(str).str.replace(",", "."), errors="coerce")
     implausible = (age <= 0) | (age > 120)
-    for row in table[implausible].itertuples():
-        problems.append({"subject": row.subject, "fault": "implausible age", "detail": f"{row.AGE} years, taken as missing"})
-    for row in table[age.isna()].itertuples():
-        problems.append({"subject": row.subject, "fault": "no age", "detail": "left empty"})
-    ethnic = table.get("ETHNIC_ID", pd.Series(np.nan, table.index))
-    participants = pd.DataFrame({
-        "subject": table.subject, "sex": table.SEX_ID.map({1: "male", 2: "female"}).fillna(""), "age": age.mask(implausible),
-        "ethnic": np.select([ethnic == 1, ethnic.notna()], ["white", "other"], ""),
-        "height_cm": table.get("HEIGHT", np.nan), "weight_kg": table.get("WEIGHT", np.nan)})
-    return participants, problems
+    problems = [{"subject": subject, "fault": "implausible age", "detail": f"{value} years, taken as missing"}
+                for subject, value in zip(subjects[implausible], values[implausible])]
+    problems += [{"subject": subject, "fault": "no age", "detail": "left empty"} for subject in subjects[age.isna()]]
+    return age.mask(implausible), problems
+
+
+def _sex(values):
+    return values.astype(str).str.strip().str.lower().map(SEX).fillna("")
 
 
 def _same(first, second):
@@ -137,29 +183,81 @@ def _folder(folder, name, modality="t1"):
         return _table(folder / HEADS, name)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected a folder of heads, got nothing at this path. Check the name, or take --data phantom.")
-    heads = sorted(path for path in folder.rglob("*") if path.name.lower().endswith(SUFFIXES) and not path.name.startswith("."))
-    if not heads:
+    found = sorted(path for path in folder.rglob("*") if path.name.lower().endswith(SUFFIXES) and not path.name.startswith("."))
+    if not found:
         raise FileNotFoundError(f"{folder}: expected NIfTI files (IXI names, BIDS sub-*/anat/*_T1w.nii.gz, BraTS *_t1.nii.gz, ATLAS "
                                 "*t1w*, or plain .nii/.nii.gz), found none. Convert the scans first, for instance with dcm2niix.")
-    for layout in (_bids, _ixi_names, _brats, _atlas, _plain):
-        table = layout(folder, heads, name, modality)
-        if table is not None and len(table):
-            break
-    if not len(table):
-        raise FileNotFoundError(f"{folder}: expected heads of modality {modality}, found NIfTI files of other kinds only, such as {heads[0].name}. Check the modality.")
-    problems = []
+    tables = (layout(folder, found, name, modality) for layout in (_bids, _ixi_names, _brats, _atlas, _plain))
+    table = next((table for table in tables if table is not None and len(table)), None)
+    if table is None:
+        raise FileNotFoundError(f"{folder}: expected heads of modality {modality}, found NIfTI files of other kinds only, such as "
+                                f"{found[0].name}. Check the modality, or name the heads in {HEADS}.")
+    problems = table.attrs.get("problems", []) + _unused(folder, found, table, modality)
     for row in table[table.subject.duplicated()].itertuples():
         problems.append({"subject": row.subject, "fault": "several scans", "detail": f"left out: {row.path}"})
-    table = table.drop_duplicates("subject").reset_index(drop=True)
+    ill = table[table.group != "healthy"].drop_duplicates("subject").set_index("subject").group       # in one scan, in all
+    table = table.assign(group=table.subject.map(ill).fillna("healthy")).drop_duplicates("subject").sort_values("path", ignore_index=True)
     table, more = _with_participants(folder, table)
     table.attrs["problems"] = problems + more
     return table
 
 
+def _kind(path, folder):
+    """head, lesion or other, by the name of a file and of its folders below `folder`."""
+    within = [part for part in path.relative_to(folder).parent.parts if NO_HEADS.fullmatch(part)]
+    if any(LESION.search(name) for name in (path.name, *within)):
+        return "lesion"
+    return "other" if within or MASK.search(path.name) else "head"
+
+
+def _named(modality):
+    """Pattern of the names of a modality's files."""
+    return re.compile(rf"(^|[_-])({'|'.join(MODALITIES[modality])})(?![a-z0-9])", re.I)
+
+
+def _is_other_modality(path, modality):
+    return not _named(modality).search(path.name) and any(_named(other).search(path.name) for other in MODALITIES)
+
+
+def _heads(folder, found):
+    """What can be a head by its name; the shortest first, as what is made from a head has a longer one."""
+    return sorted((path for path in found if _kind(path, folder) == "head"), key=lambda path: (len(path.name), path))
+
+
+def _unused(folder, found, table, modality):
+    """Problems: lesions that no head claims, and how many other files are no heads."""
+    used = {part for column in ("path", "lesion_path", "brain_path") for value in table[column] for part in value.split(";")}
+    left = {path.relative_to(folder).as_posix(): _kind(path, folder) for path in found if str(path) not in used and path.parent.name != "twin"}
+    problems = [{"subject": "all", "fault": "lesion of no head", "detail": f"{name}: begins with no head's name, or with several. Name it in {HEADS}"}
+                for name, kind in left.items() if kind == "lesion"]
+    others = [name for name in sorted(left, key=lambda name: left[name] != "head") if left[name] != "lesion"
+              and not _is_other_modality(Path(name), modality) and not re.search("(^|/)sub-[^/]+/", name)]
+    if others:
+        problems.append({"subject": "all", "fault": "files not used", "detail": f"{len(others)} NIfTI files, such as {', '.join(others[:3])}, "
+                         f"are no heads in the layout of the others. If they are, name all heads in {HEADS}"})
+    return problems
+
+
+def _with_lesions(table, keys, lesions, group):
+    """Gives each lesion file to the head whose key or subject its name begins with, the nearest and longest; else to the only head
+    of its folder; to none where that leaves several subjects."""
+    heads, owned = [Path(path) for path in table.path], [[] for _ in keys]
+    names = [(key.lower(), number) for pair in (keys, table.subject) for number, key in enumerate(pair)]
+    for lesion in lesions:
+        start = lesion.name.lower()
+        near = {number: (len(os.path.commonpath([heads[number], lesion])), len(name)) for name, number in reversed(names)
+                if start.startswith(name) and not start[len(name)].isalnum()}
+        near = near or {number: 1 for number, head in enumerate(heads) if head.parent == lesion.parent}
+        best = sorted(number for number in near if near[number] == max(near.values()))
+        if table.subject.iloc[best].nunique() == 1:
+            owned[best[0]].append(str(lesion))
+    return table.assign(lesion_path=[";".join(paths) for paths in owned], group=[group if paths else "healthy" for paths in owned])
+
+
 def _table(path, name):
     """Heads named by a CSV: image (a NIfTI file, relative to the CSV's folder or absolute) and lesion ("" where there is none, several
     files with ";"); where given, also subject, group, site, brain, sex, age."""
-    raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    raw = _read_table(path, dtype=str, keep_default_na=False)
     if not {"image", "lesion"} <= set(raw) or not len(raw):
         raise ValueError(f"{path}: expected the columns image and lesion and one row a head, got {', '.join(raw) or 'none'} and {len(raw)} rows.")
     place = {column: [";".join(str(path.parent / part.strip()) for part in value.split(";") if part.strip()) for value in raw[column]]
@@ -171,22 +269,25 @@ def _table(path, name):
     table["subject"] = raw["subject"] if "subject" in raw else [_stem(Path(value)) for value in place["image"]]
     for column in {"group", "site", "sex"} & set(raw):
         table[column] = raw[column].where(raw[column] != "", table[column])
-    table["age"] = pd.to_numeric(raw["age"], errors="coerce") if "age" in raw else np.nan
+    table["group"], table["sex"] = table.group.str.strip().str.lower(), _sex(table.sex)
+    problems = []
+    if "age" in raw:
+        table["age"], problems = _ages(raw["age"], table.subject)
     if table.subject.duplicated().any():
         raise ValueError(f"{path}: expected one row a subject, got {table.subject[table.subject.duplicated()].iloc[0]!r} several times. Give a column subject.")
-    table.attrs["problems"] = []
+    table.attrs["problems"] = problems
     return table
 
 
-def _bids(folder, heads, name, modality):
+def _bids(folder, found, name, modality):
     """BIDS; ATLAS 2.0 is one, with its lesions beside the heads (or under derivatives/)."""
-    wanted = re.compile(rf"sub-[^/]+/(ses-[^/]+/)?anat/[^/]*_{MODALITIES[modality][0]}\.nii(\.gz)?$", re.I)
-    chosen = [path for path in heads if wanted.search(path.as_posix()) and not LESION.search(path.name)]
+    wanted = re.compile(rf"/anat/sub-[^/]*_{MODALITIES[modality][0]}\.nii(\.gz)?$", re.I)
+    chosen = [path for path in found if wanted.search(path.as_posix()) and not LESION.search(path.name)]
     # The raw scan first, then what a pipeline made of it: only the first of a subject counts.
     chosen = sorted(chosen, key=lambda path: ("derivatives" in path.relative_to(folder).parts, "_desc-" in path.name))
     table = _empty(chosen, name)
-    subjects = [re.search(r"(sub-[^/_]+)", path.as_posix())[1] for path in chosen]
-    lesions = [_lesions_of(path, heads) for path in chosen]
+    subjects = [re.match(r"sub-[^_]+", path.name, re.I)[0] for path in chosen]
+    lesions = [_lesions_of(path, found) for path in chosen]
     kind = "stroke" if any("T1lesion" in path or "atlas" in path.lower() for found in lesions for path in found) else "lesion"
     return table.assign(subject=subjects, lesion_path=[";".join(found) for found in lesions], group=[kind if found else "healthy" for found in lesions])
 
@@ -198,43 +299,68 @@ def _lesions_of(head, heads):
     return [str(path) for path in heads if path != head and re.match(rf"{re.escape(start)}[_.]", path.name) and LESION.search(path.name)]
 
 
-def _ixi_names(folder, heads, name, modality):
+def _ixi_names(folder, found, name, modality):
     pattern = IXI_NAME if modality == "t1" else re.compile(IXI_NAME.pattern[:-2] + MODALITIES[modality][1])
-    chosen = [path for path in heads if pattern.match(path.name) and path.parent.name not in ("brain", "lesion", "twin")]
+    chosen = [path for path in _heads(folder, found) if pattern.match(path.name)]
     table = _empty(chosen, name)
     matches = [pattern.match(path.name) for path in chosen]
-    brains = {IXI_NAME.match(path.name)[1]: str(path) for path in heads if path.parent.name == "brain" and IXI_NAME.match(path.name)}
-    return table.assign(subject=[match[1] for match in matches], site=[match[2] for match in matches],
-                        brain_path=[brains.get(match[1], "") for match in matches])
+    subjects = [match[1] for match in matches]
+    brains = {IXI_NAME.match(path.name)[1]: str(path) for path in found if path.parent.name == "brain" and IXI_NAME.match(path.name)}
+    table = table.assign(subject=subjects, site=[match[2] for match in matches], brain_path=[brains.get(subject, "") for subject in subjects])
+    return _with_lesions(table, subjects, [path for path in found if _kind(path, folder) == "lesion"], "lesion")
 
 
-def _brats(folder, heads, name, modality):
-    """BraTS 2019 to 2021: `<subject>_t1.nii[.gz]` with `<subject>_seg.nii[.gz]` (one head of 2020 has `..._Segm.nii`) in the subject's folder."""
-    ending = re.compile(rf"_{modality}\.nii(\.gz)?$", re.I)
-    chosen = [path for path in heads if ending.search(path.name) and not LESION.search(path.name)]
-    lesions = [[str(other) for other in heads if other.parent == path.parent and re.search(r"_segm?\.nii", other.name, re.I)
-                and (path.parent.name == ending.sub("", path.name) or other.name.startswith(ending.sub("_", path.name)))] for path in chosen]
-    patients = [path.name.lower().startswith("brats") for path in chosen]                     # its validation set has no lesion files
-    if not any(lesions) and not any(patients):
-        return None
-    return _empty(chosen, name).assign(subject=[ending.sub("", path.name) for path in chosen], lesion_path=[";".join(paths) for paths in lesions],
-                                       group=["tumour" if paths or patient else "healthy" for paths, patient in zip(lesions, patients)])
+def _brats(folder, found, name, modality):
+    """BraTS 2019 to 2021: `<subject>_t1.nii[.gz]` with `<subject>_seg.nii[.gz]` (one head of 2020 has `..._Segm.nii`); from 2023
+    `<patient>-<time point>-t1n.nii.gz` with `...-seg.nii.gz`."""
+    ending = re.compile(rf"[_-]({modality}|{MODALITIES[modality][2]})\.nii(\.gz)?$", re.I)
+    chosen = [path for path in _heads(folder, found) if ending.search(path.name)]
+    keys = [ending.sub("", path.name) for path in chosen]
+    table = _empty(chosen, name).assign(subject=[re.sub(r"^(BraTS-.+-\d+)-\d{3}$", r"\1", key) for key in keys])
+    table = _with_lesions(table, keys, [path for path in found if re.search(r"[_-]segm?\.nii", path.name, re.I)], "tumour")
+    table.loc[[key.lower().startswith("brats") for key in keys], "group"] = "tumour"          # its validation set has no lesion files
+    return table if (table.group != "healthy").any() else None
 
 
-def _atlas(folder, heads, name, modality):
+def _atlas(folder, found, name, modality):
     """ATLAS R1.2: `<subject>_t1w_deface_stx.nii.gz` with one or several `<subject>_LesionSmooth*_stx.nii.gz`, all of them the lesion."""
-    chosen = [path for path in heads if f"{modality}w" in path.name.lower() and "lesion" not in path.name.lower()]
-    lesions = [[str(other) for other in heads if other.parent == path.parent and re.search("lesion", other.name, re.I)] for path in chosen]
-    if not any(lesions):
-        return None
-    return _empty(chosen, name).assign(subject=[_stem(path).split("_")[0] for path in chosen], lesion_path=[";".join(paths) for paths in lesions],
-                                       group=["stroke" if paths else "healthy" for paths in lesions])
+    chosen = [path for path in _heads(folder, found) if f"_{modality}w" in path.name.lower()]
+    subjects = [_stem(path).split("_")[0] for path in chosen]
+    lesions = [path for path in found if re.search("lesion", path.name, re.I)]
+    table = _with_lesions(_empty(chosen, name).assign(subject=subjects), subjects, lesions, "stroke")
+    return table if (table.group != "healthy").any() else None
 
 
-def _plain(folder, heads, name, modality):
-    others = re.compile("[_-](" + "|".join(kind for pair in MODALITIES.values() for kind in pair if pair != MODALITIES[modality]) + r")\.nii", re.I)
-    chosen = [path for path in heads if path.parent.name not in ("brain", "lesion", "twin", "mask", "masks") and not others.search(path.name)]
-    return _empty(chosen, name).assign(subject=[_stem(path) for path in chosen])
+def _plain(folder, found, name, modality):
+    """Any other names. One that goes on from another's (`anna_brain` from `anna`) is of the same person."""
+    own = _named(modality)
+    chosen = [path for path in _heads(folder, found) if not _is_other_modality(path, modality)]
+    stems = {path: re.sub(own.pattern + "$", "", _stem(path), flags=re.I) or _stem(path) for path in chosen}
+    starts = {stem: [stem[:match.start()] for match in re.finditer("[_.-](?=[A-Za-z])", stem)] for stem in set(stems.values())}
+    key = {path: next((start for start in starts[stem] if start in starts), stem) for path, stem in stems.items()}
+    chosen.sort(key=lambda path: (stems[path] != key[path], not own.search(path.name)))
+    keys = [key[path] for path in chosen]
+    first = dict(zip(reversed(keys), reversed([_stem(path) for path in chosen])))
+    subjects, problems = _persons([first[key] for key in keys], keys, [path.relative_to(folder).parent for path in chosen])
+    table = _empty(chosen, name).assign(subject=subjects)
+    table = _with_lesions(table, keys, [path for path in found if _kind(path, folder) == "lesion"], "lesion")
+    table.attrs["problems"] = problems
+    return table
+
+
+def _persons(subjects, keys, folders):
+    """Subjects, named after their folder where the same few files lie in more folders than they have names (`P1/mri/T1.nii.gz`)."""
+    places = pd.DataFrame({"key": keys, "folder": folders}, dtype=object)
+    repeated = places.folder[places.groupby("key").folder.transform("nunique") > 1].unique()
+    places = places[places.folder.isin(repeated)]
+    if places.key.nunique() >= len(repeated):
+        return subjects, []
+    shared = set.intersection(*(set(folder.parts) for folder in repeated))
+    own = {number: [part for part in folder.parts if part not in shared and not SESSION.fullmatch(part)] for number, folder in places.folder.items()}
+    taken = sorted({"-".join(parts) for parts in own.values() if parts})
+    problem = {"subject": "all", "fault": "folders taken as subjects", "detail": f"{len(taken)}, such as {', '.join(taken[:3])}, as the names of "
+               f"their files repeat. If one person has several folders, name the heads in {HEADS}"}
+    return ["-".join(own.get(number, [])) or subject for number, subject in enumerate(subjects)], [problem]
 
 
 def _stem(path):
@@ -243,17 +369,18 @@ def _stem(path):
 
 def _with_participants(folder, table):
     """Adds demographics from IXI's table or BIDS's participants.tsv, beside or one above the folder."""
-    for place in (folder, folder.parent):
-        for name in TABLES:
-            if (place / name).exists():
-                return _joined(table, *read_ixi_table(place / name), name)
-        if (place / "participants.tsv").exists():
-            return _joined(table, *_read_participants(place / "participants.tsv"), "participants.tsv")
-    return table, [{"subject": "all", "fault": "no table of participants", "detail": f"none of {', '.join(TABLES)}, participants.tsv beside the heads"}]
+    problems = []
+    for path in (place / name for place in (folder, folder.parent) for name in TABLES):
+        if path.exists():
+            try:
+                return _joined(table, *(_read_participants if path.suffix == ".tsv" else read_ixi_table)(path), path.name, problems)
+            except ValueError as error:
+                problems.append({"subject": "all", "fault": "unreadable table", "detail": " ".join(str(error).split())})
+    return table, problems or [{"subject": "all", "fault": "no table of participants", "detail": f"none of {', '.join(TABLES)}"}]
 
 
-def _joined(table, participants, problems, name):
-    problems = [problem for problem in problems if problem["subject"] in set(table.subject)]
+def _joined(table, participants, faults, name, problems):
+    problems = problems + [fault for fault in faults if fault["subject"] in {"all", *table.subject}]
     known = participants.set_index("subject")
     for column in known.columns:
         found = table.subject.map(known[column])
@@ -266,12 +393,12 @@ def _joined(table, participants, problems, name):
 
 
 def _read_participants(path):
-    raw = pd.read_csv(path, sep="\t", na_values=["n/a"])
-    names = {str(column).lower(): column for column in raw}
-    if "participant_id" not in names:
-        raise ValueError(f"{path}: expected a column participant_id, got {', '.join(map(str, raw.columns))}.")
-    sex = raw[names["sex"] if "sex" in names else names["gender"]].astype(str).str.strip().str.lower() if {"sex", "gender"} & set(names) else pd.Series("", raw.index)
-    codes = {"m": "male", "male": "male", "1": "male", "1.0": "male", "f": "female", "female": "female", "2": "female", "2.0": "female"}
-    subjects = raw[names["participant_id"]].astype(str)
-    return pd.DataFrame({"subject": np.where(subjects.str.startswith("sub-"), subjects, "sub-" + subjects), "sex": sex.map(codes).fillna(""),
-                         "age": pd.to_numeric(raw[names["age"]], errors="coerce") if "age" in names else np.nan}), []
+    raw = _read_table(path, dtype=str)
+    raw.columns = [str(column).strip().lower() for column in raw]
+    if "participant_id" not in raw:
+        raise ValueError(f"{path}: expected a column participant_id, got {', '.join(raw.columns)}. Name the column of BIDS's subjects so.")
+    raw["subject"] = raw.participant_id.fillna("").str.strip().str.replace("^(?!sub-)(?=.)", "sub-", regex=True)
+    raw, problems = _first_rows(raw, path.name)
+    empty = pd.Series("", raw.index)
+    ages, more = _ages(raw["age"], raw.subject) if "age" in raw else (np.nan, [])
+    return pd.DataFrame({"subject": raw.subject, "sex": _sex(raw.get("sex", raw.get("gender", empty))), "age": ages}), problems + more

@@ -67,6 +67,50 @@ def test_faults_of_the_table_are_listed(tmp_path):
     assert {("IXI001", "repeated id"), ("IXI002", "no age"), ("IXI003", "no row"), ("all", "rows without a scan")} <= faults
 
 
+def test_ids_and_sexes_of_an_ixi_table_in_any_spelling(tmp_path):
+    for number in (1, 2, 3, 4):
+        write(tmp_path / f"IXI00{number}-HH-0001-T1.nii.gz")
+    ixi_csv(tmp_path / "IXI.csv", [["001", "M", 180, 80, 1, 30], ["IXI002", "f", 170, 60, 1, 31], [3.0, 2, 160, 50, 1, 32], [None, 1, 1, 1, 1, 50]])
+    table = datasets.cohort(str(tmp_path))
+    assert table.sex.tolist() == ["male", "female", "female", ""] and table.age[:3].tolist() == [30, 31, 32]
+    faults = {(problem["subject"], problem["fault"]): problem["detail"] for problem in table.attrs["problems"]}
+    assert faults["all", "no id"] == "1 rows of IXI.csv, left out" and ("IXI004", "no row") in faults
+    pd.DataFrame({"IXI_ID": [1, None], "SEX_ID": [1, 2], "AGE": [30, 40]}).to_csv(tmp_path / "IXI.csv", index=False, sep=";")
+    assert datasets.read_ixi_table(tmp_path / "IXI.csv")[0].values.tolist()[0][:3] == ["IXI001", "male", 30]
+
+
+@pytest.mark.parametrize("name, content", [("IXI.xls", b"no table"), ("IXI.csv", b""), ("participants.tsv", b""), ("participants.tsv", b"age\n3\n"),
+                                           ("participants.tsv", b'participant_id\tage\nsub-1\t3\t4\t5\n"')])
+def test_an_unreadable_table_is_a_problem_that_names_the_file(name, content, tmp_path):
+    write(tmp_path / "heads" / "IXI001-HH-0001-T1.nii.gz")
+    (tmp_path / "heads" / name).write_bytes(content)
+    table = datasets.cohort(str(tmp_path / "heads"))
+    assert table.subject.tolist() == ["IXI001"]
+    assert [problem["fault"] for problem in table.attrs["problems"]] == ["unreadable table"] and str(tmp_path / "heads" / name) in table.attrs["problems"][0]["detail"]
+    ixi_csv(tmp_path / "IXI.csv", [[1, 1, 180, 80, 1, 30]])
+    assert datasets.cohort(str(tmp_path / "heads")).age.tolist() == [30]            # the next table is read
+
+
+def test_participants_of_several_sessions_and_impossible_ages(tmp_path):
+    for subject in ("01", "02", "03", "04"):
+        write(tmp_path / f"sub-{subject}" / "anat" / f"sub-{subject}_T1w.nii.gz")
+    rows = ["01,ses-1,M,33", "01,ses-2,M,34", "02,ses-1,F,-5", "03,ses-1,F,396", "sub-04,ses-1,F,0", ",,,", ",,,"]
+    (tmp_path / "participants.tsv").write_text("\n".join(["participant_id,session,Gender,age", *rows]))
+    table = datasets.cohort(str(tmp_path))
+    assert table.sex.tolist() == ["male", "female", "female", "female"] and table.age[0] == 33 and table.age[1:].isna().all()
+    faults = [(problem["subject"], problem["fault"]) for problem in table.attrs["problems"]]
+    assert faults == [("all", "no id"), ("sub-01", "repeated id"), *((f"sub-0{number}", "implausible age") for number in (2, 3, 4))]
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_participants_in_any_separator_and_encoding(separator, encoding, tmp_path):
+    write(tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz")
+    lines = [["participant_id", "city", "age"], ["01", "K\u00f6ln", "33"]]
+    (tmp_path / "participants.tsv").write_text("\n".join(separator.join(line) for line in lines), encoding=encoding)
+    assert datasets.cohort(str(tmp_path)).age.tolist() == [33]
+
+
 # ---- layouts
 
 def test_bids(tmp_path):
@@ -100,6 +144,56 @@ def test_several_sources_have_unique_subjects(tmp_path):
     write(tmp_path / "two" / "IXI002-Guys-0002-T1.nii.gz")
     table = datasets.cohort(f"{tmp_path / 'one'},{tmp_path / 'two'}")
     assert table.subject.tolist() == ["one-IXI001", "two-IXI001", "IXI002"]
+
+
+def test_sources_of_the_same_name_are_two_cohorts_and_one_source_twice_is_one(tmp_path):
+    for place in "ab":
+        write(tmp_path / place / "heads" / "p1.nii.gz")
+    table = datasets.cohort([str(tmp_path / "a" / "heads"), str(tmp_path / "b" / "heads"), f"{tmp_path}/a/../a/heads/"])
+    assert table.cohort.tolist() == ["heads", "heads-2"] and table.subject.tolist() == ["heads-p1", "heads-2-p1"]
+
+
+def faults(table):
+    return {problem["fault"]: problem["detail"] for problem in table.attrs["problems"]}
+
+
+def test_bids_below_a_folder_whose_name_looks_like_a_subject(tmp_path):
+    for subject in ("01", "02"):
+        write(tmp_path / "my sub-study" / "sub-x" / "bids" / f"sub-{subject}" / "anat" / f"sub-{subject}_T1w.nii.gz")
+    for folder in (tmp_path, tmp_path / "my sub-study" / "sub-x" / "bids"):
+        assert datasets.cohort(str(folder)).subject.tolist() == ["sub-01", "sub-02"]
+    assert datasets.cohort(str(tmp_path / "my sub-study/sub-x/bids/sub-02")).subject.tolist() == ["sub-02"]
+
+
+def test_a_folder_a_person(tmp_path):
+    for person in ("P1", "P2", "P10"):
+        for name in ("mri/T1.nii.gz", "mri/T1_brain.nii.gz", "mri/FLAIR.nii.gz"):
+            write(tmp_path / "study" / person / name)
+    write(tmp_path / "study" / "P2" / "lesion" / "T1.nii.gz")
+    write(tmp_path / "study" / "P3" / "ses-1" / "mri" / "T1.nii.gz")
+    write(tmp_path / "study" / "P3" / "ses-2" / "mri" / "T1.nii.gz")
+    table = datasets.cohort(str(tmp_path))
+    assert table.subject.tolist() == ["P1", "P10", "P2", "P3"] and (table.path.str.endswith("/mri/T1.nii.gz")).all() and "ses-1" in table.path[3]
+    assert table.group.tolist() == ["healthy", "healthy", "lesion", "healthy"] and "/P2/" in table.lesion_path[2]
+    assert "heads.csv" in faults(table)["folders taken as subjects"] and any("/ses-2/" in problem["detail"] for problem in table.attrs["problems"])
+
+
+def test_one_person_before_and_after_processing_is_no_folder_a_person(tmp_path):
+    for name in ("raw/anna", "raw/bert", "raw/cleo", "stripped/anna"):
+        write(tmp_path / f"{name}.nii.gz")
+    table = datasets.cohort(str(tmp_path))
+    assert table.subject.tolist() == ["anna", "bert", "cleo"] and table.path.str.contains("/raw/").all() and "stripped" in faults(table)["several scans"]
+
+
+def test_files_that_no_layout_claims_are_listed(tmp_path):
+    write(tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz")
+    write(tmp_path / "sub-01" / "anat" / "sub-01_T2w.nii.gz")
+    write(tmp_path / "sub-01" / "func" / "sub-01_bold.nii.gz")
+    assert "files not used" not in faults(datasets.cohort(str(tmp_path)))
+    for name in ("IXI001-HH-0001-T1", "IXI002-HH-0002-T1", "anna", "a_mask", "bert"):
+        write(tmp_path / f"{name}.nii.gz")
+    detail = faults(datasets.cohort(str(tmp_path)))["files not used"]
+    assert detail.startswith("5 NIfTI files, such as IXI001-HH-0001-T1.nii.gz") and "a_mask" not in detail and "heads.csv" in detail
 
 
 def test_missing_and_empty_folders_say_what_is_understood(tmp_path):

@@ -94,6 +94,78 @@ def test_bids_modalities_and_lesions_elsewhere(tmp_path):
     assert datasets.cohort(str(tmp_path)).subject.tolist() == ["sub-01", "sub-011"]
 
 
+def test_brats_2023(tmp_path):
+    for visit in ("00000-000", "00000-001", "00001-000"):
+        case = tmp_path / f"BraTS-GLI-{visit}"
+        for kind in ("t1n", "t1c", "t2w", "t2f", "seg"):
+            write(case / f"{case.name}-{kind}.nii.gz")
+    for modality, ending in (("t1", "t1n"), ("t2", "t2w"), ("flair", "t2f"), ("t1ce", "t1c")):
+        table = datasets.cohort(str(tmp_path), modality=modality)
+        assert table.subject.tolist() == ["BraTS-GLI-00000", "BraTS-GLI-00001"] and (table.group == "tumour").all()      # one row a patient
+        assert all(row.path.replace(f"-{ending}.", "-seg.") == row.lesion_path for row in table.itertuples()), modality
+        assert {problem["fault"] for problem in table.attrs["problems"]} == {"several scans", "no table of participants"}
+
+
+@pytest.mark.parametrize("ending", ["_lesion", "-lesion_mask", "_seg", "_Lesion_1", "-label-lesion"])
+@pytest.mark.parametrize("head", ["p1", "p1_T1", "IXI001-HH-0001-T1"])
+def test_a_lesion_beside_a_plain_head(head, ending, tmp_path):
+    write(tmp_path / f"{head}.nii.gz")
+    write(tmp_path / f"{head.replace('1', '2', 1)}.nii.gz")
+    write(tmp_path / f"{head.removesuffix('_T1')}{ending}.nii.gz")
+    table = datasets.cohort(str(tmp_path))
+    assert len(table) == 2 and sorted(table.group)[0] == "healthy" and (table.group != "healthy").sum() == 1
+    ill = table[table.group != "healthy"].iloc[0]
+    assert ill.path.endswith(f"/{head}.nii.gz") and ill.lesion_path.endswith(f"{ending}.nii.gz")
+
+
+def test_masks_and_what_was_made_of_a_head_are_no_heads(tmp_path):
+    for name in ("a_masks/IXI001-HH-0001-T1_mask", "a_reg/IXI001-HH-0001-T1_reg", "t1/IXI001-HH-0001-T1"):
+        write(tmp_path / "ixi" / f"{name}.nii.gz")
+    table = datasets.cohort(str(tmp_path / "ixi"))
+    assert table.subject.tolist() == ["IXI001"] and "/t1/" in table.path[0]
+    for name in ("anna", "anna_brain", "anna_brain_mask", "anna_T1_lesionfilled", "anna_2", "bert_brain", "masks/anna", "derivatives/n4/anna_n4", "anna_brain_lesion"):
+        write(tmp_path / "plain" / f"{name}.nii.gz")
+    table = datasets.cohort(str(tmp_path / "plain"))
+    assert table.subject.tolist() == ["anna", "anna_2", "bert_brain"] and table.group.tolist() == ["lesion", "healthy", "healthy"]
+    details = [problem["detail"] for problem in table.attrs["problems"] if problem["fault"] == "files not used"]
+    assert len(details) == 1 and details[0].startswith("3 NIfTI files") and "anna_brain_mask.nii.gz" in details[0]
+
+
+def test_a_lesion_that_may_be_of_several_heads_is_listed(tmp_path):
+    for name in ("p1.nii.gz", "p2.nii.gz", "lesion.nii.gz", "p3_lesion.nii.gz"):
+        write(tmp_path / name)
+    table = datasets.cohort(str(tmp_path))
+    assert table.subject.tolist() == ["p1", "p2"] and (table.lesion_path == "").all()
+    details = [problem["detail"] for problem in table.attrs["problems"] if problem["fault"] == "lesion of no head"]
+    assert [detail.split(":")[0] for detail in details] == ["lesion.nii.gz", "p3_lesion.nii.gz"] and all("heads.csv" in detail for detail in details)
+
+
+def test_a_lesion_in_a_later_scan_makes_the_person_ill(tmp_path):
+    for session in (1, 2):
+        write(tmp_path / "sub-1" / f"ses-{session}" / "anat" / f"sub-1_ses-{session}_T1w.nii.gz")
+    write(tmp_path / "sub-1" / "ses-2" / "anat" / "sub-1_ses-2_label-lesion_mask.nii.gz")
+    table = datasets.cohort(str(tmp_path))
+    assert table.group.tolist() == ["lesion"] and "ses-1" in table.path[0] and table.lesion_path[0] == ""
+
+
+def test_flat_atlas_heads_keep_their_own_lesions(tmp_path):
+    for name in ("p1_t1w.nii.gz", "p2_t1w.nii.gz", "p1_LesionSmooth.nii.gz", "p1_t1w_mask.nii.gz"):
+        write(tmp_path / name)
+    table = datasets.cohort(str(tmp_path))
+    assert table.subject.tolist() == ["p1", "p2"] and table.group.tolist() == ["stroke", "healthy"]
+
+
+def test_words_of_heads_csv_in_any_spelling(tmp_path):
+    for name in "abc":
+        write(tmp_path / f"{name}.nii.gz")
+    rows = ["a.nii.gz;;Healthy;M;33", "b.nii.gz;; HEALTHY;2;-5", "c.nii.gz;;Tumour;female;"]
+    (tmp_path / "heads.csv").write_text("\n".join(["image;lesion;group;sex;age", *rows]))
+    table = datasets.cohort(str(tmp_path))
+    assert table.group.tolist() == ["healthy", "healthy", "tumour"] and table.sex.tolist() == ["male", "female", "female"]
+    assert table.age[0] == 33 and table.age[1:].isna().all()
+    assert [(problem["subject"], problem["fault"]) for problem in table.attrs["problems"]] == [("b", "implausible age"), ("c", "no age")]
+
+
 def test_a_table_of_image_and_lesion(tmp_path):
     for name in ("scans/a.nii.gz", "scans/b.nii.gz", "masks/b1.nii.gz", "masks/b2.nii.gz"):
         write(tmp_path / name, spot(len(name) % 3, 1, int(name[-8] == "2")) if "masks" in name else None)
