@@ -1,6 +1,5 @@
 """Where heads come from: the synthetic cohort, IXI, its sample, or a folder; one row a subject, faults listed."""
 
-import io
 import itertools
 import os
 import re
@@ -9,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlib import downloads
+from brainlib import datasets_participants, downloads
+from brainlib.datasets_participants import read_ixi_table  # noqa: F401  part of this room
 
 COLUMNS = ("subject", "cohort", "synthetic", "group", "site", "path", "brain_path", "lesion_path", "twin_path", "sex", "age",
            "ethnic", "height_cm", "weight_kg")
 SUFFIXES = (".nii", ".nii.gz")
 IXI_NAME = re.compile(r"^((?:IXI|PHANTOM)\d+)-([A-Za-z]+)-(\d+)-T1")
-ZERO_IS_MISSING = ("HEIGHT", "WEIGHT", "ETHNIC_ID", "MARITAL_ID", "OCCUPATION_ID", "QUALIFICATION_ID")
 # BIDS's, IXI's and BraTS 2023's endings
 MODALITIES = {"t1": ("T1w", "T1", "T1n"), "t2": ("T2w", "T2", "T2w"), "flair": ("FLAIR", "FLAIR", "T2f"), "t1ce": ("T1ce", "T1CE", "T1c")}
 LESION = re.compile(r"(?<![a-z])lesions?(?![_-]?(fill|free))|_label-L_|(^|[_-])seg(m|mentations?)?(?![a-z-])", re.I)
@@ -23,8 +22,6 @@ MASK = re.compile(r"(^|[_.-])((brain)?masks?|labels?|[ad]seg|rois?)(?![a-z])", r
 NO_HEADS = re.compile(r"brain|twin|derivatives|(.*[_.-])?((brain)?masks?|lesions?|labels?|segmentations?)", re.I)     # names of folders
 SESSION = re.compile(r"(ses(sion)?|visit|tp|time(point)?|baseline|follow[_-]?up)[_-]?\d*", re.I)
 HEADS = "heads.csv"                                      # a table of image and lesion in a folder of any layout
-TABLES = ("IXI.xls", "IXI.xlsx", "IXI.csv", "participants.tsv")
-SEX = {"m": "male", "male": "male", "1": "male", "1.0": "male", "f": "female", "female": "female", "2": "female", "2.0": "female"}
 
 
 def cohort(data, *, data_dir=None, seed=0, healthy=40, tumour=12, stroke=12, size="half", jobs=2, modality="t1"):
@@ -70,91 +67,6 @@ def cohort(data, *, data_dir=None, seed=0, healthy=40, tumour=12, stroke=12, siz
     return table
 
 
-# ---- the participants' table
-
-def read_ixi_table(path):
-    """The demographics of IXI.xls, or of a table with its columns (.xlsx, .csv).
-
-    Of repeated ids the first row is kept; that gives seed 004's shares. 0 means missing, but for DATE_AVAILABLE.
-
-    Returns:
-        (participants, problems): one row a subject with subject ("IXI012"), sex, age, ethnic, height_cm, weight_kg; and a
-        list of dicts (subject, fault, detail).
-    """
-    path = Path(path)
-    raw = _read_table(path, dtype={"IXI_ID": str})
-    raw = raw.rename(columns={name: "SEX_ID" for name in raw if str(name).startswith("SEX_ID")})
-    missing = {"IXI_ID", "SEX_ID", "AGE"} - set(raw)
-    if missing:
-        raise ValueError(f"{path}: expected the columns of IXI.xls, missing {', '.join(sorted(missing))}, got {', '.join(map(str, raw.columns))}.")
-    raw["subject"], raw["SEX_ID"] = raw.IXI_ID.map(_ixi_id), _sex(raw.SEX_ID)
-    for column in [name for name in ZERO_IS_MISSING if name in raw]:
-        raw[column] = pd.to_numeric(raw[column], errors="coerce").replace(0, np.nan)
-    table, problems = _first_rows(raw, path.name)
-    age, more = _ages(table.AGE, table.subject)
-    ethnic = table.get("ETHNIC_ID", pd.Series(np.nan, table.index))
-    participants = pd.DataFrame({
-        "subject": table.subject, "sex": table.SEX_ID, "age": age,
-        "ethnic": np.select([ethnic == 1, ethnic.notna()], ["white", "other"], ""),
-        "height_cm": table.get("HEIGHT", np.nan), "weight_kg": table.get("WEIGHT", np.nan)})
-    return participants, problems + more
-
-
-def _read_table(path, **options):
-    """A table of Excel or of text; in text the line of column names tells what separates them."""
-    try:
-        if path.suffix.lower() not in (".csv", ".tsv"):
-            return pd.read_excel(path, engine="calamine", **options)
-        text = path.read_text("utf-8-sig", errors="replace")
-        return pd.read_csv(io.StringIO(text), sep=max("\t;,", key=text.partition("\n")[0].count), **options)
-    except OSError:
-        raise
-    except Exception as error:                           # every reader has errors of its own, and none names the file
-        raise ValueError(f"{path}: expected a table with a line of column names, got {error or type(error).__name__}. "
-                         "Save it again from a spreadsheet.") from error
-
-
-def _ixi_id(value):
-    """IXI012 of 12, 12.0, "012" and "IXI012"; "" of an empty cell."""
-    text = "" if pd.isna(value) else str(value).strip()
-    match = re.fullmatch(r"([A-Z]*)0*(\d+)(\.0*)?", text, re.I)
-    return f"{match[1].upper() or 'IXI'}{int(match[2]):03d}" if match else text
-
-
-def _first_rows(raw, name):
-    """One row a subject, the first; returns (table, problems)."""
-    unnamed = raw.subject.fillna("") == ""
-    problems = [{"subject": "all", "fault": "no id", "detail": f"{unnamed.sum()} rows of {name}, left out"}] if unnamed.any() else []
-    raw = raw[~unnamed]
-    for subject, rows in raw[raw.subject.duplicated(keep=False)].groupby("subject"):
-        first = rows.iloc[0]
-        for _, other in rows.iloc[1:].iterrows():
-            differs = [column for column in raw if column not in ("IXI_ID", "subject") and not _same(first[column], other[column])]
-            problems.append({"subject": subject, "fault": "repeated id", "detail": "first row kept; differs in " + (", ".join(
-                f"{column} ({first[column]} against {other[column]})" for column in differs) or "nothing")})
-    return raw.drop_duplicates("subject").reset_index(drop=True), problems
-
-
-def _ages(values, subjects):
-    """Ages in years, NaN where there is none that a person can have; returns (ages, problems)."""
-    age = pd.to_numeric(values.astype(str).str.replace(",", "."), errors="coerce")
-    implausible = (age <= 0) | (age > 120)
-    problems = [{"subject": subject, "fault": "implausible age", "detail": f"{value} years, taken as missing"}
-                for subject, value in zip(subjects[implausible], values[implausible])]
-    problems += [{"subject": subject, "fault": "no age", "detail": "left empty"} for subject in subjects[age.isna()]]
-    return age.mask(implausible), problems
-
-
-def _sex(values):
-    return values.astype(str).str.strip().str.lower().map(SEX).fillna("")
-
-
-def _same(first, second):
-    return (pd.isna(first) and pd.isna(second)) or first == second
-
-
-# ---- folders
-
 def _empty(paths, name):
     table = pd.DataFrame({"path": [str(path) for path in paths]})
     return table.assign(subject="", cohort=name, synthetic=False, group="healthy", site="", brain_path="", lesion_path="", twin_path="",
@@ -197,7 +109,7 @@ def _folder(folder, name, modality="t1"):
         problems.append({"subject": row.subject, "fault": "several scans", "detail": f"left out: {row.path}"})
     ill = table[table.group != "healthy"].drop_duplicates("subject").set_index("subject").group       # in one scan, in all
     table = table.assign(group=table.subject.map(ill).fillna("healthy")).drop_duplicates("subject").sort_values("path", ignore_index=True)
-    table, more = _with_participants(folder, table)
+    table, more = datasets_participants.join(table, folder)
     table.attrs["problems"] = problems + more
     return table
 
@@ -227,14 +139,15 @@ def _heads(folder, found):
 def _unused(folder, found, table, modality):
     """Problems: lesions that no head claims, and how many other files are no heads."""
     used = {part for column in ("path", "lesion_path", "brain_path") for value in table[column] for part in value.split(";")}
-    left = {path.relative_to(folder).as_posix(): _kind(path, folder) for path in found if str(path) not in used and path.parent.name != "twin"}
-    problems = [{"subject": "all", "fault": "lesion of no head", "detail": f"{name}: begins with no head's name, or with several. Name it in {HEADS}"}
-                for name, kind in left.items() if kind == "lesion"]
+    left = [path for path in found if str(path) not in used and path.parent.name != "twin"]
+    left = {path.relative_to(folder).as_posix(): _kind(path, folder) for path in left}
+    problems = [{"subject": "all", "fault": "lesion of no head", "detail": f"{name}: begins with no head's name, or with several. "
+                 f"Name it in {HEADS}"} for name, kind in left.items() if kind == "lesion"]
     others = [name for name in sorted(left, key=lambda name: left[name] != "head") if left[name] != "lesion"
               and not _is_other_modality(Path(name), modality) and not re.search("(^|/)sub-[^/]+/", name)]
     if others:
-        problems.append({"subject": "all", "fault": "files not used", "detail": f"{len(others)} NIfTI files, such as {', '.join(others[:3])}, "
-                         f"are no heads in the layout of the others. If they are, name all heads in {HEADS}"})
+        problems.append({"subject": "all", "fault": "files not used", "detail": f"{len(others)} NIfTI files, such as "
+                         f"{', '.join(others[:3])}, are no heads in the layout of the others. If they are, name all heads in {HEADS}"})
     return problems
 
 
@@ -257,7 +170,7 @@ def _with_lesions(table, keys, lesions, group):
 def _table(path, name):
     """Heads named by a CSV: image (a NIfTI file, relative to the CSV's folder or absolute) and lesion ("" where there is none, several
     files with ";"); where given, also subject, group, site, brain, sex, age."""
-    raw = _read_table(path, dtype=str, keep_default_na=False)
+    raw = datasets_participants.read_table(path, dtype=str, keep_default_na=False)
     if not {"image", "lesion"} <= set(raw) or not len(raw):
         raise ValueError(f"{path}: expected the columns image and lesion and one row a head, got {', '.join(raw) or 'none'} and {len(raw)} rows.")
     place = {column: [";".join(str(path.parent / part.strip()) for part in value.split(";") if part.strip()) for value in raw[column]]
@@ -268,11 +181,12 @@ def _table(path, name):
     table = _empty(place["image"], name).assign(lesion_path=place["lesion"], brain_path=place.get("brain", ""), group=["lesion" if value else "healthy" for value in place["lesion"]])
     table["subject"] = raw["subject"] if "subject" in raw else [_stem(Path(value)) for value in place["image"]]
     for column in {"group", "site", "sex"} & set(raw):
-        table[column] = raw[column].where(raw[column] != "", table[column])
-    table["group"], table["sex"] = table.group.str.strip().str.lower(), _sex(table.sex)
+        given = raw[column].str.strip()
+        table[column] = given.where(given != "", table[column])
+    table["group"], table["sex"] = table.group.str.lower(), datasets_participants.sex(table.sex)
     problems = []
     if "age" in raw:
-        table["age"], problems = _ages(raw["age"], table.subject)
+        table["age"], problems = datasets_participants.ages(raw["age"], table.subject)
     if table.subject.duplicated().any():
         raise ValueError(f"{path}: expected one row a subject, got {table.subject[table.subject.duplicated()].iloc[0]!r} several times. Give a column subject.")
     table.attrs["problems"] = problems
@@ -306,7 +220,7 @@ def _ixi_names(folder, found, name, modality):
     matches = [pattern.match(path.name) for path in chosen]
     subjects = [match[1] for match in matches]
     brains = {IXI_NAME.match(path.name)[1]: str(path) for path in found if path.parent.name == "brain" and IXI_NAME.match(path.name)}
-    table = table.assign(subject=subjects, site=[match[2] for match in matches], brain_path=[brains.get(subject, "") for subject in subjects])
+    table = table.assign(subject=subjects, site=[match[2] for match in matches], brain_path=[brains.get(one, "") for one in subjects])
     return _with_lesions(table, subjects, [path for path in found if _kind(path, folder) == "lesion"], "lesion")
 
 
@@ -356,49 +270,13 @@ def _persons(subjects, keys, folders):
     if places.key.nunique() >= len(repeated):
         return subjects, []
     shared = set.intersection(*(set(folder.parts) for folder in repeated))
-    own = {number: [part for part in folder.parts if part not in shared and not SESSION.fullmatch(part)] for number, folder in places.folder.items()}
+    own = {number: [part for part in folder.parts if part not in shared and not SESSION.fullmatch(part)]
+           for number, folder in places.folder.items()}
     taken = sorted({"-".join(parts) for parts in own.values() if parts})
-    problem = {"subject": "all", "fault": "folders taken as subjects", "detail": f"{len(taken)}, such as {', '.join(taken[:3])}, as the names of "
-               f"their files repeat. If one person has several folders, name the heads in {HEADS}"}
+    problem = {"subject": "all", "fault": "folders taken as subjects", "detail": f"{len(taken)}, such as {', '.join(taken[:3])}, as the names "
+               f"of their files repeat. If one person has several folders, name the heads in {HEADS}"}
     return ["-".join(own.get(number, [])) or subject for number, subject in enumerate(subjects)], [problem]
 
 
 def _stem(path):
     return re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.I)
-
-
-def _with_participants(folder, table):
-    """Adds demographics from IXI's table or BIDS's participants.tsv, beside or one above the folder."""
-    problems = []
-    for path in (place / name for place in (folder, folder.parent) for name in TABLES):
-        if path.exists():
-            try:
-                return _joined(table, *(_read_participants if path.suffix == ".tsv" else read_ixi_table)(path), path.name, problems)
-            except ValueError as error:
-                problems.append({"subject": "all", "fault": "unreadable table", "detail": " ".join(str(error).split())})
-    return table, problems or [{"subject": "all", "fault": "no table of participants", "detail": f"none of {', '.join(TABLES)}"}]
-
-
-def _joined(table, participants, faults, name, problems):
-    problems = problems + [fault for fault in faults if fault["subject"] in {"all", *table.subject}]
-    known = participants.set_index("subject")
-    for column in known.columns:
-        found = table.subject.map(known[column])
-        table[column] = found.fillna("") if column in ("sex", "ethnic") else found.astype(float)
-    problems += [{"subject": subject, "fault": "no row", "detail": f"not in {name}"} for subject in table.subject if subject not in known.index]
-    without = len(set(known.index) - set(table.subject))
-    if without:
-        problems.append({"subject": "all", "fault": "rows without a scan", "detail": f"{without} rows of {name}"})
-    return table, problems
-
-
-def _read_participants(path):
-    raw = _read_table(path, dtype=str)
-    raw.columns = [str(column).strip().lower() for column in raw]
-    if "participant_id" not in raw:
-        raise ValueError(f"{path}: expected a column participant_id, got {', '.join(raw.columns)}. Name the column of BIDS's subjects so.")
-    raw["subject"] = raw.participant_id.fillna("").str.strip().str.replace("^(?!sub-)(?=.)", "sub-", regex=True)
-    raw, problems = _first_rows(raw, path.name)
-    empty = pd.Series("", raw.index)
-    ages, more = _ages(raw["age"], raw.subject) if "age" in raw else (np.nan, [])
-    return pd.DataFrame({"subject": raw.subject, "sex": _sex(raw.get("sex", raw.get("gender", empty))), "age": ages}), problems + more

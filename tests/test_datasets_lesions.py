@@ -158,7 +158,7 @@ def test_flat_atlas_heads_keep_their_own_lesions(tmp_path):
 def test_words_of_heads_csv_in_any_spelling(tmp_path):
     for name in "abc":
         write(tmp_path / f"{name}.nii.gz")
-    rows = ["a.nii.gz;;Healthy;M;33", "b.nii.gz;; HEALTHY;2;-5", "c.nii.gz;;Tumour;female;"]
+    rows = ["a.nii.gz;; ;M;33", "b.nii.gz;; Healthy;2;-5", "c.nii.gz;;Tumour;female;"]
     (tmp_path / "heads.csv").write_text("\n".join(["image;lesion;group;sex;age", *rows]))
     table = datasets.cohort(str(tmp_path))
     assert table.group.tolist() == ["healthy", "healthy", "tumour"] and table.sex.tolist() == ["male", "female", "female"]
