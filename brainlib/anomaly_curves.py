@@ -1,7 +1,7 @@
 """ROC and precision-recall areas, Dice and operating points of any number of pixels, in bounded memory.
 
-Scores are counted in bins of their floating-point order: bins are fine everywhere on a relative scale and finer where
-a sample of the scores says that they crowd. Heavy tails, ties and negative scores need no special care.
+Scores are sorted part by part and counted at thresholds chosen by rank: how they are spread, where they crowd and which
+part comes first make no difference.
 """
 
 import warnings
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-CHUNK = 1 << 18                                          # scores looked at together: they stay in the processor's cache
-SAMPLE = 1 << 16                                         # scores that decide where bins are fine
-FINE = 1 << 19                                           # bins shared out by the sample
-COARSE_BITS = 3                                          # of the lower 16 bits, where the sample has seen nothing
+BLOCK = 1 << 20                                         # scores sorted together
+FINE = 1 << 13                                           # of n scores from the top, at most n / FINE lie between two thresholds
+ROWS = 1 << 17                                           # thresholds kept before they are thinned
+VALLEY_POINTS = 1 << 10                                  # thresholds at which a second mode is looked for
 UNIMODAL = 0.01                                          # a valley of Dice deeper than this is a second mode
 
 
@@ -34,7 +34,7 @@ class Curves(namedtuple("Curves", "auroc auprc")):
 class OperatingPoint(NamedTuple):
     """A threshold (`score >= threshold` is called lesion) and what it gives on the data it was chosen on.
 
-    `best_dice` is the best of all thresholds; `unimodal`, whether Dice rises and then falls over the thresholds.
+    `best_dice` is the best of all thresholds; `unimodal`, whether Dice rises and then falls and the search came within 1e-2 of its top.
     """
 
     threshold: float
@@ -46,64 +46,53 @@ class OperatingPoint(NamedTuple):
 
 
 class Counter:
-    """Counts scores of lesion and other pixels in bins; memory does not grow with the number of pixels.
+    """Counts scores of lesion and other pixels at thresholds; memory does not grow with the number of pixels.
 
-    Args:
-        sample: some of the scores, to decide where bins are fine. Scores outside of it keep a relative precision of
-            1/1024.
+    Thresholds are scores of the data. From one to the next lie ties, or at most 1/8192 of the scores above: so little changes
+    precision, Dice and the share of false alarms by less than 1e-3.
     """
 
-    def __init__(self, sample):
-        sample = np.asarray(sample, dtype=np.float64).ravel()
-        self.centre = _centre(sample)
-        high = (_order(sample - self.centre) >> 16).astype(np.int64)
-        share = np.bincount(high, minlength=1 << 16) / max(len(high), 1)
-        bits = np.where(share > 0, np.round(np.log2(np.maximum(share * FINE, 1))), 0)
-        bits = np.clip(bits, COARSE_BITS, 16).astype(np.int64)
-        self._shift = (16 - bits).astype(np.uint32)
-        ends = np.cumsum(1 << bits)
-        self._offset = np.concatenate([[0], ends[:-1]]).astype(np.uint32)
-        self.all, self.positive = np.zeros(ends[-1], np.int64), np.zeros(ends[-1], np.int64)
-        self._exact = self.centre == 0
+    def __init__(self):
+        self._waiting, self._size = [], 0                # (score, lesion) of small parts, until there are enough to sort
+        self._parts = []                                 # (thresholds downwards, pixels and lesion pixels from each to the one above)
 
     def add(self, score, lesion):
         """Counts more scores. score, lesion (bool): arrays of one shape."""
         score, lesion = np.asarray(score), np.asarray(lesion)
         if score.shape != lesion.shape:
             raise ValueError(f"expected a score and a label for every pixel, got shapes {score.shape} and {lesion.shape}.")
-        self._exact &= score.dtype in (np.float32, np.float16, np.int8, np.uint8, np.int16, np.uint16, bool)
+        if score.dtype.kind not in "biuf" or score.dtype == np.float16:
+            score = score.astype(np.float64 if score.dtype.kind not in "f" else np.float32)
         score, lesion = score.reshape(-1), lesion.reshape(-1)
-        for start in range(0, score.size, CHUNK):
-            bins = self._bins(score[start:start + CHUNK])
-            np.add.at(self.all, bins, 1)
-            np.add.at(self.positive, bins[lesion[start:start + CHUNK].astype(bool)], 1)
+        for start in range(0, score.size, BLOCK):
+            part = score[start:start + BLOCK].copy()     # the caller may fill the same array again
+            self._waiting.append((part, lesion[start:start + BLOCK].astype(bool)))
+            self._size += part.size
+            if self._size >= BLOCK:
+                self._gather()
         return self
 
-    def _bins(self, score):
-        shifted = score - self.centre if self.centre else score
-        order = _order(shifted)
-        high = order >> np.uint32(16)
-        return self._offset[high] + ((order & np.uint32(0xFFFF)) >> self._shift[high])
+    def _gather(self):
+        """Turns what waits into rows, and thins the rows where they are too many."""
+        if self._waiting:
+            score, lesion = (np.concatenate(column) for column in zip(*self._waiting))
+            self._waiting, self._size = [], 0
+            self._parts.append(_counted(score, score[lesion]))
+        if sum(len(threshold) for threshold, *_ in self._parts) > ROWS:
+            self._parts = [_thinned_rows(*_merged(self._parts))]
 
     def _table(self):
-        """Occupied bins from the highest score down: (bins, pixels predicted, lesion pixels among them), cumulative."""
-        occupied = np.flatnonzero(self.all)[::-1]
-        return occupied, np.cumsum(self.all[occupied]), np.cumsum(self.positive[occupied])
-
-    def _thresholds(self, bins):
-        """The smallest score of bins, as numbers that `score >= threshold` divides at exactly as the bins do."""
-        high = np.searchsorted(self._offset, bins, side="right") - 1
-        order = (high << 16) + ((bins - self._offset[high].astype(np.int64)) << self._shift[high].astype(np.int64))
-        edge = _value(order)
-        if self._exact:
-            return edge.astype(np.float64)
-        below = _value(np.maximum(order - 1, 0))         # a float64 score was rounded: the border lies between two floats
-        return np.where(np.isfinite(below), (edge.astype(np.float64) + below) / 2, edge) + self.centre
+        """(thresholds from the highest down, pixels at or above each, lesion pixels among them)."""
+        self._gather()
+        self._parts = [_merged(self._parts)]
+        threshold, pixels, positive = self._parts[0]
+        return threshold.astype(np.float64), np.cumsum(pixels), np.cumsum(positive)
 
     @property
     def counts(self):
         """(pixels, lesion pixels)."""
-        return int(self.all.sum()), int(self.positive.sum())
+        self._gather()
+        return tuple(int(sum(part[column].sum() for part in self._parts)) for column in (1, 2))
 
     def curves(self):
         """AUROC with ties counted half, AUPRC as average precision (steps, no interpolation): scikit-learn's."""
@@ -119,82 +108,92 @@ class Counter:
 
     def points(self, count=400):
         """Points of both curves for drawing: dict of threshold, false_alarms, recall, precision, dice; each (<= count,)."""
-        bins, predicted, true = self._table()
+        threshold, predicted, true = self._table()
         pixels, positives = self.counts
-        chosen = np.unique(np.searchsorted(np.log(predicted), np.linspace(0, np.log(pixels), count)).clip(0, len(bins) - 1))
+        chosen = np.unique(np.searchsorted(np.log(predicted), np.linspace(0, np.log(pixels), count)).clip(0, len(threshold) - 1))
         if positives:                                    # evenly spaced along recall, too
-            chosen = np.union1d(chosen, np.searchsorted(true, np.linspace(0, positives, count // 2)).clip(0, len(bins) - 1))
+            chosen = np.union1d(chosen, np.searchsorted(true, np.linspace(0, positives, count // 2)).clip(0, len(threshold) - 1))
         predicted, true = predicted[chosen], true[chosen]
-        return {"threshold": self._thresholds(bins[chosen]), "false_alarms": (predicted - true) / max(pixels - positives, 1),
+        return {"threshold": threshold[chosen], "false_alarms": (predicted - true) / max(pixels - positives, 1),
                 "recall": true / positives if positives else np.full(len(chosen), np.nan), "precision": true / predicted,
                 "dice": 2 * true / (predicted + positives)}
 
     def threshold_of_share(self, share):
         """The threshold that at most this share of all counted pixels reaches: false alarms, if all are healthy."""
-        bins, predicted, _ = self._table()
+        threshold, predicted, _ = self._table()
         passing = np.flatnonzero(predicted <= share * predicted[-1])
-        return float(self._thresholds(bins[passing[-1:]])[0]) if len(passing) else float("inf")
+        return float(threshold[passing[-1]]) if len(passing) else float("inf")
 
     def operating_point(self, *, steps=10, rule="rank"):
         """See `operating_point`."""
         if rule not in ("rank", "seed"):
             raise ValueError(f"rule: expected 'rank' or 'seed', got {rule!r}.")
-        bins, predicted, true = self._table()
+        if not isinstance(steps, (int, np.integer)) or steps < 1:
+            raise ValueError(f"steps: expected a whole number of halvings from 1 on, got {steps!r}. Seed 002 takes 10.")
+        threshold, predicted, true = self._table()
         positives = self.counts[1]
         if not positives:
             raise ValueError("operating_point: expected some lesion pixels to search with, got none. Pass validation heads with a lesion.")
         dice = 2 * true / (predicted + positives)
-        thinned = _thinned(predicted, positives, 1 << steps)
-        unimodal = _valley(dice[thinned]) <= UNIMODAL
+        if rule == "rank":
+            grid = _log_ranks(predicted, positives, 1 << min(int(steps), 16))
+            place = grid[_halving(dice[grid], steps)]
+        else:
+            place = _seed_search(threshold, dice, steps)
+        valley, gap = _valley(dice[_log_ranks(predicted, positives, VALLEY_POINTS)]), dice.max() - dice[place]
+        unimodal = max(valley, gap) <= UNIMODAL
         if not unimodal:
-            warnings.warn(f"operating_point: Dice over the thresholds has more than one mode (a valley {_valley(dice[thinned]):.3f} deep): "
-                          f"the greedy search may stop on a lesser one; the best of all thresholds gives {dice.max():.3f}.", stacklevel=3)
-        found = _halving(dice[thinned], steps) if rule == "rank" else None
-        place = thinned[found] if rule == "rank" else _seed_search(self._thresholds(bins), dice, steps)
-        return OperatingPoint(np.float64(self._thresholds(bins[place:place + 1])[0]), float(dice[place]), float(true[place] / predicted[place]),
+            warnings.warn(f"operating_point: Dice over the thresholds has more than one mode (a valley of {valley:.3f}) or a narrow peak: "
+                          f"the search found {dice[place]:.3f}, the best of all thresholds gives {dice.max():.3f}.", stacklevel=3)
+        return OperatingPoint(np.float64(threshold[place]), float(dice[place]), float(true[place] / predicted[place]),
                               float(true[place] / positives), float(dice.max()), bool(unimodal))
 
 
-def _centre(sample):
-    """What to subtract before scores become float32: 0 but where they crowd far away from 0."""
-    if not len(sample) or not np.isfinite(sample).any():
-        return 0.0
-    low, middle, high = np.percentile(sample[np.isfinite(sample)], [1, 50, 99])
-    return float(middle) if middle and high - low < 1e-2 * abs(middle) else 0.0
+def _counted(score, positive):
+    """Rows of one part: thresholds by rank, from the highest down, and what lies from each to the one above."""
+    ordered, positive = np.sort(score), np.sort(positive)
+    if np.isnan(ordered[-1]):
+        raise ValueError(f"scores: expected numbers, got {np.count_nonzero(np.isnan(ordered))} NaN. Leave those pixels out.")
+    threshold = np.unique(ordered[-_ranks(len(ordered))])
+    above = [len(part) - np.searchsorted(part, threshold)[::-1] for part in (ordered, positive)]
+    return threshold[::-1], *(np.diff(number, prepend=0) for number in above)
 
 
-def _order(values):
-    """Floats to uint32 in the same order; NaN is refused, infinities are the ends."""
-    values = np.asarray(values)
-    with np.errstate(over="ignore"):
-        values = values.astype(np.float32) + np.float32(0)                    # -0.0 and 0.0 are one score
-    if np.isnan(values).any():
-        raise ValueError(f"scores: expected numbers, got {np.count_nonzero(np.isnan(values))} NaN. Leave those pixels out.")
-    bits = values.view(np.uint32)
-    return bits ^ ((bits >> np.uint32(31)) * np.uint32(0x7FFFFFFF) | np.uint32(0x80000000))
+def _ranks(number):
+    """Ranks 1 to `number`: all at first, then in steps of 1 / FINE of themselves."""
+    if number <= FINE:
+        return np.arange(1, number + 1)
+    logs = np.linspace(np.log(FINE), np.log(number), int(FINE * np.log(number / FINE)) + 2)
+    return np.unique(np.concatenate([np.arange(1, FINE), np.exp(logs[:-1]).astype(np.int64), [number]]))
 
 
-def _value(order):
-    """`_order` backwards: integers to float32."""
-    order = np.asarray(order).astype(np.uint32)
-    positive = order >> np.uint32(31)
-    return (order ^ ((np.uint32(1) - positive) * np.uint32(0x7FFFFFFF) | np.uint32(0x80000000))).view(np.float32)
+def _merged(parts):
+    """Rows of several parts as one: equal thresholds are one row."""
+    if len(parts) == 1:
+        return parts[0]
+    scores, *counts = (np.concatenate(column) for column in zip(*parts))
+    threshold, place = np.unique(scores, return_inverse=True)
+    return threshold[::-1], *(np.bincount(place, weights=number, minlength=len(threshold)).astype(np.int64)[::-1] for number in counts)
+
+
+def _thinned_rows(threshold, pixels, positive):
+    """Fewer rows: those at `_ranks`, with what lies between them."""
+    above = np.cumsum(pixels)
+    kept = np.unique(np.searchsorted(above, _ranks(above[-1])))
+    return threshold[kept], np.diff(above[kept], prepend=0), np.diff(np.cumsum(positive)[kept], prepend=0)
 
 
 # ------------------------------------------------------------------------------------------------ the search
 
-def _thinned(predicted, positives, limit):
-    """At most `limit` of the thresholds, evenly spaced in the logarithm of the predicted pixels.
+def _log_ranks(predicted, positives, points):
+    """Places of so many thresholds, evenly spaced in the logarithm of the predicted pixels; some twice where there are few.
 
     A step of 1 % more pixels changes Dice by less than 1e-2. Fewer than P/200 or more than 200 P predicted pixels (P:
     lesion pixels) cannot reach a Dice of 1e-2, so that the search spends no step on them.
     """
-    start, stop = np.searchsorted(predicted, [positives / 200, positives * 200])
-    inside = np.arange(min(start, len(predicted) - 1), min(max(stop, start + 1), len(predicted)))
-    if len(inside) <= limit:
-        return inside
-    logs = np.log(predicted[inside])
-    return inside[np.unique(np.searchsorted(logs, np.linspace(logs[0], logs[-1], limit)).clip(0, len(inside) - 1))]
+    logs = np.log(predicted)
+    low, high = np.clip(np.log(positives / 200), logs[0], logs[-1]), np.clip(np.log(positives * 200), logs[0], logs[-1])
+    return np.searchsorted(logs, np.linspace(low, high, points)).clip(0, len(logs) - 1)
 
 
 def _valley(dice):
@@ -230,13 +229,12 @@ def _seed_search(thresholds, dice, steps):
 # ------------------------------------------------------------------------------------------------ what others call
 
 def count(score, lesion=None):
-    """Counts scores in bins.
+    """Counts scores at thresholds.
 
     Args:
         score: an array of scores, larger where more anomalous; or, with `lesion` left out, an iterable of (score,
-            lesion) pairs, which is gone through once and never held together. The first pair decides where bins are
-            finest.
-        lesion: bool array of the same shape.
+            lesion) pairs, which is gone through once and never held together; or a list of arrays, whose shapes may differ.
+        lesion: bool array of the same shape, or a list of such.
 
     Returns:
         a `Counter`.
@@ -244,27 +242,16 @@ def count(score, lesion=None):
     if isinstance(score, Counter):
         return score
     if lesion is not None:
-        score, lesion = np.asarray(score), np.asarray(lesion)
-        if not score.size:
-            raise ValueError("scores: expected at least one pixel, got none.")
-        return Counter(_sample(score)).add(score, lesion)
-    counter = None
+        listed = [isinstance(part, (list, tuple)) and len(part) > 0 and np.ndim(part[0]) > 0 for part in (score, lesion)]
+        if all(listed) and len(score) != len(lesion):
+            raise ValueError(f"expected a lesion for every array of scores, got {len(score)} arrays and {len(lesion)} lesions.")
+        score = zip(score, lesion) if all(listed) else [(score, lesion)]
+    counter = Counter()
     for part, truth in score:
-        part = np.asarray(part)
-        if not part.size:
-            continue
-        counter = counter or Counter(_sample(part))
         counter.add(part, truth)
-    if counter is None:
+    if not counter.counts[0]:
         raise ValueError("scores: expected at least one pixel, got none.")
     return counter
-
-
-def _sample(score):
-    flat = score.reshape(-1)
-    if flat.size <= SAMPLE:
-        return flat
-    return flat[np.random.default_rng(0).integers(0, flat.size, SAMPLE)]
 
 
 def curves(score, lesion=None):
@@ -279,27 +266,34 @@ def curves(score, lesion=None):
     return count(score, lesion).curves()
 
 
-def operating_point(score, lesion=None, *, steps=10, rule="rank"):
+def operating_point(score, lesion=None, steps=10, *, rule="rank"):
     """The threshold of the best Dice, by a greedy search of `steps` halvings; made for validation lesions only.
 
     Args:
         score, lesion: see `count`.
-        steps: halvings; seed 002 takes 10.
+        steps: halvings, 1 or more; seed 002 takes 10.
         rule: "rank" halves the number of predicted pixels (its logarithm) around the best of three quartiles: on a
             curve with one mode it ends within 1e-2 Dice of an exhaustive search, whatever the scale of the scores.
             "seed" halves the range of intensities by comparing two quartiles, as seed 002 does: heavy tails use up its
             steps, and it can drop the half that holds the best.
 
     Returns:
-        `OperatingPoint`. Warns where the curve has several modes.
+        `OperatingPoint`. Warns where the curve has several modes, or the search ends more than 1e-2 below the best threshold.
     """
     return count(score, lesion).operating_point(steps=steps, rule=rule)
 
 
 def dice(prediction, lesion):
-    """Dice overlap of two bool arrays of one shape, 0 to 1; 1 where both are empty: nothing to find, nothing found."""
-    prediction, lesion = np.asarray(prediction, dtype=bool), np.asarray(lesion, dtype=bool)
+    """Dice overlap of two masks (bool, or 0 and 1) of one shape, 0 to 1; 1 where both are empty: nothing to find, nothing found."""
+    prediction, lesion = _mask(prediction), _mask(lesion)
     if prediction.shape != lesion.shape:
         raise ValueError(f"expected two masks of one shape, got {prediction.shape} and {lesion.shape}.")
     total = np.count_nonzero(prediction) + np.count_nonzero(lesion)
     return 2 * np.count_nonzero(prediction & lesion) / total if total else 1.0
+
+
+def _mask(array):
+    array = np.asarray(array)
+    if array.dtype != bool and not np.isin(array, (0, 1)).all():
+        raise ValueError("dice: expected masks of bools or of 0 and 1, got other values. Pass score >= threshold, or labels > 0.")
+    return array.astype(bool)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from brainlib import anomaly
+from brainlib import anomaly, anomaly_curves
 
 N = 60_000
 
@@ -30,6 +30,10 @@ def cases(prevalence):
         "tiny": (1e-30 * np.exp(5 * normal + lesion), lesion),
         "integers": (rng.integers(0, 255, N) + 20 * lesion, lesion),
         "inverted": (normal - 2 * lesion, lesion),
+        "far below single precision": (1e-50 * (normal + lesion + 10), lesion),
+        "far above single precision": (1e300 * (normal + lesion), lesion),
+        "over many orders": (np.exp(60 * (normal + lesion) - 400), lesion),
+        "half of it just below 1": (np.where(rng.random(N) < 0.5, 1 - (1 - 0.3 * lesion) * 1e-9 * rng.random(N), rng.random(N)), lesion),
         "crowded far out": (np.where(lesion | (rng.random(N) < 0.1), 1000 + 0.01 * (normal + lesion), normal), lesion),
     }
 
@@ -62,6 +66,61 @@ def test_one_class_only_has_no_curve():
     assert np.isnan(ill.auroc) and ill.auprc == 1.0
 
 
+def test_the_first_part_decides_nothing():
+    rng = np.random.default_rng(0)
+    lesion = rng.random(50_000) < 0.05
+    score = 1000 + 0.1 * (rng.normal(size=lesion.size) + lesion)
+    expected = roc_auc_score(lesion, score), average_precision_score(lesion, score)
+    found = anomaly.curves([(np.full(1000, -1.0), np.zeros(1000, bool)), (score, lesion)])      # an empty head first
+    assert found.auprc == pytest.approx(expected[1], abs=1e-3)
+    with_zeros = roc_auc_score(np.append(lesion, np.zeros(1000)), np.append(score, np.full(1000, -1.0)))
+    assert found.auroc == pytest.approx(with_zeros, abs=1e-3)
+
+
+def test_a_cluster_too_rare_for_any_sample():
+    rng = np.random.default_rng(0)
+    score, lesion = rng.random(1_500_000), np.zeros(1_500_000, bool)
+    lesion[:200] = True
+    score[:400] = 5 + 1e-4 * rng.normal(size=400) + 1e-4 * lesion[:400]
+    shuffled = rng.permutation(score.size)
+    assert anomaly.curves(score[shuffled], lesion[shuffled]).auprc == pytest.approx(average_precision_score(lesion, score), abs=1e-3)
+
+
+@pytest.mark.parametrize("order", ["rising", "falling", "from the middle"])
+def test_parts_in_any_order(order, monkeypatch):
+    monkeypatch.setattr(anomaly_curves, "BLOCK", 1 << 14)                                       # many parts, thinned many times
+    monkeypatch.setattr(anomaly_curves, "ROWS", 1 << 15)
+    rng = np.random.default_rng(0)
+    lesion = rng.random(400_000) < 0.01
+    score = rng.normal(size=lesion.size) + 2 * lesion
+    by = np.argsort({"rising": score, "falling": -score, "from the middle": np.abs(score)}[order])
+    counter = anomaly.count((score[part], lesion[part]) for part in np.array_split(by, 80))
+    np.testing.assert_allclose(counter.curves(), (roc_auc_score(lesion, score), average_precision_score(lesion, score)), atol=1e-3)
+    assert counter.counts == (400_000, lesion.sum())
+
+
+def test_a_part_may_be_filled_again():
+    buffer = np.zeros(4)
+
+    def parts():
+        for values in ([1.0, 2, 3, 4], [5.0, 6, 7, 8]):
+            buffer[:] = values
+            yield buffer, buffer > 6
+
+    assert anomaly.curves(parts()) == (1.0, 1.0)
+
+
+@pytest.mark.filterwarnings("ignore:operating_point")
+def test_lists_of_arrays_of_different_shapes():
+    rng = np.random.default_rng(0)
+    score, lesion = [rng.random((4, 5)), rng.random((3, 2))], [rng.random((4, 5)) < 0.4, rng.random((3, 2)) < 0.4]
+    flat = [np.concatenate([part.ravel() for part in parts]) for parts in (score, lesion)]
+    assert anomaly.curves(score, lesion) == anomaly.curves(*flat) == anomaly.curves(*(list(part) for part in flat))
+    assert anomaly.operating_point(score, lesion, 10) == anomaly.operating_point(*flat, steps=10)
+    with pytest.raises(ValueError, match="2 arrays and 1 lesions"):
+        anomaly.curves(score, lesion[:1])
+
+
 def test_wrong_input_is_refused():
     with pytest.raises(ValueError, match="NaN"):
         anomaly.curves(np.array([0.1, np.nan]), np.array([True, False]))
@@ -71,6 +130,9 @@ def test_wrong_input_is_refused():
         anomaly.curves(np.zeros(0), np.zeros(0, bool))
     with pytest.raises(ValueError, match="lesion"):
         anomaly.operating_point(np.arange(5.0), np.zeros(5, bool))
+    for steps in (-1, 0, 2.5):
+        with pytest.raises(ValueError, match="halvings"):
+            anomaly.operating_point(np.arange(5.0), np.arange(5) > 3, steps)
 
 
 def test_infinite_scores_are_the_highest():
@@ -93,7 +155,7 @@ def test_ten_times_faster_and_memory_does_not_grow():
         took.append(best)
     assert took[0] > 10 * took[1], took
     peaks = []
-    for repeats in (2, 10):
+    for repeats in (5, 15):
         tracemalloc.start()
         anomaly.curves((score[part], lesion[part]) for _ in range(repeats))
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -147,6 +209,30 @@ def test_a_second_mode_is_warned_of():
         assert anomaly.operating_point(score, np.arange(10_000) < 300).unimodal
 
 
+@pytest.mark.filterwarnings("ignore:operating_point")
+def test_the_search_finds_a_best_among_few_scores():
+    for places, pixels in (([2, 400, 405], 517), ([0, 1, 5, 90, 95], 120), ([0, 300, 302, 350], 500)):
+        lesion = np.zeros(pixels, bool)
+        lesion[places] = True
+        point = anomaly.operating_point(-np.arange(float(pixels)), lesion)
+        assert point.dice > point.best_dice - 1e-2, places
+
+
+def test_a_missed_peak_is_never_called_unimodal():
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(300):
+            lesion = np.zeros(int(10 ** rng.uniform(2, 3.5)), bool)
+            ends = np.sort(rng.integers(1, lesion.size, 4))
+            lesion[:ends[0]], lesion[ends[1]:ends[2]] = rng.random(ends[0]) < rng.random() ** 8, rng.random(ends[2] - ends[1]) < rng.random() ** 3
+            if lesion.any():
+                del told[:]
+                point = anomaly.operating_point(-np.arange(float(lesion.size)), lesion)
+                assert point.best_dice - point.dice <= 1e-2 or not point.unimodal
+                assert bool(told) != point.unimodal
+
+
 def test_healthy_false_alarms_stay_below_their_share():
     for name, (score, _) in cases(0.3).items():
         for share in (0.01, 0.05, 0.1):
@@ -162,4 +248,7 @@ def test_dice_of_known_masks():
     first[:2] = True
     assert anomaly.dice(first, second) == 0.0
     second[1:3] = True
-    assert anomaly.dice(first, second) == 0.5
+    assert anomaly.dice(first, second) == anomaly.dice(first.astype(np.uint8), second.astype(float)) == 0.5
+    for wrong in (np.nan, 0.001, 4):
+        with pytest.raises(ValueError, match="0 and 1"):
+            anomaly.dice(np.full((4, 5), wrong), second)
