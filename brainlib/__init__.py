@@ -12,7 +12,7 @@ Rooms, lower ones know nothing of higher ones:
 A room may have side rooms: arguments, batch, command, executor, progress, provenance, sweeps, sweep_run, sweep_results and
 workflow belong to `runs`; models_* and released to `models`, layers_* to `layers`; checkpoints, adversarial, perceptual,
 supervised and training_* to `training`; anomaly_* to `anomaly`, inspector_* to `inspector`, plots_* to `plots`; phantom_atlas and
-phantom_lesions to `phantom`, downloads to `datasets`.
+phantom_lesions to `phantom`, downloads and datasets_participants to `datasets`.
 """
 
 import os

@@ -203,7 +203,8 @@ def _bids(folder, found, name, modality):
     subjects = [re.match(r"sub-[^_]+", path.name, re.I)[0] for path in chosen]
     lesions = [_lesions_of(path, found) for path in chosen]
     kind = "stroke" if any("T1lesion" in path or "atlas" in path.lower() for found in lesions for path in found) else "lesion"
-    return table.assign(subject=subjects, lesion_path=[";".join(found) for found in lesions], group=[kind if found else "healthy" for found in lesions])
+    without = "stroke" if kind == "stroke" else "healthy"                     # ATLAS keeps the lesions of its test patients to itself
+    return table.assign(subject=subjects, lesion_path=[";".join(found) for found in lesions], group=[kind if found else without for found in lesions])
 
 
 def _lesions_of(head, heads):

@@ -85,7 +85,7 @@ def build(folder, *, title="Autoencoders on brain MRI", partial=()):
                "head are not independent."]
     parameters = {name: value for result in results for name, value in result["parameters"].items()}
     footer = [f"Run folder: {folder.name}. Seed {parameters.get('seed')}. Parameters of each notebook: results/*.json and run.json.",
-              "IXI data: brain-development.org/ixi-dataset, CC BY-SA 3.0." if "IXI" in source else ""]
+              "IXI data: brain-development.org/ixi-dataset, CC BY-SA 3.0." if "brain-development.org" in source else ""]
     page = PAGE.render(title=title, style=STYLE, banners=banners, opening=opening, sections=sections, footer=filter(None, footer))
     files.write_text(folder / "report.html", page)
     return folder / "report.html"

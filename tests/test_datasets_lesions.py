@@ -81,6 +81,9 @@ def test_atlas_2_is_bids_with_lesions(tmp_path):
     table = datasets.cohort(str(tmp_path))
     assert table.subject.tolist() == ["sub-r001s001", "sub-r001s002"] and (table.group == "stroke").all()
     assert all(row.subject in row.lesion_path and row.lesion_path.endswith("_mask.nii.gz") and ";" not in row.lesion_path for row in table.itertuples())
+    anat = tmp_path / "ATLAS_2" / "Testing" / "R002" / "sub-r002s001" / "ses-1" / "anat"       # their lesions are not given away
+    write(anat / f"sub-r002s001_ses-1_{space}_T1w.nii.gz")
+    assert set(datasets.cohort(str(tmp_path / "ATLAS_2")).group) == {"stroke"}
 
 
 def test_bids_modalities_and_lesions_elsewhere(tmp_path):
