@@ -20,7 +20,7 @@ BOX_MM = (158, 190, 140)                                 # width, length, height
 SIZE = (70, 95, 79)                                      # slices, rows, columns that the network sees
 SMOOTHING = ("curvature_flow", "total_variation", "none")
 PERCENTILES = (1.0, 99.0)
-VERSION = 1                                              # raised whenever the same options give other slices
+VERSION = 2                                              # raised whenever the same options give other slices
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def prepare(volume, mask, *, lesion=None, smoothing="curvature_flow", n4=False, 
     if percentiles_of not in ("brain", "box"):
         raise ValueError(f"percentiles_of: expected brain or box, got {percentiles_of!r}.")
     matrix, offset, notes = _box(volume, mask, voxel_mm)
-    shape = tuple(round(side / voxel_mm) for side in BOX_MM)
+    shape = box_shape(voxel_mm)
     image, brain = _sample(volume.array, matrix, offset, shape), _sample(mask, matrix, offset, shape) > 0.5
     truth = _sample(lesion, matrix, offset, shape) > 0.5 if lesion is not None and np.any(lesion) else np.zeros_like(brain)
     steps = {} if steps is None else steps
@@ -134,6 +134,11 @@ def enlarge(stack, size=BOX_MM[::-1]):
     return resize(np.asarray(stack, np.float32), size, order=1, mode="edge", anti_aliasing=False, preserve_range=True).astype(np.float32)
 
 
+def box_shape(voxel_mm):
+    """Voxels of the box, in RAS+ order: whole ones, also where they do not divide it."""
+    return tuple(round(side / voxel_mm) for side in BOX_MM)
+
+
 def _box(volume, mask, voxel_mm):
     """(matrix, offset, notes): voxel of the head = matrix @ box index + offset; the brain's extent in the box's middle."""
     if not mask.any():
@@ -143,7 +148,7 @@ def _box(volume, mask, voxel_mm):
     notes = tuple(f"the brain is {extent:.0f} mm {name}, the box {box} mm: cut" for extent, box, name in
                   zip(extent_mm, BOX_MM, ("wide", "long", "high")) if extent > box)
     matrix = np.diag(voxel_mm / np.array(volume.voxel_mm))
-    return matrix, np.mean(ends, axis=1) - matrix @ ((np.array(BOX_MM) / voxel_mm - 1) / 2), notes
+    return matrix, np.mean(ends, axis=1) - matrix @ ((np.array(box_shape(voxel_mm)) - 1) / 2), notes
 
 
 def _sample(array, matrix, offset, shape):
@@ -226,7 +231,7 @@ def to_head(maps, prepared, volume):
     stack = np.asarray(maps, np.float32)
     stack = stack[..., 0] if stack.ndim == 4 else stack
     box = stack[:, ::-1].transpose(2, 1, 0)              # axial pictures backwards: (D, H, W) -> (X, Y, Z)
-    factor = np.array(BOX_MM) / prepared.voxel_mm / box.shape                 # pixel i of the small map covers the box from i * factor on
+    factor = np.array(box_shape(prepared.voxel_mm)) / box.shape               # pixel i of the small map covers the box from i * factor on
     transform = np.linalg.inv(prepared.affine) @ volume.affine
     scale = np.diag(transform[:3, :3]) / factor          # the box lies along the head's own axes
     shift = (transform[:3, 3] - (factor - 1) / 2) / factor

@@ -8,8 +8,9 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
-from brainlib import anomaly, anomaly_prepare, models, volumes
+from brainlib import anomaly, anomaly_prepare, models, slices, volumes
 
 CODES = ["".join(codes) for order in itertools.permutations(("LR", "PA", "IS")) for codes in itertools.product(*order)]
 SHAPE, VOXEL_MM = (34, 42, 30), (4.4, 4.0, 4.8)          # a head in RAS+, coarse
@@ -69,6 +70,24 @@ def test_a_spot_comes_back_where_it_was(voxel_mm, size, tmp_path):
                      for array in (back, spot))
     np.testing.assert_allclose(found, wanted, atol=0.25)
     assert anomaly.dice(back > 0.5, spot) > 0.8
+
+
+@pytest.mark.parametrize("voxel_mm,size", [(1.5, (70, 95, 79)), (3.0, (35, 48, 40)), (4.0, (35, 48, 40))])
+def test_voxels_that_do_not_divide_the_box_displace_nothing(voxel_mm, size, tmp_path):
+    array, mask = head()
+    volume = volumes.load(stored(array, "RAS", tmp_path / "head.nii.gz"))
+    prepared = anomaly.prepare(volume, mask, smoothing="none", voxel_mm=voxel_mm, size=size)
+    shape = anomaly_prepare.box_shape(voxel_mm)
+    middle = np.array([np.flatnonzero(mask.any(axis=others))[[0, -1]].mean() for others in ((1, 2), (0, 2), (0, 1))])
+    centre = prepared.affine @ np.append((np.array(shape) - 1) / 2, 1)
+    np.testing.assert_allclose(centre, volume.affine @ np.append(middle, 1), atol=1e-6)                # the brain lies in the box's middle
+    inner = ndimage.binary_erosion(mask, iterations=4)
+    for axis in range(3):                                # a map that says where its own voxel lies, in mm
+        place = np.arange(shape[axis]) * prepared.affine[axis, axis] + prepared.affine[axis, 3]
+        box = np.broadcast_to(place.reshape([-1 if other == axis else 1 for other in range(3)]), shape)
+        maps = anomaly_prepare.enlarge(slices.pictures(box, "axial"), size)
+        said, true = anomaly.to_head(maps, prepared, volume), volume.affine[axis, 3] + np.indices(SHAPE)[axis] * VOXEL_MM[axis]
+        np.testing.assert_allclose(said[inner], true[inner], atol=0.05)
 
 
 def test_slices_are_as_the_network_wants_them(tmp_path):
