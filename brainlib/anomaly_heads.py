@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 import time
@@ -18,26 +19,26 @@ POST = {"erode_px": 2, "median": 5, "min_pixels": 7}     # at the network's size
 REFUSALS = (OSError, ValueError)
 
 
-def score(model, volume_or_slices, *, method="absolute", **options):
+def score(model, volume_or_slices, *, method=None, **options):
     """Anomaly maps: larger where something is more anomalous, never below 0.
 
     Args:
         model: a model, the path of a `.keras` file, or None for the intensity baselines.
         volume_or_slices: slices of any shape that `anomaly_scores.score_slices` takes; a `volumes.Volume`; or the path
             of a NIfTI head.
-        method: see `anomaly_scores.score_slices`.
-        options: of the method, and for a head those of `score_head`.
+        method: see `anomaly_scores.score_slices`; None: the one that was chosen for the model's file, else "absolute".
+        options: of the method, and for a head those of `score_head`; what is not given is as the model's file was judged.
 
     Returns:
         float32 maps of the slices' shape; for a head an array of its RAS+ grid (`volumes.Volume.array`).
     """
-    told = remembered(model)
+    asked = as_trained(remembered(model), method=method, **options)
     model = anomaly_scores.load(model) if isinstance(model, (str, Path)) else model
     if isinstance(volume_or_slices, (str, Path)):
         volume_or_slices = volumes.load(volume_or_slices)
     if isinstance(volume_or_slices, volumes.Volume):
-        return score_head(model, volume_or_slices, method=method, **as_trained(told, **options))[0]
-    return anomaly_scores.score_slices(model, volume_or_slices, method=method, **options)
+        return score_head(model, volume_or_slices, **asked)[0]
+    return anomaly_scores.score_slices(model, volume_or_slices, **{name: value for name, value in asked.items() if name not in ("post", "preparation")})
 
 
 def score_head(model, volume, *, mask=None, method="absolute", post=POST, preparation=None, **options):
@@ -122,27 +123,43 @@ def size_for(model):
     return size
 
 
-def remember(folder, preparation, post):
-    """Writes beside a model how its slices were prepared and how its maps are post-processed, for `score_folder`."""
-    options = {name: value for name, value in preparation.items() if name != "full"}            # that one is for figures
-    files.write_json(Path(folder) / PREPARATION, {"preparation": options, "post": post})
+def remember(folder, preparation, post, *, options=None, prior=None, **judged):
+    """Writes beside a model how its maps are made, for `score_folder`: what stood there is replaced.
+
+    Args:
+        folder: of the model.
+        preparation, post: of its slices and of its maps.
+        options: {method: its options}; a prior among them is kept as its file.
+        prior: file of the prior over the model's codes.
+        judged: `method`, the chosen one, and `thresholds`, {where from: threshold} of its maps.
+    """
+    preparation = {name: value for name, value in preparation.items() if name != "full"}        # that one is for figures
+    options = {method: {name: value for name, value in of.items() if name != "prior"} for method, of in (options or {}).items()}
+    prior = {"prior": os.path.relpath(prior, folder)} if prior else {}
+    files.write_json(Path(folder) / PREPARATION, {"preparation": preparation, "post": post, "options": options, **prior, **judged})
 
 
 def remembered(model):
-    """What `remember` wrote beside a model's file: {"preparation": ..., "post": ...}; {} where there is none or `model` is no path."""
+    """What `remember` wrote beside a model's file: {"preparation": ..., "post": ..., ...}; {} where there is none or `model` is no path."""
     path = Path(model).parent / PREPARATION if isinstance(model, (str, Path)) else None
     if path is None or not path.is_file():
         return {}
     told = json.loads(path.read_text(encoding="utf-8"))
+    if "prior" in told:
+        told["prior"] = path.parent / told["prior"]
     return {**told, "preparation": {name: tuple(value) if isinstance(value, list) else value for name, value in told["preparation"].items()}}
 
 
-def as_trained(told, *, post="as_trained", preparation=None, **options):
-    """Options of `score_head` in which `told` (see `remembered`) holds wherever nothing else was given."""
-    return {**options, "post": told.get("post", POST) if post == "as_trained" else post, "preparation": {**told.get("preparation", {}), **(preparation or {})}}
+def as_trained(told, *, method=None, post="as_trained", preparation=None, **options):
+    """Options of `score_head`, its method among them, in which `told` (see `remembered`) holds wherever nothing else was given."""
+    method = method or told.get("method", "absolute")
+    options = {**told.get("options", {}).get(method, {}), **options}
+    if method in anomaly_scores.OF_CODES and "prior" in told and "prior" not in options:
+        options["prior"] = models_prior.load(told["prior"])
+    return {"method": method, **options, "post": told.get("post", POST) if post == "as_trained" else post, "preparation": {**told.get("preparation", {}), **(preparation or {})}}
 
 
-def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", cache=None, post="as_trained", preparation=None, say=print, **options):
+def score_folder(model, folder, out, *, method=None, masks="deepbrain", cache=None, post="as_trained", preparation=None, say=print, **options):
     """Scores all heads of a folder (any layout that `datasets.cohort` knows) and writes one NIfTI map a head.
 
     A head that cannot be read or has no brain is named and skipped; the others go on.
@@ -154,8 +171,8 @@ def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", ca
         method, options: see `score`.
         masks: "deepbrain", or "given" for the masks that came with the heads, where there are any.
         cache: folder of cached brain masks; `<out>/masks` when absent.
-        post, preparation: see `score_head`. Beside a model's file the notebook leaves what it was trained with; that holds
-            where nothing else is given here, and where it is missing a line says so.
+        post, preparation: see `score_head`. Beside a model's file the notebook leaves what it was trained and judged with, the
+            method, its options and thresholds; that holds where nothing else is given here, and a line says so.
         say: told one line a head.
 
     Returns:
@@ -168,7 +185,9 @@ def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", ca
         if not told:
             say(f"{model}: no {PREPARATION} beside it. It is scored as a network of axial slices prepared as in 09_anomaly_detection; what a network of other slices answers means nothing.")
         model = anomaly_scores.load(model)
-    options = as_trained(told, post=post, preparation=preparation, **options)
+    options = as_trained(told, method=method, post=post, preparation=preparation, **options)
+    if told.get("method"):
+        say(_as_judged(told, options))
     heads = datasets.cohort([str(folder)])
     out = Path(out)
     rows = []
@@ -177,7 +196,7 @@ def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", ca
         try:
             volume = volumes.load(head.path)
             mask = masking.cached_mask(volume, cache=cache or out / "masks", method=masks, given=head.brain_path)
-            maps, row["score"] = score_head(model, volume, mask=mask, method=method, **options)
+            maps, row["score"] = score_head(model, volume, mask=mask, **options)
             name = re.sub(r"[^\w.-]", "_", head.subject)
             row["map_path"] = str(anomaly_prepare.write_like(out / f"{name}_anomaly.nii.gz", maps, volume))
         except REFUSALS as error:
@@ -189,26 +208,38 @@ def score_folder(model, folder, out, *, method="absolute", masks="deepbrain", ca
     return table
 
 
+def _as_judged(told, options):
+    """A line: the method, its options, and the thresholds of the maps where they are those of the chosen method."""
+    method = options["method"]
+    numbers = ", ".join(f"{name} {options[name]:.4g}" for name in told["options"].get(method, {}))
+    if method != told["method"]:
+        return f"method {method}{f' ({numbers})' * bool(numbers)}, as asked; 09_anomaly_detection chose {told['method']}, whose thresholds do not hold for it."
+    limits = ", ".join(f"{limit:.4g} ({kind})" for kind, limit in told.get("thresholds", {}).items() if limit is not None)
+    return f"method {method}{f' ({numbers})' * bool(numbers)}, as judged in 09_anomaly_detection. Thresholds: {limits or 'none'}."
+
+
 def main(arguments=None):
     """The command; returns 1 where a head was skipped, 2 where nothing could be done."""
     parser = argparse.ArgumentParser(prog="python -m brainlib.anomaly", description="Scores every head of a folder and writes one NIfTI anomaly map a head.")
     parser.add_argument("folder", help="folder of heads: NIfTI files, BIDS, IXI's names, BraTS, ATLAS or a table heads.csv")
     parser.add_argument("--out", required=True, help="folder for the maps and scores.csv")
     parser.add_argument("--model", help="a .keras file that the workbook trained; not needed for the intensity baselines")
-    parser.add_argument("--method", default="absolute", choices=anomaly_scores.METHODS)
-    parser.add_argument("--prior", help="prior.keras of the model's codes, for the methods prior_...")
+    parser.add_argument("--method", choices=anomaly_scores.METHODS, help="default: the one that was chosen for the model, or absolute")
+    parser.add_argument("--prior", help="prior.keras of the model's codes, for the methods prior_... (default: the one the model was judged with)")
     parser.add_argument("--masks", default="deepbrain", choices=("deepbrain", "given"), help="where brain masks come from")
     parser.add_argument("--smoothing", choices=anomaly_prepare.SMOOTHING, help="default: as the model was trained, or curvature_flow")
     parser.add_argument("--voxel-mm", type=float, help="voxels of the box that heads are brought to (default: as the model was trained, or 1; 2 is faster)")
     parser.add_argument("--n4", action="store_true", help="estimate and divide out the bias field first")
     parser.add_argument("--raw", action="store_true", help="no post-processing: the maps as they come")
     chosen = parser.parse_args(arguments)
-    if chosen.model is None and chosen.method not in anomaly_scores.BASELINES:
-        parser.error(f"--method {chosen.method} needs --model; only {' and '.join(anomaly_scores.BASELINES)} do without.")
-    if chosen.method in anomaly_scores.OF_CODES and chosen.prior is None:
-        parser.error(f"--method {chosen.method} needs --prior, the prior over the model's codes that 09_anomaly_detection leaves in models/.")
+    told = remembered(chosen.model)
+    method = chosen.method or told.get("method", "absolute")
+    if chosen.model is None and method not in anomaly_scores.BASELINES:
+        parser.error(f"--method {method} needs --model; only {' and '.join(anomaly_scores.BASELINES)} do without.")
+    if method in anomaly_scores.OF_CODES and chosen.prior is None and "prior" not in told:
+        parser.error(f"--method {method} needs --prior, the prior over the model's codes that 09_anomaly_detection leaves in models/.")
     try:
-        options = {"prior": models_prior.load(chosen.prior)} if chosen.method in anomaly_scores.OF_CODES else {}
+        options = {"prior": models_prior.load(chosen.prior)} if chosen.prior and method in anomaly_scores.OF_CODES else {}
         table = score_folder(chosen.model, chosen.folder, chosen.out, method=chosen.method, **options, masks=chosen.masks, post=None if chosen.raw else "as_trained",
                              preparation={name: value for name, value in (("smoothing", chosen.smoothing), ("voxel_mm", chosen.voxel_mm), ("n4", chosen.n4)) if value})
     except REFUSALS as error:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from brainlib import anomaly, anomaly_prepare, models, slices, volumes
+from brainlib import anomaly, anomaly_heads, anomaly_prepare, models, slices, volumes
 
 CODES = ["".join(codes) for order in itertools.permutations(("LR", "PA", "IS")) for codes in itertools.product(*order)]
 SHAPE, VOXEL_MM = (34, 42, 30), (4.4, 4.0, 4.8)          # a head in RAS+, coarse
@@ -211,6 +211,40 @@ def test_a_folder_is_scored_and_a_bad_file_named(ixi_sample, model_file, tmp_pat
     assert not np.array_equal(told, again)
     with pytest.raises(FileNotFoundError, match="expected a .keras file"):
         anomaly.score_folder(tmp_path / "none.keras", folder, tmp_path / "maps")
+
+
+def test_maps_are_made_as_they_were_judged(model_file, tmp_path):
+    array, mask = head()
+    folder, kept = tmp_path / "heads", tmp_path / "kept" / "model.keras"
+    for path in (folder, kept.parent):
+        path.mkdir()
+    source = stored(array, "RAS", folder / "IXI001-HH-0001-T1.nii.gz")
+    kept.write_bytes(model_file.read_bytes())
+    preparation = {"size": (35, 48, 40), "voxel_mm": 4.0, "smoothing": "none"}
+    anomaly.remember(kept.parent, preparation, None, method="restoration_negative", options={"restoration_negative": {"steps": 3, "rate": 0.05}},
+                     thresholds={"one for all": 0.125, "1 % false alarms": np.inf})
+    options = {"mask": mask, "preparation": preparation, "post": None}
+    expected = anomaly.score(model_file, source, method="restoration_negative", steps=3, rate=0.05, **options)
+    np.testing.assert_array_equal(anomaly.score(kept, source, mask=mask), expected)
+    assert not np.array_equal(anomaly.score(kept, source, mask=mask, steps=1), expected)               # what is given holds
+    np.testing.assert_array_equal(anomaly.score(kept, source, mask=mask, method="absolute"), anomaly.score(model_file, source, **options))
+    slices_of = anomaly.prepare(volumes.load(source), mask, **preparation).images[15:17]
+    np.testing.assert_array_equal(anomaly.score(kept, slices_of), anomaly.score(model_file, slices_of, method="restoration_negative", steps=3, rate=0.05))
+    said = []
+    for method in (None, "absolute"):
+        anomaly.score_folder(kept, folder, tmp_path / "maps", method=method, masks="given", say=said.append)
+    assert said[0] == "method restoration_negative (steps 3, rate 0.05), as judged in 09_anomaly_detection. Thresholds: 0.125 (one for all)."
+    assert any("method absolute, as asked" in line and "chose restoration_negative" in line for line in said)
+
+
+def test_a_prior_is_remembered_by_its_file(tmp_path, monkeypatch):
+    prior = tmp_path / "models" / "uad_prior" / "prior.keras"
+    anomaly.remember(tmp_path / "models" / "uad", {}, None, method="prior_surprise", prior=prior, options={"prior_surprise": {"prior": object()}})
+    (tmp_path / "models").rename(tmp_path / "moved")
+    told = anomaly_heads.remembered(tmp_path / "moved" / "uad" / "model.keras")
+    monkeypatch.setattr(anomaly_heads.models_prior, "load", lambda path: path.resolve())
+    assert anomaly_heads.as_trained(told)["prior"] == (tmp_path / "moved" / "uad_prior" / "prior.keras").resolve()
+    assert anomaly_heads.as_trained(told, prior="mine")["prior"] == "mine" and "prior" not in anomaly_heads.as_trained(told, method="absolute")
 
 
 def test_the_command(ixi_sample, tmp_path):
