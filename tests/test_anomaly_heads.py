@@ -218,23 +218,24 @@ def test_maps_are_made_as_they_were_judged(model_file, tmp_path):
     folder, kept = tmp_path / "heads", tmp_path / "kept" / "model.keras"
     for path in (folder, kept.parent):
         path.mkdir()
-    source = stored(array, "RAS", folder / "IXI001-HH-0001-T1.nii.gz")
+    (folder / "IXI001-HH-0001-T1.nii.gz").write_bytes(b"damaged")                                      # what is said before it is enough
+    source = stored(array, "RAS", tmp_path / "head.nii.gz")
     kept.write_bytes(model_file.read_bytes())
     preparation = {"size": (35, 48, 40), "voxel_mm": 4.0, "smoothing": "none"}
-    anomaly.remember(kept.parent, preparation, None, method="restoration_negative", options={"restoration_negative": {"steps": 3, "rate": 0.05}},
+    anomaly.remember(kept.parent, preparation, None, method="reconstruction_probability", options={"reconstruction_probability": {"samples": 2}},
                      thresholds={"one for all": 0.125, "1 % false alarms": np.inf})
     options = {"mask": mask, "preparation": preparation, "post": None}
-    expected = anomaly.score(model_file, source, method="restoration_negative", steps=3, rate=0.05, **options)
+    expected = anomaly.score(model_file, source, method="reconstruction_probability", samples=2, **options)
     np.testing.assert_array_equal(anomaly.score(kept, source, mask=mask), expected)
-    assert not np.array_equal(anomaly.score(kept, source, mask=mask, steps=1), expected)               # what is given holds
+    assert not np.array_equal(anomaly.score(kept, source, mask=mask, samples=1), expected)               # what is given holds
     np.testing.assert_array_equal(anomaly.score(kept, source, mask=mask, method="absolute"), anomaly.score(model_file, source, **options))
     slices_of = anomaly.prepare(volumes.load(source), mask, **preparation).images[15:17]
-    np.testing.assert_array_equal(anomaly.score(kept, slices_of), anomaly.score(model_file, slices_of, method="restoration_negative", steps=3, rate=0.05))
+    np.testing.assert_array_equal(anomaly.score(kept, slices_of), anomaly.score(model_file, slices_of, method="reconstruction_probability", samples=2))
     said = []
     for method in (None, "absolute"):
-        anomaly.score_folder(kept, folder, tmp_path / "maps", method=method, masks="given", say=said.append)
-    assert said[0] == "method restoration_negative (steps 3, rate 0.05), as judged in 09_anomaly_detection. Thresholds: 0.125 (one for all)."
-    assert any("method absolute, as asked" in line and "chose restoration_negative" in line for line in said)
+        anomaly.score_folder(kept, folder, tmp_path / "maps", method=method, say=said.append)
+    assert said[0] == "method reconstruction_probability (samples 2), as judged in 09_anomaly_detection. Thresholds: 0.125 (one for all)."
+    assert any("method absolute, as asked" in line and "chose reconstruction_probability" in line for line in said)
 
 
 def test_a_prior_is_remembered_by_its_file(tmp_path, monkeypatch):
