@@ -196,10 +196,11 @@ def lesions_found(heads, threshold, *, voxel_ml, min_pixels=7, min_overlap=0.1, 
         sizes: limits of the classes of size, in ml.
 
     Returns:
-        list of dicts: size ("1 to 10 ml"), lesions, found, share; and last the class "false", the pieces that touch no
-        lesion, with `per_head`.
+        list of dicts: size ("1 to 10 ml"), lesions, found, share; and last the class "false pieces", those that touch no
+        lesion, with `per_head`, and `ml_per_head`: all that is called outside of lesions. A map that calls everything finds
+        every lesion with no false piece, and has the whole head as its false volume.
     """
-    volumes_ml, shares, false = [], [], 0
+    volumes_ml, shares, false, outside = [], [], 0, 0
     for head in heads:
         found = anomaly_scores.detect(head.score, threshold, min_pixels=min_pixels)
         pieces, number = ndimage.label(head.lesion, structure=np.ones((3, 3, 3)))
@@ -207,14 +208,17 @@ def lesions_found(heads, threshold, *, voxel_ml, min_pixels=7, min_overlap=0.1, 
         shares += list(np.bincount(pieces[found], minlength=number + 1)[1:] / np.maximum(sizes_px, 1))
         volumes_ml += list(sizes_px * voxel_ml)
         called, _ = ndimage.label(found, structure=np.ones((3, 3, 3)))
+        outside += np.count_nonzero(found & ~head.lesion)
         false += len(set(np.unique(called)) - set(np.unique(called[head.lesion])) - {0})
     volumes_ml, hit = np.array(volumes_ml), np.array(shares) >= min_overlap
     rows = []
     for low, high in zip(sizes, sizes[1:]):
         inside = (volumes_ml >= low) & (volumes_ml < high) if len(volumes_ml) else np.zeros(0, bool)
         name = f"over {low:g} ml" if high == np.inf else f"under {high:g} ml" if low == 0 else f"{low:g} to {high:g} ml"
-        rows.append({"size": name, "lesions": int(inside.sum()), "found": int(hit[inside].sum()), "share": float(hit[inside].mean()) if inside.any() else np.nan, "per_head": np.nan})
-    return [*rows, {"size": "false pieces", "lesions": 0, "found": false, "share": np.nan, "per_head": false / max(len(heads), 1)}]
+        rows.append({"size": name, "lesions": int(inside.sum()), "found": int(hit[inside].sum()),
+                     "share": float(hit[inside].mean()) if inside.any() else np.nan, "per_head": np.nan, "ml_per_head": np.nan})
+    return [*rows, {"size": "false pieces", "lesions": 0, "found": false, "share": np.nan, "per_head": false / max(len(heads), 1),
+                    "ml_per_head": outside * voxel_ml / max(len(heads), 1)}]
 
 
 def site_control(scores, sites):

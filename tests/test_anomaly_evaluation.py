@@ -92,6 +92,9 @@ def test_lesions_by_size_and_false_pieces():
     one = head("l", score=score)._replace(lesion=lesion)
     rows = anomaly.lesions_found([one], 0.5, voxel_ml=0.1)
     assert [(row["lesions"], row["found"]) for row in rows] == [(1, 0), (1, 1), (0, 0), (0, 1)] and rows[-1]["per_head"] == 1
+    assert rows[-1]["ml_per_head"] == pytest.approx(0.9) and np.isnan(rows[0]["ml_per_head"])
+    everything = anomaly.lesions_found([one._replace(score=np.ones(SHAPE, np.float32))], 0.5, voxel_ml=0.1)
+    assert everything[-1]["found"] == 0 and everything[-1]["ml_per_head"] == pytest.approx(0.1 * (np.prod(SHAPE) - 52))
     strict = anomaly.lesions_found([one], 0.5, voxel_ml=0.1, min_overlap=0.5)
     assert strict[1]["found"] == 0 and strict[1]["size"] == "1 to 10 ml"
 
