@@ -38,7 +38,8 @@ def score(model, volume_or_slices, *, method=None, **options):
         volume_or_slices = volumes.load(volume_or_slices)
     if isinstance(volume_or_slices, volumes.Volume):
         return score_head(model, volume_or_slices, **asked)[0]
-    return anomaly_scores.score_slices(model, volume_or_slices, **{name: value for name, value in asked.items() if name not in ("post", "preparation")})
+    of_method = {name: value for name, value in asked.items() if name not in ("post", "preparation")}
+    return anomaly_scores.score_slices(model, volume_or_slices, **of_method)
 
 
 def score_head(model, volume, *, mask=None, method="absolute", post=POST, preparation=None, **options):
@@ -156,10 +157,12 @@ def as_trained(told, *, method=None, post="as_trained", preparation=None, **opti
     options = {**told.get("options", {}).get(method, {}), **options}
     if method in anomaly_scores.OF_CODES and "prior" in told and "prior" not in options:
         options["prior"] = models_prior.load(told["prior"])
-    return {"method": method, **options, "post": told.get("post", POST) if post == "as_trained" else post, "preparation": {**told.get("preparation", {}), **(preparation or {})}}
+    return {"method": method, **options, "post": told.get("post", POST) if post == "as_trained" else post,
+            "preparation": {**told.get("preparation", {}), **(preparation or {})}}
 
 
-def score_folder(model, folder, out, *, method=None, masks="deepbrain", cache=None, post="as_trained", preparation=None, say=print, **options):
+def score_folder(model, folder, out, *, method=None, masks="deepbrain", cache=None, post="as_trained", preparation=None, say=print,
+                 **options):
     """Scores all heads of a folder (any layout that `datasets.cohort` knows) and writes one NIfTI map a head.
 
     A head that cannot be read or has no brain is named and skipped; the others go on.
@@ -212,10 +215,11 @@ def _as_judged(told, options):
     """A line: the method, its options, and the thresholds of the maps where they are those of the chosen method."""
     method = options["method"]
     numbers = ", ".join(f"{name} {options[name]:.4g}" for name in told["options"].get(method, {}))
+    numbers = f" ({numbers})" if numbers else ""
     if method != told["method"]:
-        return f"method {method}{f' ({numbers})' * bool(numbers)}, as asked; 09_anomaly_detection chose {told['method']}, whose thresholds do not hold for it."
+        return f"method {method}{numbers}, as asked; 09_anomaly_detection chose {told['method']}, whose thresholds do not hold for it."
     limits = ", ".join(f"{limit:.4g} ({kind})" for kind, limit in told.get("thresholds", {}).items() if limit is not None)
-    return f"method {method}{f' ({numbers})' * bool(numbers)}, as judged in 09_anomaly_detection. Thresholds: {limits or 'none'}."
+    return f"method {method}{numbers}, as judged in 09_anomaly_detection. Thresholds: {limits or 'none'}."
 
 
 def main(arguments=None):
@@ -225,7 +229,7 @@ def main(arguments=None):
     parser.add_argument("--out", required=True, help="folder for the maps and scores.csv")
     parser.add_argument("--model", help="a .keras file that the workbook trained; not needed for the intensity baselines")
     parser.add_argument("--method", choices=anomaly_scores.METHODS, help="default: the one that was chosen for the model, or absolute")
-    parser.add_argument("--prior", help="prior.keras of the model's codes, for the methods prior_... (default: the one the model was judged with)")
+    parser.add_argument("--prior", help="prior.keras of the model's codes, for the methods prior_... (default: that of the notebook)")
     parser.add_argument("--masks", default="deepbrain", choices=("deepbrain", "given"), help="where brain masks come from")
     parser.add_argument("--smoothing", choices=anomaly_prepare.SMOOTHING, help="default: as the model was trained, or curvature_flow")
     parser.add_argument("--voxel-mm", type=float, help="voxels of the box that heads are brought to (default: as the model was trained, or 1; 2 is faster)")
