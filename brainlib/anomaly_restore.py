@@ -151,3 +151,8 @@ def remembered(way, model, slices, **options):
             of_model.pop(next(iter(of_model)))
         of_model[key] = way(model, slices, **options)
     return of_model[key]
+
+
+def forget():
+    """Drops what `remembered` keeps: the next question pays its whole time."""
+    _remembered.clear()

@@ -207,12 +207,22 @@ def score_heads(detector, networks, prepared, table, *, post, at="network", opti
         post, at: see `anomaly_heads.score_prepared`.
         options: {method: its options}, or {(model, method): its options}, such as the prior of a model's codes.
     """
-    options, scored = options or {}, []
-    given = {**options.get(detector.method, {}), **options.get((detector.model, detector.method), {})}
+    given, scored = asked(detector, options or {}), []
     for row in table[table.subject.isin(prepared)].itertuples():
         maps, brain, lesion = anomaly_heads.score_prepared(networks.get(detector.model), prepared[row.subject], method=detector.method, post=post, at=at, **given)
         scored.append(Head(row.subject, row.group, row.site, maps, brain, lesion))
     return scored
+
+
+def ill_heads(table):
+    """(ill heads whose lesions are drawn, ill heads without a mask) of a cohort: only the first can be judged by slice and by pixel."""
+    ill = table[table.group != "healthy"]
+    return ill[ill.lesion_path != ""], ill[ill.lesion_path == ""]
+
+
+def asked(detector, options):
+    """The options of one detector, of those of `score_heads`."""
+    return {**options.get(detector.method, {}), **options.get((detector.model, detector.method), {})}
 
 
 def by_group(heads):
@@ -263,28 +273,33 @@ def choose(found, *, group=None):
 
 # ------------------------------------------------------------------------------------------------ judging, on test
 
-def levels(ill, healthy, *, n=300, seed=0, min_lesion_px=1):
+def levels(ill, healthy, *, unmasked=(), n=300, seed=0, min_lesion_px=1):
     """AUROC and AUPRC of a detector by sample, slice and pixel, with intervals by bootstrap over subjects.
 
     Args:
-        ill: heads with a lesion: their pixels and slices are judged, as in seed 002.
-        healthy: heads without; heads of both kinds are judged by sample.
+        ill: heads with a lesion that is drawn: their pixels and slices are judged, as in seed 002.
+        healthy: heads without; heads of all kinds are judged by sample.
+        unmasked: ill heads whose lesion nobody drew: their pixels would all count as healthy.
         min_lesion_px: a slice counts as ill from so many lesion pixels on, at the size of the maps.
 
     Returns:
         list of dicts: level, auroc, auroc_low, auroc_high, auprc, auprc_low, auprc_high, prevalence, cases (heads, slices,
         pixels), ill_subjects, healthy_subjects.
     """
-    both = [*ill, *healthy]
-    table = anomaly_evaluation.slice_table(ill, min_lesion_px=min_lesion_px)
+    both = [*ill, *unmasked, *healthy]
     scores, labels = anomaly_evaluation.sample_scores(both), np.array([head.ill for head in both])
     names = np.array([head.subject for head in both])
-    parts = {"sample": (count(scores, labels).curves(), anomaly_evaluation.area_intervals(scores, labels, names, n=n, seed=seed), len(healthy)),
-             "slice": (count(table["score"], table["ill"]).curves(), anomaly_evaluation.area_intervals(table["score"], table["ill"], table["subject"], n=n, seed=seed), 0),
-             "pixel": (anomaly_evaluation.pixel_counter(ill).curves(), anomaly_evaluation.pixel_intervals(ill, n=n, seed=seed), 0)}
+    parts = {"sample": (count(scores, labels).curves(), anomaly_evaluation.area_intervals(scores, labels, names, n=n, seed=seed),
+                        len(ill) + len(unmasked), len(healthy))}
+    if ill:
+        table = anomaly_evaluation.slice_table(ill, min_lesion_px=min_lesion_px)
+        of_slices = anomaly_evaluation.area_intervals(table["score"], table["ill"], table["subject"], n=n, seed=seed)
+        parts["slice"] = count(table["score"], table["ill"]).curves(), of_slices, len(ill), 0
+        of_pixels = anomaly_evaluation.pixel_intervals(ill, n=n, seed=seed)
+        parts["pixel"] = anomaly_evaluation.pixel_counter(ill).curves(), of_pixels, len(ill), 0
     return [{"level": level, "auroc": areas.auroc, "auroc_low": limits["auroc"][0], "auroc_high": limits["auroc"][1], "auprc": areas.auprc,
              "auprc_low": limits["auprc"][0], "auprc_high": limits["auprc"][1], "prevalence": areas.prevalence, "cases": areas.pixels,
-             "ill_subjects": len(ill), "healthy_subjects": others} for level, (areas, limits, others) in parts.items()]
+             "ill_subjects": sick, "healthy_subjects": others} for level, (areas, limits, sick, others) in parts.items()]
 
 
 def false_alarms(validation, test, *, shares=(0.01, 0.05, 0.10), min_pixels=7):
@@ -389,12 +404,13 @@ def verdict(networks_heads, baseline_heads, *, n=1000, seed=0):
     return rows
 
 
-def beside_published(published, levels_table, operating, *, data_source, setting):
+def beside_published(published, levels_table, operating, *, data_source, setting, median=None):
     """Seed 002's tables 5.1 to 5.4 with rows of ours below each: the same columns in per cent, with `data_source` and `setting`.
 
     Args:
         published: `notebooks/published/anomaly_2022.csv`.
         levels_table, operating: rows of `levels` and `operating_table` with a column detector; may be empty.
+        median: side of ours in pixels; with it our Dice stands below table 5.4, too, which compares medians.
     """
     theirs = published.assign(data_source="BraTS 2019, ATLAS; trained on IXI and MixedNormals (published)", setting="95x79, width 1, 1200 epochs").rename(columns={"dataset": "lesions"})
     theirs["table"] = theirs["table"].astype(str)
@@ -403,7 +419,10 @@ def beside_published(published, levels_table, operating, *, data_source, setting
         table = {"sample": "5.1", "slice": "5.2", "pixel": "5.3"}[row["level"]]
         own = [one for one in operating.to_dict("records") if row["level"] == "pixel" and (one["detector"], one["group"]) == (row["detector"], row["group"])]
         point = next((one for one in own if one["threshold_from"] == "own lesions"), next(iter(own), {}))
-        rows.append({"table": table, "level": row["level"], "lesions": row["group"], "model": row["detector"], "auroc": 100 * row["auroc"], "auprc": 100 * row["auprc"], "prevalence": 100 * row["prevalence"],
-                     **{name: 100 * point.get(f"dice_{of}", np.nan) for name, of in (("dice_total", "total"), ("dice_subject", "subject"), ("dice_subject_std", "subject_std"))}})
+        dices = {name: 100 * point.get(name, np.nan) for name in ("dice_total", "dice_subject", "dice_subject_std")}
+        about = {"level": row["level"], "lesions": row["group"], "model": row["detector"]}
+        rows.append({"table": table, **about, **{name: 100 * row[name] for name in ("auroc", "auprc", "prevalence")}, **dices})
+        if point and median is not None:
+            rows.append({"table": "5.4", **about, "median_filter": median, **dices})
     together = pd.concat([theirs, pd.DataFrame(rows).assign(data_source=data_source, setting=setting)], ignore_index=True) if rows else theirs
     return together.sort_values("table", kind="stable").reset_index(drop=True)

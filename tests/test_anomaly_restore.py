@@ -81,3 +81,6 @@ def test_an_answer_is_remembered_until_the_question_or_the_model_changes(network
     anomaly_restore.remembered(way, network, slices[:1], factor=2.0)
     network.set_weights(weights)
     assert asked == [1.0, 2.0, 2.0, 2.0]
+    anomaly_restore.forget()                             # a method that is timed pays for its own answer
+    anomaly_restore.remembered(way, network, slices[:1], factor=2.0)
+    assert asked == [1.0, 2.0, 2.0, 2.0, 2.0]

@@ -77,6 +77,19 @@ def test_levels_are_those_of_scikit_learn():
     assert rows["pixel"]["auprc_low"] <= rows["pixel"]["auprc"] <= rows["pixel"]["auprc_high"] and rows["slice"]["cases"] == 36
 
 
+def test_ill_heads_without_a_mask_are_judged_by_sample_alone():
+    table = HEADS.assign(lesion_path=["" if row.group == "healthy" or row.subject in ("H6", "H9") else "lesion.nii.gz" for row in HEADS.itertuples()])
+    masked, unmasked = anomaly_study.ill_heads(table)
+    assert list(masked.subject) == ["H4", "H5", "H7", "H8"] and list(unmasked.subject) == ["H6", "H9"]
+    ill, others, healthy = (scored(DARK, part) for part in (masked, unmasked, table[table.group == "healthy"]))
+    others = [head._replace(lesion=np.zeros_like(head.lesion)) for head in others]                     # as a head without a mask is prepared
+    rows = {row["level"]: row for row in anomaly_study.levels(ill, healthy, unmasked=others, n=10)}
+    without = {row["level"]: row for row in anomaly_study.levels(ill, healthy, n=10)}
+    assert rows["pixel"] == without["pixel"] and rows["slice"] == without["slice"] and rows["pixel"]["ill_subjects"] == 4
+    assert rows["sample"]["ill_subjects"] == 6 and rows["sample"]["cases"] == 10
+    assert [row["level"] for row in anomaly_study.levels([], healthy, unmasked=others, n=10)] == ["sample"]
+
+
 def test_thresholds_come_from_validation_and_are_applied_to_test():
     validation, test = HEADS.iloc[[0, 1, 4, 7]], HEADS.iloc[[2, 3, 5, 6, 8, 9]]
     heads = scored(DARK, validation)
@@ -144,6 +157,9 @@ def test_published_and_ours_stand_side_by_side():
     own = beside[(beside.data_source == "made up") & (beside.level == "pixel")].iloc[0]
     expected = operating[(operating.group == "stroke") & (operating.threshold_from == "own lesions")].iloc[0]
     assert own.dice_total == pytest.approx(100 * expected.dice_total) and own.auprc == pytest.approx(100 * levels[levels.level == "pixel"].auprc.iloc[0])
+    with_median = anomaly_study.beside_published(published, levels, operating, data_source="made up", setting="tiny", median=3)
+    (last,) = with_median[(with_median.data_source == "made up") & (with_median.table == "5.4")].itertuples()
+    assert last.dice_subject == own.dice_subject and last.median_filter == 3 and np.isnan(last.auprc) and len(with_median) == len(beside) + 1
     assert len(anomaly_study.beside_published(published, pd.DataFrame(), pd.DataFrame(), data_source="", setting="")) == 3
 
 
