@@ -284,7 +284,7 @@ def operating_point(score, lesion=None, steps=10, *, rule="rank"):
 
 
 def dice(prediction, lesion):
-    """Dice overlap of two masks (bool, or 0 and 1) of one shape, 0 to 1; 1 where both are empty: nothing to find, nothing found."""
+    """Dice overlap of two masks (bool, or labels that are not 0) of one shape, 0 to 1; 1 where both are empty."""
     prediction, lesion = _mask(prediction), _mask(lesion)
     if prediction.shape != lesion.shape:
         raise ValueError(f"expected two masks of one shape, got {prediction.shape} and {lesion.shape}.")
@@ -294,6 +294,6 @@ def dice(prediction, lesion):
 
 def _mask(array):
     array = np.asarray(array)
-    if array.dtype != bool and not np.isin(array, (0, 1)).all():
-        raise ValueError("dice: expected masks of bools or of 0 and 1, got other values. Pass score >= threshold, or labels > 0.")
+    if array.dtype.kind == "f" and not (array == np.round(array)).all():      # NaN is not, either
+        raise ValueError("dice: expected masks of bools or of whole labels, got other numbers. Pass score >= threshold, or labels > 0.")
     return array.astype(bool)

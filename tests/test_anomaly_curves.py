@@ -249,6 +249,7 @@ def test_dice_of_known_masks():
     assert anomaly.dice(first, second) == 0.0
     second[1:3] = True
     assert anomaly.dice(first, second) == anomaly.dice(first.astype(np.uint8), second.astype(float)) == 0.5
-    for wrong in (np.nan, 0.001, 4):
+    assert anomaly.dice(255 * first.astype(np.uint8), 4 * second.astype(int)) == 0.5       # labels of other programs
+    for wrong in (np.nan, 0.001):
         with pytest.raises(ValueError, match="0 and 1"):
             anomaly.dice(np.full((4, 5), wrong), second)
