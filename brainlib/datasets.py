@@ -18,7 +18,7 @@ IXI_NAME = re.compile(r"^((?:IXI|PHANTOM)\d+)-([A-Za-z]+)-(\d+)-T1")
 # BIDS's, IXI's and BraTS 2023's endings
 MODALITIES = {"t1": ("T1w", "T1", "T1n"), "t2": ("T2w", "T2", "T2w"), "flair": ("FLAIR", "FLAIR", "T2f"), "t1ce": ("T1ce", "T1CE", "T1c")}
 LESION = re.compile(r"(?<![a-z])lesions?(?![_-]?(fill|free))|_label-L_|(^|[_-])seg(m|mentations?)?(?![a-z-])", re.I)
-MASK = re.compile(r"(^|[_.-])((brain)?masks?|labels?|[ad]seg|rois?)(?![a-z])", re.I)
+MASK = re.compile(r"(^|[_.-])((brain)?masks?|labels?|[ad]seg|rois?|anomaly)(?![a-z])", re.I)       # anomaly: maps of ours
 NO_HEADS = re.compile(r"brain|twin|derivatives|(.*[_.-])?((brain)?masks?|lesions?|labels?|segmentations?)", re.I)     # names of folders
 SESSION = re.compile(r"(ses(sion)?|visit|tp|time(point)?|baseline|follow[_-]?up)[_-]?\d*", re.I)
 HEADS = "heads.csv"                                      # a table of image and lesion in a folder of any layout

@@ -126,12 +126,12 @@ def test_masks_and_what_was_made_of_a_head_are_no_heads(tmp_path):
         write(tmp_path / "ixi" / f"{name}.nii.gz")
     table = datasets.cohort(str(tmp_path / "ixi"))
     assert table.subject.tolist() == ["IXI001"] and "/t1/" in table.path[0]
-    for name in ("anna", "anna_brain", "anna_brain_mask", "anna_T1_lesionfilled", "anna_2", "bert_brain", "masks/anna", "derivatives/n4/anna_n4", "anna_brain_lesion"):
+    for name in ("anna", "anna_brain", "anna_brain_mask", "anna_T1_lesionfilled", "anna_2", "bert_brain", "masks/anna", "derivatives/n4/anna_n4", "maps/anna_anomaly", "anna_brain_lesion"):
         write(tmp_path / "plain" / f"{name}.nii.gz")
     table = datasets.cohort(str(tmp_path / "plain"))
     assert table.subject.tolist() == ["anna", "anna_2", "bert_brain"] and table.group.tolist() == ["lesion", "healthy", "healthy"]
     details = [problem["detail"] for problem in table.attrs["problems"] if problem["fault"] == "files not used"]
-    assert len(details) == 1 and details[0].startswith("3 NIfTI files") and "anna_brain_mask.nii.gz" in details[0]
+    assert len(details) == 1 and details[0].startswith("4 NIfTI files") and "anna_brain_mask.nii.gz" in details[0]
 
 
 def test_a_lesion_that_may_be_of_several_heads_is_listed(tmp_path):
