@@ -168,15 +168,16 @@ def test_the_theses_grid_of_codes_can_be_swept():
     table = arguments.read_table(root / "notebooks" / "Snakefile")
     present = [name for name in table if (root / "notebooks" / f"{name}.ipynb").exists()]
     sweep = sweeps.read(root / "notebooks" / "sweeps" / "002_latents.yaml", table, arguments.read_notebooks(present, table, root / "notebooks"))
-    grid = set()
-    for point in sweep.points:
-        (name,) = point.values["models_used"]
-        options = point.values["model_options"][name]
-        assert models.build(name, image_shape=(48, 40), width=0.05, **options).output_shape[1:] == (48, 40, 1)
-        grid.add((name, *sorted(options.items())))
+    grid = [(name, options) for point in sweep.points for name in point.values["models_used"] for options in [point.values["model_options"][name]]]
+    for name in ("vae_uad", "vqvae_uad", "vqgan_uad"):
+        smallest = min((options for one, options in grid if one == name), key=lambda options: sum(options.values()))
+        assert models.build(name, image_shape=(48, 40), width=0.05, **smallest).output_shape[1:] == (48, 40, 1)
+    vaes = {options["latent_dim"] for name, options in grid if name == "vae_uad"}
+    pairs = {(name, options["code_dim"], options["codebook_size"]) for name, options in grid if name != "vae_uad"}
     published = pd.read_csv(root / "notebooks" / "published" / "anomaly_2022.csv")
-    assert {("vae_uad", ("latent_dim", size)) for size in (32, 64, 128, 256)} <= grid and len(grid) == 11
-    assert set(published[published.model == "VAE"].embedding_dim.astype(int)) <= {dict(entry[1:]).get("latent_dim") for entry in grid}
+    of_codes = published[published.model != "VAE"]
+    assert {32, 64, 128, 256} == vaes >= set(published[published.model == "VAE"].embedding_dim.astype(int)) and len(vaes) + len(pairs) == 17
+    assert {(f"{row.model.lower()}_uad", int(row.embedding_dim), int(row.codebook_size)) for row in of_codes.itertuples()} <= pairs
 
 
 def test_what_lies_outside_of_the_mask_cannot_be_found():
