@@ -124,10 +124,10 @@ def find_masks(folder, subjects):
     for subject in subjects:
         own = [path for path in seen if re.fullmatch(rf"{re.escape(subject)}([^0-9A-Za-z].*)?\.nii(\.gz)?", path.name)]
         if len(own) > 1:
-            raise ValueError(f"masks: expected one file for {subject} in {folder}, got {', '.join(path.name for path in own[:3])}. Move the others away.")
+            raise ValueError(f"mask_folder: expected one file for {subject} in {folder}, got {', '.join(path.name for path in own[:3])}. Move the others away.")
         found |= {subject: str(path) for path in own}
     if not found:
-        raise ValueError(f"masks: expected files in {folder} that are named as the subjects, such as {next(iter(subjects), 'subject')}_mask.nii.gz; got {len(seen)} others.")
+        raise ValueError(f"mask_folder: expected files in {folder} that are named as the subjects, such as {next(iter(subjects), 'subject')}_mask.nii.gz; got {len(seen)} others.")
     return found
 
 

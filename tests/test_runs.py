@@ -206,6 +206,17 @@ def test_the_profiles_and_the_table_of_the_project_pass_the_check():
         arguments.parameters_of(notebooks, profile, [], data="phantom", out="o")
 
 
+def test_every_notebook_takes_the_values_that_the_readme_sets():
+    """`-p NAME=VALUE` goes to all notebooks that have the name: one name must not mean two things."""
+    table = arguments.read_table(ROOT / "notebooks" / "Snakefile")
+    notebooks = arguments.read_notebooks(list(table), table, ROOT / "notebooks")
+    profile = arguments.read_profile("quick", table, notebooks, ROOT / "notebooks")
+    settings = re.findall(r"-p ([a-z0-9_.]+=[^\s`]+)", (ROOT / "README.md").read_text())
+    assert {"mask_folder=/folder", "mask=given"} <= set(settings)
+    for setting in settings:
+        arguments.parameters_of(notebooks, profile, [setting], data="phantom", out="o")
+
+
 def test_quick_is_what_stands_in_the_notebooks():
     """One opened by hand after such a run has the same parameters, and loads what was trained."""
     table = arguments.read_table(ROOT / "notebooks" / "Snakefile")
