@@ -13,6 +13,7 @@ from brainlib import models
 from brainlib.anomaly_restore import (  # noqa: F401  part of this room
     BATCH, codes_only, elbo_parts, remembered, restore, restore_codes, sigma_of, surprise_maps, typical_threshold, vae_only)
 from brainlib.metrics import SSIM_SIGMA
+from brainlib.models_outputs import outputs_of
 
 RESIDUALS = ("absolute", "squared", "positive", "negative")
 BASELINES = ("intensity_bright", "intensity_dark")
@@ -151,11 +152,11 @@ def _elbo_gradient(model, stack):
 
 def _improbability(model, stack, *, samples=8, seed=0):
     encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
-    mean, log_var, _ = (np.asarray(part, np.float32) for part in encoder.predict(stack, batch_size=BATCH, verbose=0))
+    mean, log_var, _ = (np.asarray(part, np.float32) for part in outputs_of(encoder, stack, batch_size=BATCH))
     total = np.zeros(stack.shape, np.float32)
     for draw in range(samples):
         latents = mean + np.exp(log_var / 2) * np.random.default_rng(seed + draw).standard_normal(mean.shape).astype(np.float32)
-        total += np.square(stack - decoder.predict(latents, batch_size=BATCH, verbose=0))
+        total += np.square(stack - outputs_of(decoder, latents, batch_size=BATCH))
     return (total / samples / (2 * sigma_of(model) ** 2)).astype(np.float32)
 
 

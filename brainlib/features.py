@@ -21,6 +21,7 @@ from scipy import ndimage
 from sklearn.neighbors import NearestNeighbors
 
 from brainlib import files
+from brainlib.models_outputs import outputs_of
 from brainlib.pipelines import Slices
 
 FEATURES, SIDE = 32, 64                                  # at most 32 features; pictures are brought to 64x64 inside
@@ -37,8 +38,7 @@ class Space:
 
     def __call__(self, images, *, batch_size=64):
         """Features (N, F) float64 of images (N, H, W, 1)."""
-        images = np.asarray(images, "float32")
-        return self.model.predict(images, batch_size=batch_size, verbose=0).astype("float64")
+        return outputs_of(self.model, images, batch_size=batch_size).astype("float64")
 
 
 # ------------------------------------------------------------------------------------------------ the network

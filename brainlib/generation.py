@@ -8,11 +8,12 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 from brainlib import models
+from brainlib.models_outputs import outputs_of
 
 
 def decode(model, latents, *, batch_size=64):
     """Images of latents. latents: (N, D) -> (N, H, W, 1)."""
-    return models.decoder(model).predict(np.asarray(latents, "float32"), batch_size=batch_size, verbose=0)
+    return outputs_of(models.decoder(model), latents, batch_size=batch_size)
 
 
 def fast_decoder(model):

@@ -12,6 +12,7 @@ import numpy as np
 from brainlib import models_residual, models_resnet50, models_uad, models_vae, models_vq, models_vqgan
 from brainlib import released as _released
 from brainlib.models_layers import blocks, layer_table, shape_words  # noqa: F401  part of this room
+from brainlib.models_outputs import outputs_of
 from brainlib.released import load_released  # noqa: F401  part of this room
 
 
@@ -169,7 +170,7 @@ def decoder(model):
 
 def latent_of(model, images, *, batch_size=64):
     """Latents of images: a VAE's posterior means (N, D), a VQ-VAE's code vectors, else feature maps (N, h, w, C)."""
-    result = encoder(model).predict(images, batch_size=batch_size, verbose=0)
+    result = outputs_of(encoder(model), images, batch_size=batch_size)
     if is_vq(model):
         return np.asarray(model.quantizer.codebook)[np.asarray(model.quantizer.codes(result))]
     return result[0] if is_vae(model) else result
@@ -181,14 +182,14 @@ def reconstruct(model, images, *, sample=False, seed=0, batch_size=64):
     A VAE decodes the posterior mean; with `sample=True` a draw from the posterior (seed 000, equation 3.4).
     """
     if not sample:
-        return model.predict(images, batch_size=batch_size, verbose=0).astype("float32")   # of mixed precision, too
+        return outputs_of(model, images, batch_size=batch_size).astype("float32")   # of mixed precision, too
     if not is_vae(model):
         raise ValueError(f"{model.name} has no posterior to sample from; leave sample=False.")
     mean, log_var, _ = (part.astype("float32") for part in
-                        encoder(model).predict(images, batch_size=batch_size, verbose=0))
+                        outputs_of(encoder(model), images, batch_size=batch_size))
     noise = np.random.default_rng(seed).standard_normal(mean.shape).astype(mean.dtype)
     latents = mean + np.exp(log_var / 2) * noise
-    return decoder(model).predict(latents, batch_size=batch_size, verbose=0).astype("float32")
+    return outputs_of(decoder(model), latents, batch_size=batch_size).astype("float32")
 
 
 def describe(model):

@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers
 
 from brainlib.layers_vq import VectorQuantizer
+from brainlib.models_outputs import outputs_of
 from brainlib.models_residual import filters_of
 from brainlib.models_uad import up
 
@@ -154,7 +155,7 @@ def codes_of(model, images, *, batch_size=64):
         raise ValueError(f"{model.name}: expected a model with a codebook (vqvae, vqvae_uad, vqgan_uad), this has none.")
     if np.shape(images)[1:] != tuple(model.input_shape[1:]):
         raise ValueError(f"{model.name} takes images of {('N', *model.input_shape[1:])}, got {np.shape(images)}.")
-    vectors = model.encoder.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
+    vectors = outputs_of(model.encoder, images, batch_size=batch_size)
     return np.concatenate([np.asarray(model.quantizer.codes(part)) for part in
                            np.array_split(vectors, max(1, len(vectors) // 256))])
 
@@ -166,7 +167,7 @@ def decode_codes(model, codes, *, batch_size=64):
         raise ValueError(f"codes: expected (N, {model.grid[0]}, {model.grid[1]}) of 0 to {size - 1}, got shape {codes.shape}"
                          + (f" of {codes.min()} to {codes.max()}." if codes.size else "."))
     vectors = np.asarray(model.quantizer.codebook)[codes]                      # (N, h, w, D)
-    return model.decoder.predict(vectors, batch_size=batch_size, verbose=0).astype("float32")
+    return outputs_of(model.decoder, vectors, batch_size=batch_size).astype("float32")
 
 
 def code_pictures(model, codes, places, *, code):

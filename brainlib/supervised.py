@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from brainlib import files, models
+from brainlib.models_outputs import outputs_of
 from brainlib.models_vae import VAE
 
 HEADS, MEANING = "heads.keras", "heads.json"
@@ -123,6 +124,6 @@ def load(folder):
 
 def tell(vae, heads, meaning, images, *, batch_size=64):
     """What the heads say of images (N, H, W, 1): {name: (N,) numbers, or probabilities of the second word}."""
-    answers = heads.predict(models.latent_of(vae, images), batch_size=batch_size, verbose=0).astype("float64")
+    answers = outputs_of(heads, models.latent_of(vae, images), batch_size=batch_size).astype("float64")
     told = {name: mean + sd * answers[:, place] for place, (name, (mean, sd)) in enumerate(meaning.numbers.items())}
     return told | {name: 1 / (1 + np.exp(-answers[:, len(meaning.numbers) + place])) for place, name in enumerate(meaning.pairs)}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from brainlib import models, models_vqgan, training
+from brainlib.models_outputs import outputs_of
 
 RNG = np.random.default_rng(0)
 SHAPE = {"vae": (32, 64, 1), "resnet_small": (32, 48, 1), "resnet_big": (32, 48, 1), "resnet50": (32, 64, 1),
@@ -264,3 +265,22 @@ def test_resnet50_with_weights_of_a_local_file(tmp_path):
 def test_extra_blocks():
     small, more = (models.build("resnet_small", image_shape=(32, 48), width=0.1, extra_blocks=count) for count in (0, 2))
     assert sum(isinstance(layer, keras.layers.Add) for layer in more.layers) == sum(isinstance(layer, keras.layers.Add) for layer in small.layers) + 2
+
+
+def test_outputs_of_any_number_of_images_come_from_one_graph():
+    traced = []
+
+    class Counted(keras.layers.Layer):
+        def call(self, x):
+            traced.append(1)
+            return 2 * x
+
+    inputs = keras.Input((5, 4, 1))
+    model = keras.Model(inputs, {"double": Counted()(inputs), "more": keras.layers.Dropout(0.5)(inputs)})
+    traced.clear()
+    for count, batch_size in ((7, 3), (2, 64), (64, 64), (1, 1), (0, 4)):
+        images = np.random.default_rng(count).random((count, 5, 4, 1))
+        found = outputs_of(model, images, batch_size=batch_size)
+        np.testing.assert_allclose(found["double"], 2 * images, rtol=1e-6)
+        np.testing.assert_allclose(found["more"], images, rtol=1e-6)          # not in training mode
+    assert len(traced) == 1
