@@ -1,5 +1,6 @@
 """The steps of a study of anomaly detection: heads prepared, detectors scored, one chosen on validation lesions, judged once on test lesions."""
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -234,6 +235,13 @@ def by_group(heads):
 
 # ------------------------------------------------------------------------------------------------ choosing, on validation
 
+def _point(counter):
+    """The operating point of a counter; a Dice of more than one mode is told by its `unimodal`, not by a warning a detector."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "operating_point: Dice over the thresholds has more than one mode")
+        return counter.operating_point()
+
+
 def validate(heads, *, min_pixels=0):
     """What validation heads with a lesion say about a detector.
 
@@ -247,7 +255,7 @@ def validate(heads, *, min_pixels=0):
         if not counter.counts[1]:
             continue
         areas = counter.curves()
-        point = counter.operating_point()
+        point = _point(counter)
         used = anomaly_evaluation.confusion(part, point.threshold, min_pixels=min_pixels)["dice_total"]
         found[name] = {"auroc": areas.auroc, "auprc": areas.auprc, "prevalence": areas.prevalence, "point": point, "dice_as_used": used, "subjects": len(part)}
     return found
@@ -337,7 +345,7 @@ def ablation(detector, networks, prepared, table, *, post, options=None, full=Fa
     for name, setting, at in runs:
         heads = score_heads(detector, networks, prepared, table, post=setting, at=at, options=options)
         counter = anomaly_evaluation.pixel_counter(heads)
-        areas, point = counter.curves(), counter.operating_point()
+        areas, point = counter.curves(), _point(counter)
         limit = (setting or {}).get("min_pixels", 0)
         rows.append({"step": name, "auprc": areas.auprc, "auroc": areas.auroc, "dice": anomaly_evaluation.confusion(heads, point.threshold, min_pixels=limit)["dice_total"],
                      "threshold": point.threshold, "voxels_mm": anomaly_prepare.BOX_MM[2] / heads[0].score.shape[0]})

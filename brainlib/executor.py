@@ -24,7 +24,7 @@ from pathlib import Path
 from brainlib import files, runs
 
 MARK = "@@brainlib "
-EPOCH = re.compile(r"^epoch (\d+)/(\d+)", re.MULTILINE)
+EPOCH = re.compile(r"^(?:[\w ]+: )?epoch (\d+)/(\d+)", re.MULTILINE)   # "epoch 3/40", "prior: epoch 8/40"
 CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \S+ +\d+ \S+\.cc:\d+\]|E\d{4} .*failed call to cuInit")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 LONGEST_LINE, LAST_LINES = 200, 12

@@ -5,7 +5,7 @@ import shutil
 import time
 
 CLEAR_LINE, UP = "\x1b[2K\r", "\x1b[1A"
-PLAIN_EVERY_SECONDS = 5.0
+PLAIN_EVERY_SECONDS, STILL_SECONDS = 5.0, 60.0           # between lines of one that moves, of one that stays in its place
 
 
 def clock(seconds):
@@ -44,7 +44,7 @@ class Job:
         elapsed = time.monotonic() - self.began
         if self.earlier:
             return max(self.earlier - elapsed, 0.0)
-        if self.epoch:
+        if 0 < self.epoch < self.epochs:                 # after the last one other things follow, nobody knows how long
             return (time.monotonic() - self._epochs_began) / self.epoch * (self.epochs - self.epoch)
         return None
 
@@ -88,7 +88,7 @@ class Display:
             return
         for name, job in self.jobs.items():
             before, place = self._last.setdefault(name, (job.began, job.place()))
-            if job.place() != place and time.monotonic() - before >= PLAIN_EVERY_SECONDS:
+            if time.monotonic() - before >= (STILL_SECONDS if job.place() == place else PLAIN_EVERY_SECONDS):
                 self._last[name] = (time.monotonic(), job.place())
                 print(job.line(), file=self.stream, flush=True)
 

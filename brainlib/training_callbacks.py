@@ -32,7 +32,7 @@ class Progress(keras.callbacks.Callback):
             seconds = (now - self.began) / (epoch - self.first)
         left = int(round(seconds * (epochs - epoch - 1)))
         numbers = "".join(f"  {name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)
-        self.pending = (f"epoch {epoch + 1}/{epochs}{numbers}  {seconds:.2g} s/epoch  "
+        self.pending = (f"epoch {epoch + 1}/{epochs}{numbers}  {seconds:{'.2g' if seconds < 10 else '.0f'}} s/epoch  "
                         f"{left // 60}:{left % 60:02d} left")
         if now - self.printed >= self.every_seconds or epoch == self.first or epoch + 1 == epochs:
             self._print(now)

@@ -1,6 +1,7 @@
 """Shared fixtures: real heads where they are at hand, small volumes with unequal sides everywhere."""
 
 import os
+import sys
 from pathlib import Path
 
 import nibabel
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.modules.setdefault("rfc3987_syntax", None)           # as in brainlib.executor: seconds to import, no use here
 
 
 LONGEST = ("test_workbook", "test_runs", "test_checkpoints", "test_sweep", "test_anomaly_heads", "test_hardware")

@@ -564,10 +564,23 @@ def test_live_lines_on_a_terminal_plain_lines_elsewhere(monkeypatch):
     assert progress.clock(3723) == "1:02:03"
 
 
+def test_a_notebook_that_stays_in_its_place_is_told_once_a_minute(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    display = progress.Display(io.StringIO(), live=False)
+    display.jobs["05_vqvae"] = progress.Job("05_vqvae", 25)
+    display.jobs["05_vqvae"].at_cell(19, 25)
+    display.jobs["05_vqvae"].at_epoch(40, 40)            # the last epoch: what follows in the cell takes nobody knows how long
+    for _ in range(150):
+        clock[0] += 1
+        display.refresh()
+    assert display.stream.getvalue().splitlines() == [f"05_vqvae  cell 19/25  epoch 40/40  {time} elapsed" for time in ("1:00", "2:00")]
+
+
 def test_epoch_lines_are_found_in_pieces_of_output():
     sent = []
     channel = type("Channel", (), {"send": lambda self, kind, **fields: sent.append((kind, fields))})()
     log = executor.Log(io.StringIO(), channel)
-    for piece in ("epo", "ch 3/40  loss 0.0123\nnot epoch 1/2\nepoch 4/40", "\nepoch x/2\n"):
+    for piece in ("epo", "ch 3/40  loss 0.0123\nnot epoch 1/2\nprior: epoch 4/40", "\nepoch x/2\n"):
         log.write(piece)
     assert sent == [("epoch", {"epoch": 3, "epochs": 40}), ("epoch", {"epoch": 4, "epochs": 40})]
