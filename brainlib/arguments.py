@@ -1,6 +1,7 @@
 """Strict check of what a person asks for: notebooks, parameters, profiles, data, folders. Nothing starts before it has passed."""
 
 import ast
+import contextlib
 import difflib
 import io
 import json
@@ -168,7 +169,7 @@ def with_needs(names, table):
 
 def conform(parameter, value, where):
     """The value in the type of the parameter's default; raises Refused where it is of another type or not allowed."""
-    value = _typed(parameter.default, value, where)
+    value = _typed(parameter.default, value, where, free="further keys" in parameter.comment)
     for item in value if isinstance(value, list) else [value]:
         if parameter.choices and str(item) not in parameter.choices:
             close = difflib.get_close_matches(str(item), parameter.choices, n=1)
@@ -177,7 +178,8 @@ def conform(parameter, value, where):
     return value
 
 
-def _typed(default, value, where):
+def _typed(default, value, where, free=False):
+    """free: a dictionary may have keys that its default has not, of any literal."""
     kind = type(default)
     if default is None:
         if not isinstance(value, (bool, int, float, str, list, dict, type(None))):
@@ -194,9 +196,11 @@ def _typed(default, value, where):
         return [_typed(default[0], item, f"{where}, element {position}") for position, item in enumerate(value, 1)]
     if kind is dict:
         for key in value:
-            if key not in default:
+            mistyped = difflib.get_close_matches(str(key), list(default), n=1, cutoff=0.8)
+            if key not in default and (mistyped or not free):
                 raise Refused(f"{where}: there is no {key!r}.{did_you_mean(key, list(default))}")
-        return {key: _typed(default[key], value.get(key, default[key]), f"{where}, {key}") for key in default}
+        more = {key: item for key, item in value.items() if key not in default}
+        return {key: _typed(default[key], value.get(key, default[key]), f"{where}, {key}", free) for key in default} | more
     return value
 
 
@@ -222,6 +226,8 @@ def _literal(text):
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        with contextlib.suppress(ValueError, RecursionError):                  # {"kmeans_start": true}
+            return json.loads(text) if text.startswith(("[", "{")) else text
         return text
     return list(value) if isinstance(value, tuple) else value
 

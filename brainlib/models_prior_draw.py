@@ -66,7 +66,7 @@ def sample(prior, n, *, temperature=1.0, seed=0, conditions=None, batch_size=64)
     for part in _parts(n, batch_size):
         some = part_of(given, part)
         for row, column in np.ndindex(*prior.grid):
-            logits, _ = _bits(prior, some)
+            logits = np.asarray(prior.predict_on_batch(some))
             _codes(some)[:, row, column] = draw(logits[:, row, column], noise[part, row, column], temperature)
         codes[part] = _codes(some)
     return codes

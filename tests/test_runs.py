@@ -154,13 +154,24 @@ def test_bad_arguments_are_refused_in_one_line_before_anything_starts(chain, mon
     (0.5, "1e-3", 1e-3), (0.5, "2", 2.0), (3, "-4", -4), (3, "1_000", 1000), (False, "true", True), (True, "False", False),
     ("a", "b c", "b c"), ("a", "'b'", "b"), ("a", "3", "3"), ([1, 2], "[3]", [3]), ([1, 2], "3,4", [3, 4]), ([0.1], "1,2", [1.0, 2.0]),
     (["a"], "b,c", ["b", "c"]), (["a"], "[b, 'c']", ["b", "c"]), ([1], "[]", []), (None, "none", None), (None, "7", 7),
-    ({"a": 1, "b": 2.0}, "{'b': 3}", {"a": 1, "b": 3.0}),
+    ({"a": 1, "b": 2.0}, "{'b': 3}", {"a": 1, "b": 3.0}), ({"a": {"b": True}}, '{"a": {"b": false}}', {"a": {"b": False}}),
 ])
 def test_values_of_the_command_line_take_the_type_of_the_default(default, text, value):
     found = arguments.conform(arguments.Parameter("x", default, "a comment"), arguments.from_text(default, text), "x")
     assert found == value and type(found) is type(value)
     if isinstance(value, list):
         assert [type(item) for item in found] == [type(item) for item in value]
+
+
+def test_a_dictionary_takes_further_keys_where_its_comment_says_so():
+    default = {"vae": {"latent_dim": 8}}
+    free, strict = arguments.Parameter("x", default, "of each model; further keys"), arguments.Parameter("x", default, "of each model")
+    told = {"vae": {"width": 0.5}, "vqvae": {"depth": 2}}
+    assert arguments.conform(free, told, "x") == {"vae": {"latent_dim": 8, "width": 0.5}, "vqvae": {"depth": 2}}
+    for parameter, value, said in ((strict, {"vae": {"width": 0.5}}, "there is no 'width'"), (free, {"vae": {"latent_dims": 4}}, "Did you mean latent_dim"),
+                                   (free, {"vae": {"latent_dim": "8"}}, "expected a whole number")):
+        with pytest.raises(arguments.Refused, match=said):
+            arguments.conform(parameter, value, "x")
 
 
 @pytest.mark.parametrize(("text", "said"), [
