@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import ticker
 
 from brainlib import plots
 
@@ -21,8 +22,8 @@ def report_figure(report, *, pictures=2, width=13.0):
     """
     height = 6.3 + 0.23 * len(report.findings)
     figure = plt.figure(figsize=(width, height), layout="none")              # fitting two dozen axes by constraints takes seconds
-    grid = figure.add_gridspec(4, 4, height_ratios=[1.25, 1.25, 2.1, 0.23 * len(report.findings) + 0.4], left=0.04, right=0.985, top=0.925,
-                               bottom=0.02, hspace=0.38, wspace=0.3)
+    grid = figure.add_gridspec(4, 4, height_ratios=[1.25, 1.25, 2.1, 0.23 * len(report.findings) + 0.4], left=0.05, right=0.985, top=0.925,
+                               bottom=0.02, hspace=0.38, wspace=0.34)
     _pictures(figure, grid, report, pictures)
     axes = [figure.add_subplot(grid[2, column]) for column in range(4)]
     for draw, ax in zip((_grey_values, _lost, _latent, _layers), axes):
@@ -64,13 +65,17 @@ def _lost(report, ax):
     if "lost" not in report.arrays:
         return _empty(ax, "not asked")
     for place, name in enumerate(PROBES):
-        values = np.maximum(report.arrays["lost"][name], 1e-4)
+        values = 100 * np.maximum(report.arrays["lost"][name], 1e-4)
         ax.plot(np.full(len(values), place) + np.linspace(-0.2, 0.2, len(values)), values, ".", color=plots.BLUE if place == 0 else plots.ORANGE, markersize=4)
         ax.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color="black", linewidth=1.5)
-    ax.axhline(0.25, color="0.6", linewidth=0.8, linestyle="--")
-    ax.axhline(1.0, color="0.6", linewidth=0.8)
+    ax.axhline(25, color="0.6", linewidth=0.8, linestyle="--")
+    ax.axhline(100, color="0.6", linewidth=0.8)
     ax.set_xticks(range(len(PROBES)), PROBES, rotation=20, ha="right", fontsize=8)
-    ax.set(yscale="log", ylabel="share of variance lost", title="does it copy?")
+    ax.set(yscale="log", ylabel="variance lost (%)", title="does it copy?")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
+    ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    ax.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _latent(report, ax):
@@ -110,11 +115,11 @@ def _findings(report, ax):
         height, colour = 1 - (row + 0.7) / count, plots.VERMILION if finding.flagged else "black"
         value = "cannot be told" if np.isnan(finding.value) else f"{finding.value:.3g} {finding.unit}"
         for place, words, weight in ((0.0, ("FAULT  " if finding.flagged else "") + finding.name, "bold" if finding.flagged else "normal"),
-                                     (0.23, value, "normal"), (0.38, f"expected {finding.expected}", "normal"), (0.58, _short(finding.why), "normal")):
+                                     (0.21, value, "normal"), (0.37, f"expected {finding.expected}", "normal"), (0.53, _short(finding.why), "normal")):
             ax.text(place, height, words, color=colour, weight=weight, fontsize=7.5, transform=ax.transAxes)
 
 
-def _short(words, most=110):
+def _short(words, most=105):
     return words if len(words) <= most else words[:most - 4].rsplit(" ", 1)[0] + " ..."
 
 
