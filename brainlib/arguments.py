@@ -8,7 +8,7 @@ import json
 import math
 import re
 import tokenize
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -342,4 +342,6 @@ def _apply(result, notebooks, setting, target, name, text):
     for notebook in chosen:
         if name in notebook.parameters:
             parameter = notebook.parameters[name]
+            if isinstance(parameter.default, dict):      # what -p leaves out of a dictionary stays as the profile has it
+                parameter = replace(parameter, default=result[notebook.name][name])
             result[notebook.name][name] = conform(parameter, from_text(parameter.default, text), f"-p {setting}")

@@ -158,6 +158,7 @@ def _fit(folder, callbacks=()):
     return model, history
 
 
+@pytest.mark.slow
 def test_a_training_that_was_broken_off_ends_like_an_unbroken_one(tmp_path):
     unbroken, expected = _fit(tmp_path / "unbroken")
     with pytest.raises(KeyboardInterrupt):

@@ -163,6 +163,12 @@ def test_values_of_the_command_line_take_the_type_of_the_default(default, text, 
         assert [type(item) for item in found] == [type(item) for item in value]
 
 
+def test_what_is_left_out_of_a_dictionary_stays_as_the_profile_has_it():
+    notebook = arguments.Notebook("01_one", Path("01_one.ipynb"), (), "one", {"sizes": arguments.Parameter("sizes", {"a": 1, "b": 2}, "two")}, [])
+    profile = arguments.Profile("mine", {}, 1, 1, {}, {"01_one": {"sizes": {"a": 5, "b": 6}}})
+    assert arguments.parameters_of({"01_one": notebook}, profile, ["sizes={'b': 7}"], data="ixi", out="o")["01_one"]["sizes"] == {"a": 5, "b": 7}
+
+
 def test_a_dictionary_takes_further_keys_where_its_comment_says_so():
     default = {"vae": {"latent_dim": 8}}
     free, strict = arguments.Parameter("x", default, "of each model; further keys"), arguments.Parameter("x", default, "of each model")

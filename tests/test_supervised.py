@@ -50,6 +50,7 @@ def test_the_cost_is_the_closed_form_and_leaves_gaps_out():
     np.testing.assert_allclose(float(model.answers_cost(labels, answers.astype("float16"))), wanted, rtol=1e-6)     # of mixed precision
 
 
+@pytest.mark.slow
 def test_heads_learn_what_the_pictures_tell(trained):
     model, history, folder, images, meaning, _, _ = trained
     heads, again = supervised.load(folder)
@@ -60,6 +61,7 @@ def test_heads_learn_what_the_pictures_tell(trained):
     assert ((told["sex"] > 0.5) == (SEXES == "male")).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_the_vae_is_saved_alone_and_loaded_again(trained):
     model, history, folder, images, meaning, slices, options = trained
     lines = []

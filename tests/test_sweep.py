@@ -197,7 +197,7 @@ def test_means_of_points_without_seeds_or_with_lists(tmp_path, workbook):
 SHIPPED = sorted(set((ROOT / "notebooks" / "sweeps").glob("*.yaml")) - set((ROOT / "notebooks" / "sweeps").glob("002_*.yaml")))   # 002: test_anomaly_study
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [pytest.param(path, marks=pytest.mark.slow if "short_resnet50" in path.stem else ()) for path in SHIPPED], ids=lambda path: path.stem)
 def test_shipped_sweeps_are_right_and_name_their_table(path):
     table = arguments.read_table(ROOT / "notebooks" / "Snakefile")
     present = [name for name in table if (ROOT / "notebooks" / f"{name}.ipynb").exists()]
