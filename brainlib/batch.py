@@ -73,7 +73,11 @@ def run_locked(request, words, stop):
     if request.dry_run and not (folder / "run.json").exists():
         _print_plan(request, {name: "no result yet" for name in request.jobs})
         return 0
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"run_all.sh: --out {shown(folder)}: expected a folder that can be made here ({error.strerror}). Give another one.", file=sys.stderr)
+        return 2
     with runs.lock(folder, ".lock") as held, runs.lock(folder, ".lock-jobs") as jobs_held:
         if not request.dry_run and not (held and jobs_held):
             print(f"run_all.sh: {shown(folder)} is in use by another run. Wait until it has ended, or give --out.", file=sys.stderr)

@@ -139,6 +139,7 @@ def chain(tmp_path_factory):
     (["--from", "03"], "has no result of 01_one, 02_two"),
     (["--out", "{folder}/notebooks"], "holds something else"),
     (["--out", "a{b}"], "without braces"),
+    (["--out", "/proc/nowhere"], "expected a folder that can be made here"),
 ])
 def test_bad_arguments_are_refused_in_one_line_before_anything_starts(chain, monkeypatch, capsys, words, said):
     monkeypatch.setattr(runs, "NOTEBOOKS", chain)
