@@ -74,17 +74,19 @@ def build(name, *, image_shape=None, width=1.0, seed=None, norm_momentum=0.99, *
     return model
 
 
-def released(name, *, folder=_released.FOLDER, url=_released.URL, **how):
+def released(name, *, image_shape=None, folder=_released.FOLDER, url=_released.URL, **how):
     """A network of seed 004 with its author's weights, fetched once: 128x128 slices in [0, 1], as the seed prepared them.
 
     Args:
         name: shallow_residual, skip_connection_cae or residual_unet.
+        image_shape: of the slices, where they are not 128x128: convolutions take any, but were trained on those.
         folder: keeps the files.
         url: where the repository's files are.
         **how: it was trained: loss ("dssim" or "mse"), l2 (False), augmentation (True), block ("full_pre").
     """
     row = _released.find(name, **how)
-    return load_released(build(name, **_released.options_of(row)), _released.fetch(row, folder, url=url))
+    sides = {} if image_shape is None else {"image_shape": image_shape}
+    return load_released(build(name, **sides, **_released.options_of(row)), _released.fetch(row, folder, url=url))
 
 
 def _flat(model):

@@ -115,8 +115,9 @@ def test_released_is_fetched_once_and_checked(tmp_path, monkeypatch):
         monkeypatch.setattr(released, "listed", lambda: rows)
         model = models.released("skip_connection_cae", **options)
         count = len(asked)
-        models.released("skip_connection_cae", **options)
-        assert len(asked) == count > 0
+        smaller = models.released("skip_connection_cae", image_shape=(64, 48), **options)
+        assert len(asked) == count > 0 and smaller.output_shape[1:] == (64, 48, 1)
+        assert all(np.array_equal(one, other) for one, other in zip(smaller.get_weights(), model.get_weights(), strict=True))
     finally:
         server.shutdown()
     first = next(layer for layer in source.layers if layer.weights)
