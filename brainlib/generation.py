@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
@@ -19,9 +18,7 @@ def decode(model, latents, *, batch_size=64):
 def fast_decoder(model):
     """A function of latents (B, D) -> images (B, H, W, 1), traced once: for one image at a time, as a widget asks."""
     decoder = models.decoder(model)
-    call = tf.function(lambda latents: decoder(latents, training=False), input_signature=[
-        tf.TensorSpec((None, latent_dim(model)), tf.float32)])
-    return lambda latents: call(np.asarray(latents, "float32")).numpy().astype("float32")
+    return lambda latents: outputs_of(decoder, latents).astype("float32")
 
 
 def latent_dim(model):

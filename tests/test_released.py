@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from brainlib import models, released
+from brainlib import arguments, models, released
 
 RNG = np.random.default_rng(0)
 
@@ -126,3 +126,10 @@ def test_released_is_fetched_once_and_checked(tmp_path, monkeypatch):
         models.released("residual_unet", l2=True)
     with pytest.raises(ValueError, match="nothing is released"):
         models.released("vae")
+
+
+def test_notebook_08_takes_the_networks_that_were_released():
+    notebook = arguments.read_notebooks(["08_evaluation"], {"08_evaluation": []})["08_evaluation"]
+    assert set(notebook.parameters["released"].choices) == {row["model"] for row in released.listed()}
+    with pytest.raises(arguments.Refused, match="Did you mean residual_unet"):
+        arguments.conform(notebook.parameters["released"], ["residual_net"], "released")
