@@ -4,6 +4,7 @@ Thresholds and signs are chosen on validation heads (`operating_point`, `false_a
 test heads to choose anything.
 """
 
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,15 @@ class Head(NamedTuple):
     def ill(self):
         return self.group != "healthy"
 
+    @property
+    def inside(self):
+        """The pixels that are judged: the brain, and a lesion that its mask left out."""
+        return self.brain | self.lesion
+
+    def called(self, threshold, min_pixels):
+        """What a threshold calls lesion: bool (N, H, W)."""
+        return anomaly_scores.detect(self.score, threshold, min_pixels=min_pixels, inside=self.inside)
+
 
 # ------------------------------------------------------------------------------------------------ levels
 
@@ -45,7 +55,7 @@ def pairs(heads):
     The zeros that post-processing leaves outside of the brain are no pixels that anybody has to judge.
     """
     for head in heads:
-        inside = head.brain | head.lesion
+        inside = head.inside
         yield head.score[inside], head.lesion[inside]
 
 
@@ -80,10 +90,9 @@ def confusion(heads, threshold, *, min_pixels=7):
     """
     total, by_subject, by_slice = np.zeros(4, np.int64), {}, []
     for head in heads:
-        found = anomaly_scores.detect(head.score, threshold, min_pixels=min_pixels)
-        inside = head.brain | head.lesion
-        true, false, missed = ((found & head.lesion).sum(), (found & ~head.lesion & inside).sum(), (~found & head.lesion).sum())
-        total += true, false, missed, inside.sum() - true - false - missed
+        found = head.called(threshold, min_pixels)
+        true, false, missed = ((found & head.lesion).sum(), (found & ~head.lesion).sum(), (~found & head.lesion).sum())
+        total += true, false, missed, head.inside.sum() - true - false - missed
         if head.lesion.any():
             by_subject[head.subject] = dice(found, head.lesion)
             by_slice += [dice(found[place], head.lesion[place]) for place in np.flatnonzero(head.lesion.any(axis=(1, 2)))]
@@ -107,19 +116,21 @@ def area_intervals(scores, labels, subjects, *, n=500, level=0.95, seed=0):
     """Bootstrap intervals over subjects of AUROC and AUPRC.
 
     Args:
-        scores, labels, subjects: (M,) a row a head, a slice or a pixel. Ill and healthy subjects are drawn separately.
+        scores, labels, subjects: (M,) a row a head, a slice or a pixel. Where every subject has rows of one kind only, ill and
+            healthy ones are drawn separately; else all together.
         n: resamplings.
 
     Returns:
-        {"auroc": (low, high), "auprc": (low, high)}; NaN where fewer than two subjects of a kind exist.
+        {"auroc": (low, high), "auprc": (low, high)}; NaN where fewer than two subjects of a kind exist, or fewer than two with
+        a row that is ill.
     """
     names, place = np.unique(subjects, return_inverse=True)
-    return _intervals([(scores[place == number], labels[place == number]) for number in range(len(names))], n, level, seed)
+    return _intervals(lambda: ((scores[place == number], labels[place == number]) for number in range(len(names))), n, level, seed)
 
 
 def pixel_intervals(heads, *, n=500, level=0.95, seed=0):
-    """`area_intervals` over the brain pixels of heads, which are never held together."""
-    return _intervals(list(pairs(heads)), n, level, seed)
+    """`area_intervals` over the brain pixels of heads, which are never held together: each head is a histogram."""
+    return _intervals(lambda: pairs(heads), n, level, seed)
 
 
 def auprc_difference(heads, others, *, n=1000, level=0.95, seed=0):
@@ -134,7 +145,7 @@ def auprc_difference(heads, others, *, n=1000, level=0.95, seed=0):
     names = [[head.subject for head in part] for part in (heads, others)]
     if names[0] != names[1]:
         raise ValueError(f"expected the same subjects in the same order, got {names[0]} and {names[1]}.")
-    drawn = [_resampled(list(pairs(part)), n, seed) for part in (heads, others)]
+    drawn = [_resampled(lambda part=part: pairs(part), n, seed) for part in (heads, others)]
     if drawn[0] is None:
         return np.nan, np.nan
     low, high = np.percentile(drawn[0][:, 1] - drawn[1][:, 1], [50 * (1 - level), 50 * (1 + level)])
@@ -142,7 +153,7 @@ def auprc_difference(heads, others, *, n=1000, level=0.95, seed=0):
 
 
 def _intervals(parts, n, level, seed):
-    """parts: a (scores, labels) for each subject."""
+    """parts: function without arguments; gives a (scores, labels) for each subject, anew each time."""
     found = _resampled(parts, n, seed)
     if found is None:
         return {"auroc": (np.nan, np.nan), "auprc": (np.nan, np.nan)}
@@ -154,22 +165,25 @@ def _resampled(parts, n, seed):
     """(n, 2): AUROC and AUPRC of resampled subjects; None where fewer than two of a kind exist."""
     positive, negative = (np.stack(tables) for tables in zip(*_histograms(parts)))            # (S, BINS), from the highest score down
     rng, ill = np.random.default_rng(seed), positive.sum(axis=1) > 0
-    groups = [group for group in (np.flatnonzero(ill), np.flatnonzero(~ill)) if len(group)]
-    if any(len(group) < 2 for group in groups) or not ill.any():
+    pure = not (ill & (negative.sum(axis=1) > 0)).any()                        # two kinds of subjects, or one whose parts differ
+    groups = [group for group in ((np.flatnonzero(ill), np.flatnonzero(~ill)) if pure else (np.arange(len(ill)),)) if len(group)]
+    if ill.sum() < 2 or any(len(group) < 2 for group in groups):
         return None
     found = []
-    for _ in range(n):
+    while len(found) < n:
         drawn = np.concatenate([rng.choice(group, len(group)) for group in groups])
-        weights = np.bincount(drawn, minlength=len(parts)).astype(np.float64)
-        found.append(_areas(weights @ positive, weights @ negative))
+        if ill[drawn].any():
+            weights = np.bincount(drawn, minlength=len(ill)).astype(np.float64)
+            found.append(_areas(weights @ positive, weights @ negative))
     return np.array(found)
 
 
 def _histograms(parts):
-    sample = np.concatenate([part[np.random.default_rng(0).integers(0, len(part), min(len(part), 20_000))] for part, _ in parts])
-    extremes = np.concatenate([np.sort(part[truth])[-50:] for part, truth in parts if truth.any()] or [sample[:1]])
+    """(counts of the ill, of the others) of each subject, by the same bins; the subjects are gone through twice, one at a time."""
+    drawn = [(part[np.random.default_rng(0).integers(0, len(part), min(len(part), 20_000))], np.sort(part[truth])[-50:]) for part, truth in parts()]
+    sample, extremes = (np.concatenate(of) for of in zip(*drawn))
     edges = np.unique(np.concatenate([np.quantile(sample, np.linspace(0, 1, BINS // 2)), np.quantile(sample, 1 - np.geomspace(1e-6, 1, BINS // 4)), extremes]))
-    for score, truth in parts:
+    for score, truth in parts():
         bins = len(edges) - np.searchsorted(edges, score, side="right")
         yield (np.bincount(bins[truth], minlength=len(edges) + 1).astype(np.float64), np.bincount(bins[~truth], minlength=len(edges) + 1).astype(np.float64))
 
@@ -181,7 +195,9 @@ def _areas(positive, negative):
 
 
 def dice_interval(result, *, seed=0):
-    """Mean Dice a subject with its bootstrap interval, from `confusion`'s result."""
+    """Mean Dice a subject with its bootstrap interval, from `confusion`'s result; None where no subject has a lesion."""
+    if not result["dices"]:
+        return None
     return bootstrap_interval(list(result["dices"].values()), list(result["dices"]), seed=seed)
 
 
@@ -198,11 +214,11 @@ def lesions_found(heads, threshold, *, voxel_ml, min_pixels=7, min_overlap=0.1, 
     Returns:
         list of dicts: size ("1 to 10 ml"), lesions, found, share; and last the class "false pieces", those that touch no
         lesion, with `per_head`, and `ml_per_head`: all that is called outside of lesions. A map that calls everything finds
-        every lesion with no false piece, and has the whole head as its false volume.
+        every lesion with no false piece, and has the rest of the brain as its false volume.
     """
     volumes_ml, shares, false, outside = [], [], 0, 0
     for head in heads:
-        found = anomaly_scores.detect(head.score, threshold, min_pixels=min_pixels)
+        found = head.called(threshold, min_pixels)
         pieces, number = ndimage.label(head.lesion, structure=np.ones((3, 3, 3)))
         sizes_px = np.bincount(pieces.ravel(), minlength=number + 1)[1:]
         shares += list(np.bincount(pieces[found], minlength=number + 1)[1:] / np.maximum(sizes_px, 1))
@@ -222,18 +238,20 @@ def lesions_found(heads, threshold, *, voxel_ml, min_pixels=7, min_overlap=0.1, 
 
 
 def site_control(scores, sites):
-    """Healthy heads of one site against those of the others, by the same score: [{site, heads, others, auroc, p}].
+    """Healthy heads of one site against those of the others, by the same score: [{site, heads, others, auroc, p, p_smallest}].
 
     What such an AUROC reaches away from 0.5 beyond chance (p: Mann and Whitney, exact where no scores are tied) is the
     scanner, not a disease; a sample-wise AUROC of ill against healthy heads of different scanners has to be read beside it.
+    p_smallest: what p would be were all heads of one side above the other's; of two sites only the first is listed, since the
+    second is its mirror.
     """
     scores, sites = np.asarray(scores, float), np.asarray(sites)
     rows = []
-    for site in np.unique(sites):
+    for site in np.unique(sites)[:1 if len(np.unique(sites)) == 2 else None]:
         own = sites == site
-        if own.any() and (~own).any():
+        if (~own).any():
             rows.append({"site": str(site), "heads": int(own.sum()), "others": int((~own).sum()), "auroc": count(scores, own).curves().auroc,
-                         "p": float(stats.mannwhitneyu(scores[own], scores[~own]).pvalue)})
+                         "p": float(stats.mannwhitneyu(scores[own], scores[~own]).pvalue), "p_smallest": min(1.0, 2 / comb(len(own), int(own.sum())))})
     return rows
 
 

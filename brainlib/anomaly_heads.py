@@ -132,7 +132,8 @@ def remember(folder, preparation, post, *, options=None, prior=None, **judged):
         preparation, post: of its slices and of its maps.
         options: {method: its options}; a prior among them is kept as its file.
         prior: file of the prior over the model's codes.
-        judged: `method`, the chosen one, and `thresholds`, {where from: threshold} of its maps.
+        judged: `method`, the chosen one, `thresholds`, {where from: threshold} of its maps, and `masks`, where the brain
+            masks came from.
     """
     preparation = {name: value for name, value in preparation.items() if name != "full"}        # that one is for figures
     options = {method: {name: value for name, value in of.items() if name != "prior"} for method, of in (options or {}).items()}
@@ -161,7 +162,7 @@ def as_trained(told, *, method=None, post="as_trained", preparation=None, **opti
             "preparation": {**told.get("preparation", {}), **(preparation or {})}}
 
 
-def score_folder(model, folder, out, *, method=None, masks="deepbrain", cache=None, post="as_trained", preparation=None, say=print,
+def score_folder(model, folder, out, *, method=None, masks=None, cache=None, post="as_trained", preparation=None, say=print,
                  **options):
     """Scores all heads of a folder (any layout that `datasets.cohort` knows) and writes one NIfTI map a head.
 
@@ -172,7 +173,8 @@ def score_folder(model, folder, out, *, method=None, masks="deepbrain", cache=No
         folder: of heads.
         out: folder for `<subject>_anomaly.nii.gz`, in the head's own space, shape and orientation, and `scores.csv`.
         method, options: see `score`.
-        masks: "deepbrain", or "given" for the masks that came with the heads, where there are any.
+        masks: "deepbrain", or "given" for the masks that came with the heads, where there are any; None: as the model's file
+            was judged, else "deepbrain".
         cache: folder of cached brain masks; `<out>/masks` when absent.
         post, preparation: see `score_head`. Beside a model's file the notebook leaves what it was trained and judged with, the
             method, its options and thresholds; that holds where nothing else is given here, and a line says so.
@@ -188,9 +190,9 @@ def score_folder(model, folder, out, *, method=None, masks="deepbrain", cache=No
         if not told:
             say(f"{model}: no {PREPARATION} beside it. It is scored as a network of axial slices prepared as in 09_anomaly_detection; what a network of other slices answers means nothing.")
         model = anomaly_scores.load(model)
-    options = as_trained(told, method=method, post=post, preparation=preparation, **options)
+    options, masks = as_trained(told, method=method, post=post, preparation=preparation, **options), masks or told.get("masks", "deepbrain")
     if told.get("method"):
-        say(_as_judged(told, options))
+        say(_as_judged(told, {**options, "masks": masks}))
     heads = datasets.cohort([str(folder)])
     out = Path(out)
     rows = []
@@ -218,8 +220,13 @@ def _as_judged(told, options):
     numbers = f" ({numbers})" if numbers else ""
     if method != told["method"]:
         return f"method {method}{numbers}, as asked; 09_anomaly_detection chose {told['method']}, whose thresholds do not hold for it."
+    judged = {**told["options"].get(method, {}), "post": told.get("post"), **told.get("preparation", {}), "masks": told.get("masks", options["masks"])}
+    changed = [name for name, value in judged.items() if (options["preparation"] | options).get(name) != value]
+    if changed:
+        return f"method {method}{numbers}; its thresholds of 09_anomaly_detection do not hold, {', '.join(changed)} {'are others' if len(changed) > 1 else 'is another'} here."
     limits = ", ".join(f"{limit:.4g} ({kind})" for kind, limit in told.get("thresholds", {}).items() if limit is not None)
-    return f"method {method}{numbers}, as judged in 09_anomaly_detection. Thresholds: {limits or 'none'}."
+    pieces = f", and pieces of fewer than {told['post']['min_pixels']} of its pixels in a slice are dropped" if (told.get("post") or {}).get("min_pixels", 0) > 1 else ""
+    return f"method {method}{numbers}, as judged in 09_anomaly_detection. Thresholds: {limits or 'none'}; they were judged before maps are enlarged to the head{pieces}."
 
 
 def main(arguments=None):
@@ -230,7 +237,7 @@ def main(arguments=None):
     parser.add_argument("--model", help="a .keras file that the workbook trained; not needed for the intensity baselines")
     parser.add_argument("--method", choices=anomaly_scores.METHODS, help="default: the one that was chosen for the model, or absolute")
     parser.add_argument("--prior", help="prior.keras of the model's codes, for the methods prior_... (default: that of the notebook)")
-    parser.add_argument("--masks", default="deepbrain", choices=("deepbrain", "given"), help="where brain masks come from")
+    parser.add_argument("--masks", choices=("deepbrain", "given"), help="where brain masks come from (default: as the model was judged, or deepbrain)")
     parser.add_argument("--smoothing", choices=anomaly_prepare.SMOOTHING, help="default: as the model was trained, or curvature_flow")
     parser.add_argument("--voxel-mm", type=float, help="voxels of the box that heads are brought to (default: as the model was trained, or 1; 2 is faster)")
     parser.add_argument("--n4", action="store_true", help="estimate and divide out the bias field first")

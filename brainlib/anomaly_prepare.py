@@ -67,7 +67,7 @@ def prepare(volume, mask, *, lesion=None, smoothing="curvature_flow", n4=False, 
         steps: optional dict that receives the head after every step: name -> array in the box (RAS+ order).
 
     Raises:
-        ValueError: no brain in the mask, or an unknown option.
+        ValueError: no brain in the mask, or none left of it at the network's size, or an unknown option.
     """
     if smoothing not in SMOOTHING:
         raise ValueError(f"smoothing: expected one of {', '.join(SMOOTHING)}, got {smoothing!r}.")
@@ -76,6 +76,8 @@ def prepare(volume, mask, *, lesion=None, smoothing="curvature_flow", n4=False, 
     matrix, offset, notes = _box(volume, mask, voxel_mm)
     shape = box_shape(voxel_mm)
     image, brain = _sample(volume.array, matrix, offset, shape), _sample(mask, matrix, offset, shape) > 0.5
+    if not brain.any():
+        raise ValueError(_too_small(volume, mask))
     truth = _sample(lesion, matrix, offset, shape) > 0.5 if lesion is not None and np.any(lesion) else np.zeros_like(brain)
     steps = {} if steps is None else steps
     steps[f"resampled to {voxel_mm:g} mm"] = image
@@ -91,7 +93,14 @@ def prepare(volume, mask, *, lesion=None, smoothing="curvature_flow", n4=False, 
     whole = {"full": image, "full_brain": brain, "full_lesion": truth}
     whole = {name: np.ascontiguousarray(slices.pictures(array, "axial"))[..., None] for name, array in whole.items()}
     small = {name: shrink(whole[key][..., 0], size)[..., None] for name, key in (("images", "full"), ("brain", "full_brain"), ("lesion", "full_lesion"))}
+    if not small["brain"].any():
+        raise ValueError(_too_small(volume, mask))
     return Prepared(**small, affine=affine, voxel_mm=voxel_mm, notes=notes, **(whole if full else {}))
+
+
+def _too_small(volume, mask):
+    return (f"{volume.path}: expected a brain mask of a brain, got one of {np.count_nonzero(mask)} voxels ({np.count_nonzero(mask) * np.prod(volume.voxel_mm) / 1000:.3g} ml), of which "
+            "nothing is left at the network's size. Look at it on the quality page, or give a mask of your own.")
 
 
 def read_lesion(lesion_path, volume):

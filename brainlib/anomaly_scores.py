@@ -207,10 +207,15 @@ def post_process(score, brain_mask, *, mask=True, erode_px=3, median=9, threshol
     return stack.reshape(score.shape)
 
 
-def detect(score, threshold, *, min_pixels=7):
-    """What is called lesion: score >= threshold, without components of fewer than `min_pixels`. (N, H, W[, 1]) -> bool."""
+def detect(score, threshold, *, min_pixels=7, inside=None):
+    """What is called lesion: score >= threshold, without components of fewer than `min_pixels`. (N, H, W[, 1]) -> bool.
+
+    inside: bool of the score's shape, the pixels that are judged at all. A threshold of 0 calls every one of them, and without
+    it the empty space around the head as well.
+    """
     score = np.asarray(score)
-    return without_small((score >= threshold).reshape(score.shape[:3]), min_pixels).reshape(score.shape)
+    called = score >= threshold if inside is None else (score >= threshold) & inside
+    return without_small(called.reshape(score.shape[:3]), min_pixels).reshape(score.shape)
 
 
 def erode(mask, pixels):

@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 
 from brainlib import (
-    anomaly_evaluation, anomaly_heads, anomaly_prepare, anomaly_restore, anomaly_scores, masking, models, models_prior, models_vq, slices, volumes)
+    anomaly_evaluation, anomaly_heads, anomaly_prepare, anomaly_restore, anomaly_scores, masking, models, models_prior, models_vq, slices, stats, volumes)
 from brainlib.anomaly_curves import count
 from brainlib.anomaly_evaluation import Head
 
 ENOUGH_BRAIN = 0.02                                      # share of a slice that is brain, from which it is trained on
-ENOUGH_HEADS = 6                                         # below it even six of six the same way is no 5 % (sign test, two-sided: 2 / 2**6)
+ENOUGH_HEADS = 6                                         # below it even all heads the same way is no 5 % (sign test, two-sided: 2 / 2**5)
 ALL = "all lesions"                                      # the group of all pathologies together
 POSTS = {1: {"erode_px": 3, "median": 9, "min_pixels": 7}, 2: anomaly_heads.POST, 4: {"erode_px": 1, "median": 3, "min_pixels": 3}}   # by the pixels' side in mm
 
@@ -35,7 +36,7 @@ class Detector(NamedTuple):
 
 # ------------------------------------------------------------------------------------------------ heads
 
-def prepare_heads(table, *, cache, masks, mask_method="deepbrain", say=print, **options):
+def prepare_heads(table, *, cache, masks, mask_method="deepbrain", say=print, full=(), **options):
     """Brings the heads of a cohort to the network's slices; what is there already is read.
 
     Args:
@@ -43,6 +44,7 @@ def prepare_heads(table, *, cache, masks, mask_method="deepbrain", say=print, **
         cache, masks: folders of prepared heads and of brain masks.
         mask_method: see `masking.cached_mask`.
         say: told about heads that cannot be used; they are left out.
+        full: subjects whose slices in the box's own voxels are kept, too: 27 MB a head at 1 mm.
         options: of `anomaly_prepare.prepare`.
 
     Returns:
@@ -53,7 +55,7 @@ def prepare_heads(table, *, cache, masks, mask_method="deepbrain", say=print, **
         try:
             volume, mask = read_head(row, masks=masks, mask_method=mask_method)
             lesion = anomaly_prepare.read_lesion(row.lesion_path, volume)
-            prepared[row.subject] = anomaly_prepare.cached(volume, mask, cache=cache, lesion=lesion, **options)
+            prepared[row.subject] = anomaly_prepare.cached(volume, mask, cache=cache, lesion=lesion, full=row.subject in full, **options)
         except anomaly_heads.REFUSALS as error:
             faults[row.subject] = " ".join(str(error).split())
             say(f"{row.subject}: left out. {faults[row.subject]}")
@@ -171,6 +173,9 @@ def detectors(networks, methods):
         raise ValueError(f"methods: expected some of {', '.join(anomaly_scores.METHODS)}, got {', '.join(unknown)}.")
     pairs = [Detector(name, method) for name, model in networks.items() for method in methods
              if method not in anomaly_scores.BASELINES and fits(model, method)]
+    without = sorted(set(networks) - {detector.model for detector in pairs})
+    if without:
+        raise ValueError(f"methods: expected at least one that {', '.join(without)} can answer, such as absolute; got {', '.join(methods) or 'none'}.")
     return [*pairs, *(Detector("", method) for method in anomaly_scores.BASELINES)]
 
 
@@ -215,10 +220,18 @@ def score_heads(detector, networks, prepared, table, *, post, at="network", opti
     return scored
 
 
-def ill_heads(table):
-    """(ill heads whose lesions are drawn, ill heads without a mask) of a cohort: only the first can be judged by slice and by pixel."""
+def ill_heads(table, prepared=None):
+    """(ill heads whose lesions are drawn, ill heads without a mask) of a cohort: only the first can be judged by slice and by pixel.
+
+    Args:
+        prepared: {subject: `Prepared`}; with it, an ill head of whose lesion nothing is left at the network's size counts
+            as one without a mask: an empty file, a lesion outside of the box, or one smaller than half a pixel.
+    """
     ill = table[table.group != "healthy"]
-    return ill[ill.lesion_path != ""], ill[ill.lesion_path == ""]
+    drawn = ill.lesion_path != ""
+    if prepared is not None:
+        drawn &= np.array([name not in prepared or bool(prepared[name].lesion.any()) for name in ill.subject], bool)
+    return ill[drawn], ill[~drawn]
 
 
 def asked(detector, options):
@@ -332,13 +345,14 @@ def ablation(detector, networks, prepared, table, *, post, options=None, full=Fa
         full: also subtracts at the box's voxels, before and after enlarging (heads prepared with full=True).
 
     Returns:
-        list of dicts: step, auprc, dice (best of all thresholds), dice_found (10-step search), auroc.
+        list of dicts: step, auprc, auroc, dice (total, at the threshold of the 10-step search), lesions_found (share of the
+        lesions), false_pieces (a head), threshold, voxels_mm.
     """
     variants = {"all steps": post, "no eroded mask": {**post, "erode_px": 0}, "no median": {**post, "median": 0},
                 "median 3x3": {**post, "median": 3}, "median 5x5": {**post, "median": 5}, "median 9x9": {**post, "median": 9}, "small pieces kept": {**post, "min_pixels": 0}, "none": None}
     runs = [(name, setting, "network") for name, setting in variants.items()]
     if full:
-        side_mm = anomaly_prepare.BOX_MM[2] / len(next(iter(prepared.values())).full)
+        side_mm = anomaly_prepare.BOX_MM[2] / len(next(prepared[name].full for name in table.subject if name in prepared))
         large = post_for((anomaly_prepare.BOX_MM[2] / side_mm, 0, 0))
         runs += [("enlarged, then subtracted (seed 002)", large, "full"), ("subtracted, then enlarged", large, "full_after")]
     rows = []
@@ -347,7 +361,9 @@ def ablation(detector, networks, prepared, table, *, post, options=None, full=Fa
         counter = anomaly_evaluation.pixel_counter(heads)
         areas, point = counter.curves(), _point(counter)
         limit = (setting or {}).get("min_pixels", 0)
+        *sizes, false = anomaly_evaluation.lesions_found(heads, point.threshold, voxel_ml=voxel_ml(heads[0].score.shape), min_pixels=limit)
         rows.append({"step": name, "auprc": areas.auprc, "auroc": areas.auroc, "dice": anomaly_evaluation.confusion(heads, point.threshold, min_pixels=limit)["dice_total"],
+                     "lesions_found": sum(row["found"] for row in sizes) / max(1, sum(row["lesions"] for row in sizes)), "false_pieces": false["per_head"],
                      "threshold": point.threshold, "voxels_mm": anomaly_prepare.BOX_MM[2] / heads[0].score.shape[0]})
     return rows
 
@@ -371,6 +387,12 @@ def thresholds(found, healthy):
     return {name: {**own.get(name, {}), **common} for name in dict.fromkeys([*own, ALL])}
 
 
+def limit_of(limits, group, *kinds):
+    """A group's threshold of the first of these kinds that there is one of, else that of all lesions: `thresholds`' numbers."""
+    given = {**limits[ALL], **limits.get(group, {})}
+    return next((given[kind] for kind in (*kinds, "one for all", "5 % false alarms") if kind in given), np.inf)
+
+
 def operating_table(heads, limits, *, min_pixels=7):
     """What each threshold gives on test heads: a row a group and kind of threshold.
 
@@ -387,8 +409,9 @@ def operating_table(heads, limits, *, min_pixels=7):
         for kind, threshold in limits.get(name, limits[ALL]).items():
             result = anomaly_evaluation.confusion(part, threshold, min_pixels=min_pixels)
             interval = anomaly_evaluation.dice_interval(result)
+            low, high = (interval.low, interval.high) if interval else (np.nan, np.nan)
             rows.append({"group": name, "threshold_from": kind, "threshold": threshold, **{key: value for key, value in result.items() if key != "dices"},
-                         "dice_low": interval.low, "dice_high": interval.high, "subjects": len(part)})
+                         "dice_low": low, "dice_high": high, "subjects": len(result["dices"])})
     return rows
 
 
@@ -399,17 +422,44 @@ def verdict(networks_heads, baseline_heads, *, n=1000, seed=0):
         networks_heads, baseline_heads: the same heads with a lesion, scored by either.
 
     Returns:
-        list of dicts: group, auprc, baseline_auprc, difference, low, high (paired bootstrap over subjects), subjects, says.
+        list of dicts: group, auprc, baseline_auprc, difference, low, high (paired bootstrap over subjects), head_difference (mean
+        of the differences head by head), better_on (heads on which the network is better), p (exact test of these differences,
+        their signs flipped in all ways; Holm over the groups), subjects, says.
+
+    The pixels of all heads together are what the seed judges, and a few large lesions decide it: with few heads its interval is
+    too narrow. So a verdict asks for both: an interval that leaves 0 out, and p under 5 % head by head, the same way.
     """
     rows, others = [], by_group(baseline_heads)
     for name, part in by_group(networks_heads).items():
         ours, theirs = (anomaly_evaluation.pixel_counter(heads).curves().auprc for heads in (part, others[name]))
         low, high = anomaly_evaluation.auprc_difference(part, others[name], n=n, seed=seed)
-        says = "the network beats the grey value" if low > 0 else "the grey value beats the network" if high < 0 else "not decided: the interval holds 0"
-        if len(part) < ENOUGH_HEADS:
-            says = f"{'above' if ours > theirs else 'below'} the grey value on {len(part)} head{'s' * (len(part) > 1)}: too few to decide, {ENOUGH_HEADS} are needed"
-        rows.append({"group": name, "auprc": ours, "baseline_auprc": theirs, "difference": ours - theirs, "low": low, "high": high, "subjects": len(part), "says": says})
+        by_head = [np.array([anomaly_evaluation.pixel_counter([head]).curves().auprc for head in heads if head.lesion.any()]) for heads in (part, others[name])]
+        apart = by_head[0] - by_head[1]
+        rows.append({"group": name, "auprc": ours, "baseline_auprc": theirs, "difference": ours - theirs, "low": low, "high": high, "head_difference": float(apart.mean()),
+                     "better_on": int((apart > 0).sum()), "p": _flipped(apart, seed), "subjects": len(part)})
+    for row, p in zip(rows, stats.holm([row["p"] for row in rows])):
+        row |= {"p": float(p), "says": _says(row | {"p": p})}
     return rows
+
+
+def _flipped(differences, seed):
+    """Two-sided p of the mean under flips of signs: exact up to 14 heads, then by 20000 draws."""
+    if len(differences) < 2:
+        return np.nan
+    test = scipy.stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(seed), vectorized=True)
+    return float(test.pvalue)
+
+
+def _says(row):
+    """A verdict's words."""
+    ours, heads = row["difference"], row["subjects"]
+    if heads < ENOUGH_HEADS:
+        return f"{'above' if ours > 0 else 'below'} the grey value on {heads} head{'s' * (heads > 1)}: too few to decide, {ENOUGH_HEADS} are needed"
+    if not row["low"] * row["high"] > 0:
+        return "not decided: the interval holds 0"
+    if row["p"] >= 0.05 or (row["head_difference"] > 0) != (ours > 0):
+        return f"not decided: over all pixels the interval leaves 0 out, but head by head p = {row['p']:.2g}, and {row['better_on']} of {heads} heads are better"
+    return "the network beats the grey value" if ours > 0 else "the grey value beats the network"
 
 
 def beside_published(published, levels_table, operating, *, data_source, setting, median=None):

@@ -108,7 +108,7 @@ def read_mask(path, volume):
     Raises:
         OSError, ValueError: it cannot be read, it does not lie on the volume's grid, or it is empty.
     """
-    ras = volumes.read_labels(path, volume)
+    ras = volumes.read_labels(path, volume, grey=True)
     if not ras.any():
         raise ValueError(f"{path}: expected labels above 0 where brain is, got none. Check the file.")
     return ras

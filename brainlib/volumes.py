@@ -63,23 +63,36 @@ def load(path):
     return Volume(ras, voxel_mm, ras_affine, path, nibabel.aff2axcodes(affine), stored_shape, tuple(notes))
 
 
-def read_labels(path, volume):
+def read_labels(path, volume, *, grey=False):
     """True where a mask or parcellation has a label above 0: bool, on the RAS+ grid of the head `volume`.
+
+    A mask of shares between 0 and 1 (a probability map, or one that was resampled linearly) is cut at half of its largest value.
+
+    grey: whether a picture may stand for its mask, such as a head without its skull: all that is above 0.
 
     Raises:
         OSError, ValueError: as `load`, but a mask may be constant; or it does not lie on the head's grid: another shape, or
-            voxels that lie elsewhere in the scanner.
+            voxels that lie elsewhere in the scanner; or it holds infinite values, or fractions between labels.
     """
     path = Path(path)
     labels, affine, *_ = _read(path)
-    remedy = "Resample it to the head's grid, or copy the head's affine where only the mask's header is wrong."
+    remedy = "Resample it to the head's grid by nearest neighbour, or copy the head's affine where only the mask's header is wrong."
     if labels.shape != volume.array.shape:
         raise _refuse(ValueError, path, f"a mask of shape {volume.array.shape} (in RAS+ order), as {volume.path} has", labels.shape, remedy)
     corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(labels.shape) - 1)      # nothing between them lies further off
     apart = np.abs(nibabel.affines.apply_affine(np.linalg.inv(volume.affine) @ affine, corners) - corners).max()
     if apart > 0.5:
         raise _refuse(ValueError, path, f"a mask on the grid of {volume.path}", f"one up to {apart:.3g} voxels away from it", remedy)
-    return labels > 0
+    if np.isinf(labels).any():
+        raise _refuse(ValueError, path, "finite labels", f"{int(np.isinf(labels).sum())} infinite values", "Write the mask anew.")
+    top = float(np.nanmax(labels, initial=0))
+    if np.nanmax(np.abs(labels - np.rint(labels)), initial=0) < 1e-3:
+        return labels > 0.5
+    if top > 1.5 and grey:
+        return labels > 0
+    if top > 1.5:                                        # splines overshoot 1 by less
+        raise _refuse(ValueError, path, "whole labels, or shares from 0 to 1", f"fractions up to {top:.4g}", "Resample it by nearest neighbour, or write 0 and 1.")
+    return labels > min(top, 1) / 2
 
 
 def _read(path):

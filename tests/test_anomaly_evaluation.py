@@ -78,7 +78,7 @@ def test_bootstrap_areas_are_those_of_the_curves():
     from brainlib.anomaly_evaluation import _areas, _histograms
 
     parts = list(anomaly.pairs(HEADS))
-    positive, negative = (np.sum(tables, axis=0) for tables in zip(*_histograms(parts)))
+    positive, negative = (np.sum(tables, axis=0) for tables in zip(*_histograms(lambda: parts)))
     score, lesion = (np.concatenate(part) for part in zip(*parts))
     assert _areas(positive, negative) == pytest.approx((roc_auc_score(lesion, score), average_precision_score(lesion, score)), abs=2e-3)
 
@@ -94,14 +94,17 @@ def test_lesions_by_size_and_false_pieces():
     assert [(row["lesions"], row["found"]) for row in rows] == [(1, 0), (1, 1), (0, 0), (0, 1)] and rows[-1]["per_head"] == 1
     assert rows[-1]["ml_per_head"] == pytest.approx(0.9) and np.isnan(rows[0]["ml_per_head"])
     everything = anomaly.lesions_found([one._replace(score=np.ones(SHAPE, np.float32))], 0.5, voxel_ml=0.1)
-    assert everything[-1]["found"] == 0 and everything[-1]["ml_per_head"] == pytest.approx(0.1 * (np.prod(SHAPE) - 52))
+    assert everything[-1]["found"] == 0 and everything[-1]["ml_per_head"] == pytest.approx(0.1 * (one.inside.sum() - 52))
+    assert one.inside.sum() < np.prod(SHAPE)             # the empty space around the brain is nobody's
     strict = anomaly.lesions_found([one], 0.5, voxel_ml=0.1, min_overlap=0.5)
     assert strict[1]["found"] == 0 and strict[1]["size"] == "1 to 10 ml"
 
 
 def test_sites_are_compared_among_the_healthy():
     rows = anomaly.site_control([1.0, 2, 3, 10, 11], ["a", "a", "a", "b", "b"])
-    assert [row["auroc"] for row in rows] == [0.0, 1.0] and rows[1]["heads"] == 2
+    assert [(row["site"], row["heads"], row["auroc"]) for row in rows] == [("a", 3, 0.0)]               # the second is its mirror
+    assert rows[0]["p"] == rows[0]["p_smallest"] == pytest.approx(0.2)
+    assert [row["site"] for row in anomaly.site_control([1.0, 2, 3, 10, 11], ["a", "a", "c", "b", "b"])] == ["a", "b", "c"]
     assert anomaly.site_control([1.0, 2], ["a", "a"]) == []
 
 

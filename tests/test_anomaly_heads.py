@@ -213,6 +213,17 @@ def test_a_folder_is_scored_and_a_bad_file_named(ixi_sample, model_file, tmp_pat
         anomaly.score_folder(tmp_path / "none.keras", folder, tmp_path / "maps")
 
 
+def test_a_mask_of_a_few_voxels_is_refused_before_it_stops_a_study(tmp_path):
+    volume = volumes.load(stored(head()[0], "RAS", tmp_path / "head.nii.gz"))
+    mask = np.zeros(SHAPE, bool)
+    mask[17, 20, 15] = True
+    for size in ((35, 48, 40), (5, 6, 5)):
+        with pytest.raises(ValueError, match=r"head.nii.gz: expected a brain mask of a brain, got one of 1 voxels \(0.0845 ml\)"):
+            anomaly.prepare(volume, mask, voxel_mm=10.0 if size[0] == 35 else 2.0, size=size)
+    with pytest.raises(ValueError, match="got an empty one"):
+        anomaly.prepare(volume, mask & False, voxel_mm=2.0)
+
+
 def test_maps_are_made_as_they_were_judged(model_file, tmp_path, monkeypatch):
     array, mask = head()
     model = models.load(model_file)
@@ -236,7 +247,14 @@ def test_maps_are_made_as_they_were_judged(model_file, tmp_path, monkeypatch):
     said = []
     for method in (None, "absolute"):
         anomaly.score_folder(kept, folder, tmp_path / "maps", method=method, say=said.append)
-    assert said[0] == "method reconstruction_probability (samples 2), as judged in 09_anomaly_detection. Thresholds: 0.125 (one for all)."
+    assert said[0] == "method reconstruction_probability (samples 2), as judged in 09_anomaly_detection. Thresholds: 0.125 (one for all); they were judged before maps are enlarged to the head."
+    anomaly.score_folder(kept, folder, tmp_path / "maps", samples=1, preparation={"smoothing": "total_variation"}, masks="given", say=said.append)
+    assert any("do not hold, samples, smoothing are others here" in line for line in said)               # which masks it was judged with was not told
+    anomaly.remember(kept.parent, preparation, anomaly.POST, method="negative", thresholds={"one for all": 0.125}, masks="given")
+    anomaly.score_folder(kept, folder, tmp_path / "maps", say=said.append)
+    assert any("method negative, as judged" in line and "pieces of fewer than 7 of its pixels" in line for line in said)
+    anomaly.score_folder(kept, folder, tmp_path / "maps", say=said.append, masks="deepbrain", post=None)
+    assert any("do not hold, post, masks are others here" in line for line in said)
     assert any("method absolute, as asked" in line and "chose reconstruction_probability" in line for line in said)
 
 

@@ -121,13 +121,65 @@ def test_the_verdict_says_who_is_better_and_whether_it_is_decided():
     assert row["low"] > 0 and row["says"] == "above the grey value on 5 heads: too few to decide, 6 are needed"
     (row,) = anomaly_study.verdict(bad[:1], good[:1], n=100)
     assert np.isnan(row["low"]) and row["says"].startswith("below the grey value on 1 head: too few")
+    assert row["p"] != row["p"] and row["better_on"] == 0
+    (row,) = anomaly_study.verdict(good, bad, n=100)
+    assert row["p"] == pytest.approx(2 / 2**6) and row["better_on"] == 6                                  # all signs the same way: one of 64, twice
     with pytest.raises(ValueError, match="same subjects"):
         anomaly_evaluation.auprc_difference(good, bad[::-1])
+
+
+def test_a_verdict_is_not_for_one_large_lesion():
+    """One head of a thousand lesion pixels on which the network shines, and seven small ones on which it does not."""
+    def heads(shines):
+        for number in range(8):
+            rng, lesion = np.random.default_rng(number), np.zeros((1, 60, 60), bool)
+            lesion[0, :30, :(30 if number < 3 else 2)] = True
+            gain = 4.0 if shines == (number < 3) else 0.5
+            yield anomaly.Head(f"S{number}", "stroke", "", (rng.normal(size=lesion.shape) + gain * lesion).astype("float32"), np.ones_like(lesion), lesion)
+
+    (row,) = anomaly_study.verdict(list(heads(True)), list(heads(False)), n=200)
+    assert row["low"] > 0 and row["p"] > 0.05 and row["better_on"] == 3
+    assert row["says"].startswith("not decided: over all pixels") and "3 of 8 heads" in row["says"]
+
+
+def test_an_ill_head_without_lesion_pixels_is_one_without_a_mask():
+    table = pd.DataFrame([{"subject": name, "group": group, "lesion_path": path} for name, group, path in
+                          (("S0", "stroke", "a"), ("S1", "stroke", "b"), ("S2", "stroke", ""), ("S3", "stroke", "c"), ("H0", "healthy", ""))])
+    healthy = made_up(0, ill=False)
+    assert not healthy.lesion.any()
+    masked, unmasked = anomaly_study.ill_heads(table, {"S0": made_up(1, ill=True), "S1": healthy, "S2": healthy, "H0": healthy})
+    assert list(masked.subject) == ["S0", "S3"] and list(unmasked.subject) == ["S1", "S2"]               # S3 could not be prepared: named elsewhere
+    limits = {ALL: {"one for all": 0.3, "5 % false alarms": 0.1}, "stroke": {"own lesions": 0.2, "one for all": 0.3}}
+    assert [anomaly_study.limit_of(limits, group, "own lesions") for group in ("stroke", "tumour")] == [0.2, 0.3]
+    assert anomaly_study.limit_of({ALL: {}}, "stroke", "own lesions") == np.inf
+
+
+def test_a_model_that_no_method_fits_is_refused():
+    with pytest.raises(ValueError, match="at least one that plain can answer, such as absolute; got kl"):
+        anomaly_study.detectors({"plain": models.build("skip_connection_cae", image_shape=(32, 32), width=0.1)}, ["kl"])
+
+
+def test_an_empty_head_among_others_takes_no_interval_away():
+    heads = [head for head in scored(DARK) if head.ill]
+    none = heads[0]._replace(subject="E", lesion=np.zeros_like(heads[0].lesion))
+    rows = anomaly_study.levels([*heads, none], [], n=20)
+    assert all(np.isfinite([row["auprc_low"], row["auroc_high"]]).all() for row in rows if row["level"] != "sample")
+    table = anomaly_study.operating_table([none], {ALL: {"one for all": 0.5}})
+    assert table[0]["subjects"] == 0 and np.isnan(table[0]["dice_low"])
+
+
+def test_at_a_threshold_of_zero_only_the_brain_is_called():
+    """A blind detector's best threshold calls everything: Dice by head and all heads' pooled are then of the same pixels."""
+    head = next(head for head in scored(DARK) if head.ill)
+    result = anomaly.confusion([head], 0.0)
+    assert not head.inside.all() and result["fn"] == result["tn"] == 0
+    assert result["dices"][head.subject] == pytest.approx(result["dice_total"])
 
 
 def test_each_step_of_the_post_processing_is_taken_away():
     rows = pd.DataFrame(anomaly_study.ablation(DARK, {}, PREPARED, HEADS[HEADS.group == "stroke"], post={"erode_px": 2, "median": 3, "min_pixels": 7}, full=True)).set_index("step")
     assert rows.auprc["none"] > 0.99 and rows.dice["none"] > 0.95 > rows.dice["median 9x9"]
+    assert rows.lesions_found["none"] == 1 and rows.false_pieces["none"] < 0.5
     assert {"no median", "small pieces kept", "median 9x9", "subtracted, then enlarged"} <= set(rows.index)
 
 

@@ -222,6 +222,23 @@ def test_labels_that_cannot_be_read_are_refused_as_heads_are(write_nifti, random
         volumes.read_labels(path, head)
 
 
+def test_soft_labels_are_cut_at_half_and_others_refused(write_nifti, random_volume):
+    head = volumes.load(write_nifti(random_volume))
+
+    def read(values, **options):
+        labels = np.zeros(random_volume.shape, np.float32)
+        labels[2, 3, 4:4 + len(values)] = values
+        return volumes.read_labels(write_nifti(labels + 1e-6, name="mask.nii.gz"), head, **options)[2, 3, 4:4 + len(values)].tolist()
+
+    assert read([1, 0.6, 0.4, 0.01]) == [True, True, False, False] and read([0.5, 0.3, 0.2]) == [True, True, False]
+    assert read([1, 2, 4, 200]) == [True] * 4 and read([1.1, 0.4, 0.6]) == [True, False, True]             # a spline overshoots
+    assert read([312.5, 0.5, 44.2], grey=True) == [True] * 3 and read([0.9, 0.1], grey=True) == [True, False]
+    with pytest.raises(ValueError, match="mask.nii.gz: expected whole labels, or shares from 0 to 1, got fractions up to 3.5"):
+        read([3.5, 1, 2])
+    with pytest.raises(ValueError, match="got 1 infinite values"):
+        read([np.inf, 1])
+
+
 def test_folders_and_missing_files_are_refused(tmp_path):
     check_refusal(tmp_path, OSError, "a folder")
     check_refusal(tmp_path / "none.nii.gz", OSError, "nothing at this path")
