@@ -11,6 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.modules.setdefault("rfc3987_syntax", None)           # as in brainlib.executor: seconds to import, no use here
 
+if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)) > 1:                   # processes that share the cores: threads of all would only wait for each other
+    each = str(max(1, len(os.sched_getaffinity(0)) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, each)
 
 LONGEST = ("test_workbook", "test_runs", "test_checkpoints", "test_sweep", "test_anomaly_heads", "test_hardware")
 
