@@ -16,7 +16,8 @@ if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)) > 1:                   # 
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, each)
 
-LONGEST = ("test_workbook", "test_runs", "test_checkpoints", "test_sweep", "test_anomaly_heads", "test_hardware")
+LONGEST = ("test_workbook", "test_runs", "test_sweep", "test_models", "test_models_prior", "test_training", "test_models_vq", "test_checkpoints", "test_anomaly_heads",
+           "test_inspector_faults", "test_hardware", "test_supervised", "test_anomaly_restore", "test_masking", "test_features", "test_generation")
 
 
 def pytest_collection_modifyitems(items):
