@@ -415,11 +415,12 @@ def operating_table(heads, limits, *, min_pixels=7):
     return rows
 
 
-def verdict(networks_heads, baseline_heads, *, n=1000, seed=0):
+def verdict(networks_heads, baseline_heads, *, n=1000, seed=0, together=True):
     """Does a network beat a baseline on the same test heads? A row a group, by pixel AUPRC.
 
     Args:
         networks_heads, baseline_heads: the same heads with a lesion, scored by either.
+        together: whether all kinds of lesions are judged together, too; not where each kind was scored in a way of its own.
 
     Returns:
         list of dicts: group, auprc, baseline_auprc, difference, low, high (paired bootstrap over subjects), head_difference (mean
@@ -431,6 +432,8 @@ def verdict(networks_heads, baseline_heads, *, n=1000, seed=0):
     """
     rows, others = [], by_group(baseline_heads)
     for name, part in by_group(networks_heads).items():
+        if name == ALL and not together:
+            continue
         ours, theirs = (anomaly_evaluation.pixel_counter(heads).curves().auprc for heads in (part, others[name]))
         low, high = anomaly_evaluation.auprc_difference(part, others[name], n=n, seed=seed)
         by_head = [np.array([anomaly_evaluation.pixel_counter([head]).curves().auprc for head in heads if head.lesion.any()]) for heads in (part, others[name])]
@@ -440,6 +443,28 @@ def verdict(networks_heads, baseline_heads, *, n=1000, seed=0):
     for row, p in zip(rows, stats.holm([row["p"] for row in rows])):
         row |= {"p": float(p), "says": _says(row | {"p": p})}
     return rows
+
+
+def verdict_own_kind(found, table, score, *, n=1000, seed=0):
+    """`verdict` where network, score and baseline are chosen for each kind of lesion, on the validation lesions of that kind alone.
+
+    Args:
+        found: {detector: what `validate` returned}.
+        table: test heads with a lesion; kinds without validation lesions are left out.
+        score: function (detector, rows of the table) -> scored heads.
+
+    Returns:
+        `verdict`'s rows, without one for all kinds together, with network and baseline, the detectors' names.
+    """
+    sides, chosen = ([], []), {}
+    for group, part in table.groupby("group", sort=False):
+        if all(group in groups for groups in found.values()):
+            best = choose(found, group=group)
+            chosen[group] = next(detector for detector in best.values() if not detector.baseline), best[""]
+            for heads, detector in zip(sides, chosen[group]):
+                heads += score(detector, part)
+    rows = verdict(*sides, n=n, seed=seed, together=False)
+    return [{**row, **{name: detector.name for name, detector in zip(("network", "baseline"), chosen[row["group"]])}} for row in rows]
 
 
 def _flipped(differences, seed):

@@ -128,6 +128,33 @@ def test_the_verdict_says_who_is_better_and_whether_it_is_decided():
         anomaly_evaluation.auprc_difference(good, bad[::-1])
 
 
+def test_kinds_that_were_scored_in_their_own_ways_are_not_judged_together():
+    good, bad = ([head for head in scored(detector) if head.ill] for detector in (DARK, BRIGHT))
+    whole = anomaly_study.verdict(good, bad, n=20)
+    apart = anomaly_study.verdict(good, bad, n=20, together=False)
+    assert [row["group"] for row in whole] == ["tumour", "stroke", ALL] and [row["group"] for row in apart] == ["tumour", "stroke"]
+    assert [row["auprc"] for row in apart] == [row["auprc"] for row in whole[:2]]
+
+
+def test_each_kind_may_have_a_detector_of_its_own():
+    """The tumours were darkest, the strokes brightest on validation: each is judged in its own way, and a kind that was never validated in none."""
+    network = Detector("net", "negative")
+    auprcs = {Detector("net", "positive"): (0.2, 0.6), network: (0.5, 0.3), Detector("", "intensity_dark"): (0.4, 0.1), Detector("", "intensity_bright"): (0.1, 0.2)}
+    found = {detector: {"tumour": {"auprc": tumour}, "stroke": {"auprc": stroke}} for detector, (tumour, stroke) in auprcs.items()}
+    asked = []
+
+    def score(detector, part):
+        asked.append((detector.name, list(part.subject)))
+        return [head for head in scored(BRIGHT if detector.baseline else DARK) if head.subject in set(part.subject)]
+
+    table = pd.DataFrame([*({"subject": row.subject, "group": row.group} for row in HEADS[HEADS.group != "healthy"].itertuples()), {"subject": "X", "group": "else"}])
+    rows = anomaly_study.verdict_own_kind(found, table, score, n=20)
+    tumours, strokes = (list(table[table.group == group].subject) for group in ("tumour", "stroke"))
+    assert asked == [("net negative", tumours), ("intensity dark", tumours), ("net positive", strokes), ("intensity bright", strokes)]
+    assert [(row["group"], row["network"], row["baseline"]) for row in rows] == [("tumour", "net negative", "intensity dark"), ("stroke", "net positive", "intensity bright")]
+    assert all(row["difference"] > 0 for row in rows)
+
+
 def test_a_verdict_is_not_for_one_large_lesion():
     """One head of a thousand lesion pixels on which the network shines, and seven small ones on which it does not."""
     def heads(shines):
