@@ -480,6 +480,8 @@ def _says(row):
     ours, heads = row["difference"], row["subjects"]
     if heads < ENOUGH_HEADS:
         return f"{'above' if ours > 0 else 'below'} the grey value on {heads} head{'s' * (heads > 1)}: too few to decide, {ENOUGH_HEADS} are needed"
+    if np.isnan(row["low"]):
+        return "not decided: there is no interval, fewer than two of the heads have a lesion"
     if not row["low"] * row["high"] > 0:
         return "not decided: the interval holds 0"
     if row["p"] >= 0.05 or (row["head_difference"] > 0) != (ours > 0):
