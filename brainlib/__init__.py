@@ -17,6 +17,8 @@ phantom_lesions to `phantom`, downloads and datasets_participants to `datasets`.
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")       # before TensorFlow begins: it greets each notebook with ten lines otherwise
+os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "2"
+)  # before TensorFlow begins: it greets each notebook with ten lines otherwise
 
 __version__ = "0.2.0"

@@ -21,15 +21,19 @@ def fetch(url):
 
 
 def main():
-    wheel = next(item for item in json.loads(fetch(INDEX))["urls"] if item["packagetype"] == "bdist_wheel")
-    content = fetch(urllib.parse.urljoin(INDEX, wheel["url"]))          # mirrors may state it relative to the index
+    wheel = next(
+        item for item in json.loads(fetch(INDEX))["urls"] if item["packagetype"] == "bdist_wheel"
+    )
+    content = fetch(
+        urllib.parse.urljoin(INDEX, wheel["url"])
+    )  # mirrors may state it relative to the index
     if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
         sys.exit(f"{wheel['url']}: the checksum is not the one that PyPI states. Try again.")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, wheel["filename"])
         with open(path, "wb") as handle:
             handle.write(content)
-        sys.path.insert(0, path)                         # pip runs out of its own wheel and installs itself
+        sys.path.insert(0, path)  # pip runs out of its own wheel and installs itself
         sys.argv = ["pip", "install", "--quiet", "--no-index", path]
         runpy.run_module("pip", run_name="__main__")
 

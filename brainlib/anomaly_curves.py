@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-BLOCK = 1 << 20                                         # scores sorted together
-FINE = 1 << 13                                           # of n scores from the top, at most n / FINE lie between two thresholds
-ROWS = 1 << 17                                           # thresholds kept before they are thinned
-VALLEY_POINTS = 1 << 10                                  # thresholds at which a second mode is looked for
-UNIMODAL = 0.01                                          # a valley of Dice deeper than this is a second mode
+BLOCK = 1 << 20  # scores sorted together
+FINE = 1 << 13  # of n scores from the top, at most n / FINE lie between two thresholds
+ROWS = 1 << 17  # thresholds kept before they are thinned
+VALLEY_POINTS = 1 << 10  # thresholds at which a second mode is looked for
+UNIMODAL = 0.01  # a valley of Dice deeper than this is a second mode
 
 
 class Curves(namedtuple("Curves", "auroc auprc")):
@@ -53,20 +53,25 @@ class Counter:
     """
 
     def __init__(self):
-        self._waiting, self._size = [], 0                # (score, lesion) of small parts, until there are enough to sort
-        self._parts = []                                 # (thresholds downwards, pixels and lesion pixels from each to the one above)
+        self._waiting, self._size = (
+            [],
+            0,
+        )  # (score, lesion) of small parts, until there are enough to sort
+        self._parts = []  # (thresholds downwards, pixels and lesion pixels from each to the one above)
 
     def add(self, score, lesion):
         """Counts more scores. score, lesion (bool): arrays of one shape."""
         score, lesion = np.asarray(score), np.asarray(lesion)
         if score.shape != lesion.shape:
-            raise ValueError(f"expected a score and a label for every pixel, got shapes {score.shape} and {lesion.shape}.")
+            raise ValueError(
+                f"expected a score and a label for every pixel, got shapes {score.shape} and {lesion.shape}."
+            )
         if score.dtype.kind not in "biuf" or score.dtype == np.float16:
             score = score.astype(np.float64 if score.dtype.kind not in "f" else np.float32)
         score, lesion = score.reshape(-1), lesion.reshape(-1)
         for start in range(0, score.size, BLOCK):
-            part = score[start:start + BLOCK].copy()     # the caller may fill the same array again
-            self._waiting.append((part, lesion[start:start + BLOCK].astype(bool)))
+            part = score[start : start + BLOCK].copy()  # the caller may fill the same array again
+            self._waiting.append((part, lesion[start : start + BLOCK].astype(bool)))
             self._size += part.size
             if self._size >= BLOCK:
                 self._gather()
@@ -110,13 +115,26 @@ class Counter:
         """Points of both curves for drawing: dict of threshold, false_alarms, recall, precision, dice; each (<= count,)."""
         threshold, predicted, true = self._table()
         pixels, positives = self.counts
-        chosen = np.unique(np.searchsorted(np.log(predicted), np.linspace(0, np.log(pixels), count)).clip(0, len(threshold) - 1))
-        if positives:                                    # evenly spaced along recall, too
-            chosen = np.union1d(chosen, np.searchsorted(true, np.linspace(0, positives, count // 2)).clip(0, len(threshold) - 1))
+        chosen = np.unique(
+            np.searchsorted(np.log(predicted), np.linspace(0, np.log(pixels), count)).clip(
+                0, len(threshold) - 1
+            )
+        )
+        if positives:  # evenly spaced along recall, too
+            chosen = np.union1d(
+                chosen,
+                np.searchsorted(true, np.linspace(0, positives, count // 2)).clip(
+                    0, len(threshold) - 1
+                ),
+            )
         predicted, true = predicted[chosen], true[chosen]
-        return {"threshold": threshold[chosen], "false_alarms": (predicted - true) / max(pixels - positives, 1),
-                "recall": true / positives if positives else np.full(len(chosen), np.nan), "precision": true / predicted,
-                "dice": 2 * true / (predicted + positives)}
+        return {
+            "threshold": threshold[chosen],
+            "false_alarms": (predicted - true) / max(pixels - positives, 1),
+            "recall": true / positives if positives else np.full(len(chosen), np.nan),
+            "precision": true / predicted,
+            "dice": 2 * true / (predicted + positives),
+        }
 
     def threshold_of_share(self, share):
         """The threshold that at most this share of all counted pixels reaches: false alarms, if all are healthy."""
@@ -129,31 +147,49 @@ class Counter:
         if rule not in ("rank", "seed"):
             raise ValueError(f"rule: expected 'rank' or 'seed', got {rule!r}.")
         if not isinstance(steps, (int, np.integer)) or steps < 1:
-            raise ValueError(f"steps: expected a whole number of halvings from 1 on, got {steps!r}. Seed 002 takes 10.")
+            raise ValueError(
+                f"steps: expected a whole number of halvings from 1 on, got {steps!r}. Seed 002 takes 10."
+            )
         threshold, predicted, true = self._table()
         positives = self.counts[1]
         if not positives:
-            raise ValueError("operating_point: expected some lesion pixels to search with, got none. Pass validation heads with a lesion.")
+            raise ValueError(
+                "operating_point: expected some lesion pixels to search with, got none. Pass validation heads with a lesion."
+            )
         dice = 2 * true / (predicted + positives)
         if rule == "rank":
             grid = _log_ranks(predicted, positives, 1 << min(int(steps), 16))
             place = grid[_halving(dice[grid], steps)]
         else:
             place = _seed_search(threshold, dice, steps)
-        valley, gap = _valley(dice[_log_ranks(predicted, positives, VALLEY_POINTS)]), dice.max() - dice[place]
+        valley, gap = (
+            _valley(dice[_log_ranks(predicted, positives, VALLEY_POINTS)]),
+            dice.max() - dice[place],
+        )
         unimodal = max(valley, gap) <= UNIMODAL
         if not unimodal:
-            warnings.warn(f"operating_point: Dice over the thresholds has more than one mode (a valley of {valley:.3f}) or a narrow peak: "
-                          f"the search found {dice[place]:.3f}, the best of all thresholds gives {dice.max():.3f}.", stacklevel=3)
-        return OperatingPoint(np.float64(threshold[place]), float(dice[place]), float(true[place] / predicted[place]),
-                              float(true[place] / positives), float(dice.max()), bool(unimodal))
+            warnings.warn(
+                f"operating_point: Dice over the thresholds has more than one mode (a valley of {valley:.3f}) or a narrow peak: "
+                f"the search found {dice[place]:.3f}, the best of all thresholds gives {dice.max():.3f}.",
+                stacklevel=3,
+            )
+        return OperatingPoint(
+            np.float64(threshold[place]),
+            float(dice[place]),
+            float(true[place] / predicted[place]),
+            float(true[place] / positives),
+            float(dice.max()),
+            bool(unimodal),
+        )
 
 
 def _counted(score, positive):
     """Rows of one part: thresholds by rank, from the highest down, and what lies from each to the one above."""
     ordered, positive = np.sort(score), np.sort(positive)
     if np.isnan(ordered[-1]):
-        raise ValueError(f"scores: expected numbers, got {np.count_nonzero(np.isnan(ordered))} NaN. Leave those pixels out.")
+        raise ValueError(
+            f"scores: expected numbers, got {np.count_nonzero(np.isnan(ordered))} NaN. Leave those pixels out."
+        )
     threshold = np.unique(ordered[-_ranks(len(ordered))])
     above = [len(part) - np.searchsorted(part, threshold)[::-1] for part in (ordered, positive)]
     return threshold[::-1], *(np.diff(number, prepend=0) for number in above)
@@ -164,7 +200,9 @@ def _ranks(number):
     if number <= FINE:
         return np.arange(1, number + 1)
     logs = np.linspace(np.log(FINE), np.log(number), int(FINE * np.log(number / FINE)) + 2)
-    return np.unique(np.concatenate([np.arange(1, FINE), np.exp(logs[:-1]).astype(np.int64), [number]]))
+    return np.unique(
+        np.concatenate([np.arange(1, FINE), np.exp(logs[:-1]).astype(np.int64), [number]])
+    )
 
 
 def _merged(parts):
@@ -173,17 +211,25 @@ def _merged(parts):
         return parts[0]
     scores, *counts = (np.concatenate(column) for column in zip(*parts))
     threshold, place = np.unique(scores, return_inverse=True)
-    return threshold[::-1], *(np.bincount(place, weights=number, minlength=len(threshold)).astype(np.int64)[::-1] for number in counts)
+    return threshold[::-1], *(
+        np.bincount(place, weights=number, minlength=len(threshold)).astype(np.int64)[::-1]
+        for number in counts
+    )
 
 
 def _thinned_rows(threshold, pixels, positive):
     """Fewer rows: those at `_ranks`, with what lies between them."""
     above = np.cumsum(pixels)
     kept = np.unique(np.searchsorted(above, _ranks(above[-1])))
-    return threshold[kept], np.diff(above[kept], prepend=0), np.diff(np.cumsum(positive)[kept], prepend=0)
+    return (
+        threshold[kept],
+        np.diff(above[kept], prepend=0),
+        np.diff(np.cumsum(positive)[kept], prepend=0),
+    )
 
 
 # ------------------------------------------------------------------------------------------------ the search
+
 
 def _log_ranks(predicted, positives, points):
     """Places of so many thresholds, evenly spaced in the logarithm of the predicted pixels; some twice where there are few.
@@ -192,7 +238,10 @@ def _log_ranks(predicted, positives, points):
     lesion pixels) cannot reach a Dice of 1e-2, so that the search spends no step on them.
     """
     logs = np.log(predicted)
-    low, high = np.clip(np.log(positives / 200), logs[0], logs[-1]), np.clip(np.log(positives * 200), logs[0], logs[-1])
+    low, high = (
+        np.clip(np.log(positives / 200), logs[0], logs[-1]),
+        np.clip(np.log(positives * 200), logs[0], logs[-1]),
+    )
     return np.searchsorted(logs, np.linspace(low, high, points)).clip(0, len(logs) - 1)
 
 
@@ -207,7 +256,11 @@ def _halving(dice, steps):
     low, high, best = 0, len(dice) - 1, 0
     for _ in range(steps):
         first, middle, third = (low + (high - low) * quarter // 4 for quarter in (1, 2, 3))
-        places = [third, middle, first]                  # at a draw the lower threshold: a plateau at 0 is too strict
+        places = [
+            third,
+            middle,
+            first,
+        ]  # at a draw the lower threshold: a plateau at 0 is too strict
         winner = max(places, key=lambda place: dice[place])
         best = max(best, low, winner, high, key=lambda place: dice[place])
         low, high = {first: (low, middle), middle: (first, third), third: (middle, high)}[winner]
@@ -228,6 +281,7 @@ def _seed_search(thresholds, dice, steps):
 
 # ------------------------------------------------------------------------------------------------ what others call
 
+
 def count(score, lesion=None):
     """Counts scores at thresholds.
 
@@ -242,9 +296,14 @@ def count(score, lesion=None):
     if isinstance(score, Counter):
         return score
     if lesion is not None:
-        listed = [isinstance(part, (list, tuple)) and len(part) > 0 and np.ndim(part[0]) > 0 for part in (score, lesion)]
+        listed = [
+            isinstance(part, (list, tuple)) and len(part) > 0 and np.ndim(part[0]) > 0
+            for part in (score, lesion)
+        ]
         if all(listed) and len(score) != len(lesion):
-            raise ValueError(f"expected a lesion for every array of scores, got {len(score)} arrays and {len(lesion)} lesions.")
+            raise ValueError(
+                f"expected a lesion for every array of scores, got {len(score)} arrays and {len(lesion)} lesions."
+            )
         score = zip(score, lesion) if all(listed) else [(score, lesion)]
     counter = Counter()
     for part, truth in score:
@@ -287,13 +346,17 @@ def dice(prediction, lesion):
     """Dice overlap of two masks (bool, or labels that are not 0) of one shape, 0 to 1; 1 where both are empty."""
     prediction, lesion = _mask(prediction), _mask(lesion)
     if prediction.shape != lesion.shape:
-        raise ValueError(f"expected two masks of one shape, got {prediction.shape} and {lesion.shape}.")
+        raise ValueError(
+            f"expected two masks of one shape, got {prediction.shape} and {lesion.shape}."
+        )
     total = np.count_nonzero(prediction) + np.count_nonzero(lesion)
     return 2 * np.count_nonzero(prediction & lesion) / total if total else 1.0
 
 
 def _mask(array):
     array = np.asarray(array)
-    if array.dtype.kind == "f" and not (array == np.round(array)).all():      # NaN is not, either
-        raise ValueError("dice: expected masks of bools or of whole labels, got other numbers. Pass score >= threshold, or labels > 0.")
+    if array.dtype.kind == "f" and not (array == np.round(array)).all():  # NaN is not, either
+        raise ValueError(
+            "dice: expected masks of bools or of whole labels, got other numbers. Pass score >= threshold, or labels > 0."
+        )
     return array.astype(bool)

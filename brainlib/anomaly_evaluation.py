@@ -14,8 +14,8 @@ from brainlib import anomaly_scores
 from brainlib.anomaly_curves import count, dice
 from brainlib.stats import bootstrap_interval
 
-SIZES_ML = (0, 1, 10, np.inf)                            # of lesions: small, middle, large
-BINS = 4096                                              # of the bootstrap's histograms: by rank, so that tails are resolved
+SIZES_ML = (0, 1, 10, np.inf)  # of lesions: small, middle, large
+BINS = 4096  # of the bootstrap's histograms: by rank, so that tails are resolved
 
 
 class Head(NamedTuple):
@@ -39,10 +39,13 @@ class Head(NamedTuple):
 
     def called(self, threshold, min_pixels):
         """What a threshold calls lesion: bool (N, H, W)."""
-        return anomaly_scores.detect(self.score, threshold, min_pixels=min_pixels, inside=self.inside)
+        return anomaly_scores.detect(
+            self.score, threshold, min_pixels=min_pixels, inside=self.inside
+        )
 
 
 # ------------------------------------------------------------------------------------------------ levels
+
 
 def pixel_counter(heads):
     """All brain pixels of heads in one `Counter`: 'is this pixel in a lesion?'."""
@@ -72,7 +75,11 @@ def slice_table(heads, *, min_lesion_px=1, min_brain_px=1):
         rows["subject"] += [head.subject] * len(score)
         rows["score"].append(score)
         rows["ill"].append(head.lesion.sum(axis=(1, 2))[kept] >= min_lesion_px)
-    return {"subject": np.array(rows["subject"]), "score": np.concatenate(rows["score"]), "ill": np.concatenate(rows["ill"])}
+    return {
+        "subject": np.array(rows["subject"]),
+        "score": np.concatenate(rows["score"]),
+        "ill": np.concatenate(rows["ill"]),
+    }
 
 
 def sample_scores(heads):
@@ -91,17 +98,34 @@ def confusion(heads, threshold, *, min_pixels=7):
     total, by_subject, by_slice = np.zeros(4, np.int64), {}, []
     for head in heads:
         found = head.called(threshold, min_pixels)
-        true, false, missed = ((found & head.lesion).sum(), (found & ~head.lesion).sum(), (~found & head.lesion).sum())
+        true, false, missed = (
+            (found & head.lesion).sum(),
+            (found & ~head.lesion).sum(),
+            (~found & head.lesion).sum(),
+        )
         total += true, false, missed, head.inside.sum() - true - false - missed
         if head.lesion.any():
             by_subject[head.subject] = dice(found, head.lesion)
-            by_slice += [dice(found[place], head.lesion[place]) for place in np.flatnonzero(head.lesion.any(axis=(1, 2)))]
+            by_slice += [
+                dice(found[place], head.lesion[place])
+                for place in np.flatnonzero(head.lesion.any(axis=(1, 2)))
+            ]
     tp, fp, fn, tn = (int(number) for number in total)
     dices = np.array(list(by_subject.values()))
-    return {"tp": tp, "fp": fp, "fn": fn, "tn": tn, "precision": tp / (tp + fp) if tp + fp else np.nan, "recall": tp / (tp + fn) if tp + fn else np.nan,
-            "dice_total": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 1.0, "dice_slices": float(np.mean(by_slice)) if by_slice else np.nan,
-            "dice_subject": float(dices.mean()) if len(dices) else np.nan, "dice_subject_std": float(dices.std(ddof=1)) if len(dices) > 1 else np.nan,
-            "dices": by_subject, "false_alarm_rate": fp / (fp + tn) if fp + tn else np.nan}
+    return {
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
+        "tn": tn,
+        "precision": tp / (tp + fp) if tp + fp else np.nan,
+        "recall": tp / (tp + fn) if tp + fn else np.nan,
+        "dice_total": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 1.0,
+        "dice_slices": float(np.mean(by_slice)) if by_slice else np.nan,
+        "dice_subject": float(dices.mean()) if len(dices) else np.nan,
+        "dice_subject_std": float(dices.std(ddof=1)) if len(dices) > 1 else np.nan,
+        "dices": by_subject,
+        "false_alarm_rate": fp / (fp + tn) if fp + tn else np.nan,
+    }
 
 
 def false_alarm_thresholds(healthy, shares=(0.01, 0.05, 0.10)):
@@ -111,6 +135,7 @@ def false_alarm_thresholds(healthy, shares=(0.01, 0.05, 0.10)):
 
 
 # ------------------------------------------------------------------------------------------------ intervals
+
 
 def area_intervals(scores, labels, subjects, *, n=500, level=0.95, seed=0):
     """Bootstrap intervals over subjects of AUROC and AUPRC.
@@ -125,7 +150,14 @@ def area_intervals(scores, labels, subjects, *, n=500, level=0.95, seed=0):
         a row that is ill.
     """
     names, place = np.unique(subjects, return_inverse=True)
-    return _intervals(lambda: ((scores[place == number], labels[place == number]) for number in range(len(names))), n, level, seed)
+    return _intervals(
+        lambda: (
+            (scores[place == number], labels[place == number]) for number in range(len(names))
+        ),
+        n,
+        level,
+        seed,
+    )
 
 
 def pixel_intervals(heads, *, n=500, level=0.95, seed=0):
@@ -144,7 +176,9 @@ def auprc_difference(heads, others, *, n=1000, level=0.95, seed=0):
     """
     names = [[head.subject for head in part] for part in (heads, others)]
     if names[0] != names[1]:
-        raise ValueError(f"expected the same subjects in the same order, got {names[0]} and {names[1]}.")
+        raise ValueError(
+            f"expected the same subjects in the same order, got {names[0]} and {names[1]}."
+        )
     drawn = [_resampled(lambda part=part: pairs(part), n, seed) for part in (heads, others)]
     if drawn[0] is None:
         return np.nan, np.nan
@@ -158,15 +192,28 @@ def _intervals(parts, n, level, seed):
     if found is None:
         return {"auroc": (np.nan, np.nan), "auprc": (np.nan, np.nan)}
     ends = np.percentile(found, [50 * (1 - level), 50 * (1 + level)], axis=0)
-    return {name: (float(ends[0, column]), float(ends[1, column])) for column, name in enumerate(("auroc", "auprc"))}
+    return {
+        name: (float(ends[0, column]), float(ends[1, column]))
+        for column, name in enumerate(("auroc", "auprc"))
+    }
 
 
 def _resampled(parts, n, seed):
     """(n, 2): AUROC and AUPRC of resampled subjects; None where fewer than two of a kind exist."""
-    positive, negative = (np.stack(tables) for tables in zip(*_histograms(parts)))            # (S, BINS), from the highest score down
+    positive, negative = (
+        np.stack(tables) for tables in zip(*_histograms(parts))
+    )  # (S, BINS), from the highest score down
     rng, ill = np.random.default_rng(seed), positive.sum(axis=1) > 0
-    pure = not (ill & (negative.sum(axis=1) > 0)).any()                        # two kinds of subjects, or one whose parts differ
-    groups = [group for group in ((np.flatnonzero(ill), np.flatnonzero(~ill)) if pure else (np.arange(len(ill)),)) if len(group)]
+    pure = not (
+        ill & (negative.sum(axis=1) > 0)
+    ).any()  # two kinds of subjects, or one whose parts differ
+    groups = [
+        group
+        for group in (
+            (np.flatnonzero(ill), np.flatnonzero(~ill)) if pure else (np.arange(len(ill)),)
+        )
+        if len(group)
+    ]
     if ill.sum() < 2 or any(len(group) < 2 for group in groups):
         return None
     found = []
@@ -180,17 +227,38 @@ def _resampled(parts, n, seed):
 
 def _histograms(parts):
     """(counts of the ill, of the others) of each subject, by the same bins; the subjects are gone through twice, one at a time."""
-    drawn = [(part[np.random.default_rng(0).integers(0, len(part), min(len(part), 20_000))], np.sort(part[truth])[-50:]) for part, truth in parts()]
+    drawn = [
+        (
+            part[np.random.default_rng(0).integers(0, len(part), min(len(part), 20_000))],
+            np.sort(part[truth])[-50:],
+        )
+        for part, truth in parts()
+    ]
     sample, extremes = (np.concatenate(of) for of in zip(*drawn))
-    edges = np.unique(np.concatenate([np.quantile(sample, np.linspace(0, 1, BINS // 2)), np.quantile(sample, 1 - np.geomspace(1e-6, 1, BINS // 4)), extremes]))
+    edges = np.unique(
+        np.concatenate(
+            [
+                np.quantile(sample, np.linspace(0, 1, BINS // 2)),
+                np.quantile(sample, 1 - np.geomspace(1e-6, 1, BINS // 4)),
+                extremes,
+            ]
+        )
+    )
     for score, truth in parts():
         bins = len(edges) - np.searchsorted(edges, score, side="right")
-        yield (np.bincount(bins[truth], minlength=len(edges) + 1).astype(np.float64), np.bincount(bins[~truth], minlength=len(edges) + 1).astype(np.float64))
+        yield (
+            np.bincount(bins[truth], minlength=len(edges) + 1).astype(np.float64),
+            np.bincount(bins[~truth], minlength=len(edges) + 1).astype(np.float64),
+        )
 
 
 def _areas(positive, negative):
     true, false = np.cumsum(positive), np.cumsum(negative)
-    auroc = np.trapezoid(np.append(0, true), np.append(0, false)) / (true[-1] * false[-1]) if false[-1] else np.nan
+    auroc = (
+        np.trapezoid(np.append(0, true), np.append(0, false)) / (true[-1] * false[-1])
+        if false[-1]
+        else np.nan
+    )
     return auroc, np.sum(positive * true / np.maximum(true + false, 1e-12)) / true[-1]
 
 
@@ -202,6 +270,7 @@ def dice_interval(result, *, seed=0):
 
 
 # ------------------------------------------------------------------------------------------------ lesions, sites, errors
+
 
 def lesions_found(heads, threshold, *, voxel_ml, min_pixels=7, min_overlap=0.1, sizes=SIZES_ML):
     """Detection lesion by lesion (3-D components of the truth).
@@ -221,7 +290,9 @@ def lesions_found(heads, threshold, *, voxel_ml, min_pixels=7, min_overlap=0.1, 
         found = head.called(threshold, min_pixels)
         pieces, number = ndimage.label(head.lesion, structure=np.ones((3, 3, 3)))
         sizes_px = np.bincount(pieces.ravel(), minlength=number + 1)[1:]
-        shares += list(np.bincount(pieces[found], minlength=number + 1)[1:] / np.maximum(sizes_px, 1))
+        shares += list(
+            np.bincount(pieces[found], minlength=number + 1)[1:] / np.maximum(sizes_px, 1)
+        )
         volumes_ml += list(sizes_px * voxel_ml)
         called, _ = ndimage.label(found, structure=np.ones((3, 3, 3)))
         outside += np.count_nonzero(found & ~head.lesion)
@@ -230,11 +301,34 @@ def lesions_found(heads, threshold, *, voxel_ml, min_pixels=7, min_overlap=0.1, 
     rows = []
     for low, high in zip(sizes, sizes[1:]):
         inside = (volumes_ml >= low) & (volumes_ml < high) if len(volumes_ml) else np.zeros(0, bool)
-        name = f"over {low:g} ml" if high == np.inf else f"under {high:g} ml" if low == 0 else f"{low:g} to {high:g} ml"
-        rows.append({"size": name, "lesions": int(inside.sum()), "found": int(hit[inside].sum()),
-                     "share": float(hit[inside].mean()) if inside.any() else np.nan, "per_head": np.nan, "ml_per_head": np.nan})
-    return [*rows, {"size": "false pieces", "lesions": 0, "found": false, "share": np.nan, "per_head": false / max(len(heads), 1),
-                    "ml_per_head": outside * voxel_ml / max(len(heads), 1)}]
+        name = (
+            f"over {low:g} ml"
+            if high == np.inf
+            else f"under {high:g} ml"
+            if low == 0
+            else f"{low:g} to {high:g} ml"
+        )
+        rows.append(
+            {
+                "size": name,
+                "lesions": int(inside.sum()),
+                "found": int(hit[inside].sum()),
+                "share": float(hit[inside].mean()) if inside.any() else np.nan,
+                "per_head": np.nan,
+                "ml_per_head": np.nan,
+            }
+        )
+    return [
+        *rows,
+        {
+            "size": "false pieces",
+            "lesions": 0,
+            "found": false,
+            "share": np.nan,
+            "per_head": false / max(len(heads), 1),
+            "ml_per_head": outside * voxel_ml / max(len(heads), 1),
+        },
+    ]
 
 
 def site_control(scores, sites):
@@ -247,11 +341,19 @@ def site_control(scores, sites):
     """
     scores, sites = np.asarray(scores, float), np.asarray(sites)
     rows = []
-    for site in np.unique(sites)[:1 if len(np.unique(sites)) == 2 else None]:
+    for site in np.unique(sites)[: 1 if len(np.unique(sites)) == 2 else None]:
         own = sites == site
         if (~own).any():
-            rows.append({"site": str(site), "heads": int(own.sum()), "others": int((~own).sum()), "auroc": count(scores, own).curves().auroc,
-                         "p": float(stats.mannwhitneyu(scores[own], scores[~own]).pvalue), "p_smallest": min(1.0, 2 / comb(len(own), int(own.sum())))})
+            rows.append(
+                {
+                    "site": str(site),
+                    "heads": int(own.sum()),
+                    "others": int((~own).sum()),
+                    "auroc": count(scores, own).curves().auroc,
+                    "p": float(stats.mannwhitneyu(scores[own], scores[~own]).pvalue),
+                    "p_smallest": min(1.0, 2 / comb(len(own), int(own.sum()))),
+                }
+            )
     return rows
 
 
@@ -263,11 +365,14 @@ def errors_inside_and_outside(images, output, brain, lesion):
     for name, error in (("l1", difference), ("l2", difference**2)):
         rows[f"{name}_inside"] = float(error[inside].mean()) if inside.any() else np.nan
         rows[f"{name}_outside"] = float(error[outside].mean()) if outside.any() else np.nan
-        rows[f"{name}_ratio"] = rows[f"{name}_inside"] / rows[f"{name}_outside"] if rows[f"{name}_outside"] else np.nan
+        rows[f"{name}_ratio"] = (
+            rows[f"{name}_inside"] / rows[f"{name}_outside"] if rows[f"{name}_outside"] else np.nan
+        )
     return rows
 
 
 # ------------------------------------------------------------------------------------------------ the copying audit
+
 
 def plant(images, brain, *, contrast, radius_px, seed=0, softness_px=1.0):
     """Round lesions planted into healthy slices, one a slice, wholly inside the brain where it has room.
@@ -281,7 +386,7 @@ def plant(images, brain, *, contrast, radius_px, seed=0, softness_px=1.0):
     Returns:
         (slices with lesions, share of the lesion in each pixel, 0 to 1), both (N, H, W, 1).
     """
-    rows, columns = np.mgrid[:images.shape[1], :images.shape[2]]
+    rows, columns = np.mgrid[: images.shape[1], : images.shape[2]]
     planted, shares = np.array(images, np.float32), np.zeros(images.shape, np.float32)
     for number, (image, inside) in enumerate(zip(planted, brain[..., 0])):
         depth = ndimage.distance_transform_edt(inside)
@@ -318,7 +423,15 @@ def dose_response(model, images, brain, *, contrasts, radii_px, seed=0):
             planted, _ = plant(images, brain, contrast=contrast, radius_px=radius, seed=seed)
             changed = np.abs(planted - images).max(axis=(1, 2, 3)) > 0
             share = painted_back(model, images[changed], planted[changed])
-            rows.append({"contrast": contrast, "radius_px": radius, "painted_back": float(share.mean()), "std": float(share.std()), "slices": int(changed.sum())})
+            rows.append(
+                {
+                    "contrast": contrast,
+                    "radius_px": radius,
+                    "painted_back": float(share.mean()),
+                    "std": float(share.std()),
+                    "slices": int(changed.sum()),
+                }
+            )
     return rows
 
 
@@ -328,5 +441,8 @@ def healed(output, image, twin, lesion):
     output, image, twin: (N, H, W, 1), lesion: bool. NaN without lesion.
     """
     lesion = np.asarray(lesion, bool)
-    before, after = (float(np.sum((np.asarray(part, np.float64) - twin)[lesion] ** 2)) for part in (image, output))
+    before, after = (
+        float(np.sum((np.asarray(part, np.float64) - twin)[lesion] ** 2))
+        for part in (image, output)
+    )
     return 1 - after / before if before else np.nan

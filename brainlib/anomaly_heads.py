@@ -11,11 +11,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainlib import anomaly_prepare, anomaly_scores, datasets, files, masking, models_prior, volumes
+from brainlib import (
+    anomaly_prepare,
+    anomaly_scores,
+    datasets,
+    files,
+    masking,
+    models_prior,
+    volumes,
+)
 from brainlib.anomaly_prepare import SIZE
 
 PREPARATION = "preparation.json"
-POST = {"erode_px": 2, "median": 5, "min_pixels": 7}     # at the network's size: half of the seed's full-size steps
+POST = {
+    "erode_px": 2,
+    "median": 5,
+    "min_pixels": 7,
+}  # at the network's size: half of the seed's full-size steps
 REFUSALS = (OSError, ValueError)
 
 
@@ -38,11 +50,15 @@ def score(model, volume_or_slices, *, method=None, **options):
         volume_or_slices = volumes.load(volume_or_slices)
     if isinstance(volume_or_slices, volumes.Volume):
         return score_head(model, volume_or_slices, **asked)[0]
-    of_method = {name: value for name, value in asked.items() if name not in ("post", "preparation")}
+    of_method = {
+        name: value for name, value in asked.items() if name not in ("post", "preparation")
+    }
     return anomaly_scores.score_slices(model, volume_or_slices, **of_method)
 
 
-def score_head(model, volume, *, mask=None, method="absolute", post=POST, preparation=None, **options):
+def score_head(
+    model, volume, *, mask=None, method="absolute", post=POST, preparation=None, **options
+):
     """The anomaly map of a head.
 
     Args:
@@ -63,11 +79,19 @@ def score_head(model, volume, *, mask=None, method="absolute", post=POST, prepar
     if post is not None:
         maps = anomaly_scores.post_process(maps, prepared.brain, **post)
     inside = prepared.brain.any(axis=(1, 2, 3))
-    per_slice = anomaly_scores.slice_score(model, prepared.images[inside], method="absolute", maps=maps[inside], mask=prepared.brain[inside])
+    per_slice = anomaly_scores.slice_score(
+        model,
+        prepared.images[inside],
+        method="absolute",
+        maps=maps[inside],
+        mask=prepared.brain[inside],
+    )
     return anomaly_prepare.to_head(maps, prepared, volume), float(per_slice.mean())
 
 
-def score_prepared(model, prepared, *, method="absolute", post=POST, rows=None, at="network", **options):
+def score_prepared(
+    model, prepared, *, method="absolute", post=POST, rows=None, at="network", **options
+):
     """Post-processed maps of a prepared head: float32 (N, H, W), with the brain and the lesion of the same slices.
 
     Args:
@@ -88,22 +112,51 @@ def score_prepared(model, prepared, *, method="absolute", post=POST, rows=None, 
     if at == "network":
         rows = np.arange(len(prepared.images)) if rows is None else np.asarray(rows)
         brain, lesion = (part[rows, ..., 0] for part in (prepared.brain, prepared.lesion))
-        inside, maps = (brain | lesion).any(axis=(1, 2)), np.zeros(brain.shape, np.float32)    # empty slices are not asked about
+        inside, maps = (
+            (brain | lesion).any(axis=(1, 2)),
+            np.zeros(brain.shape, np.float32),
+        )  # empty slices are not asked about
         if inside.any():
-            maps[inside] = anomaly_scores.score_slices(model, prepared.images[rows[inside], ..., 0], method=method, **options)
+            maps[inside] = anomaly_scores.score_slices(
+                model, prepared.images[rows[inside], ..., 0], method=method, **options
+            )
     else:
         if rows is not None or prepared.full is None:
-            raise ValueError("full size: expected a head prepared with full=True, and all of its slices.")
-        brain, lesion, images = (part[..., 0] for part in (prepared.full_brain, prepared.full_lesion, prepared.full))
+            raise ValueError(
+                "full size: expected a head prepared with full=True, and all of its slices."
+            )
+        brain, lesion, images = (
+            part[..., 0] for part in (prepared.full_brain, prepared.full_lesion, prepared.full)
+        )
         if method in anomaly_scores.BASELINES:
             maps = anomaly_scores.score_slices(None, images, method=method)
         elif at == "full" and anomaly_scores.compared(method):
-            versions = anomaly_scores.healthy_versions(model, prepared.images[..., 0], method=method, **options)
-            maps = np.mean([anomaly_scores.residual(images[..., None], anomaly_prepare.enlarge(one, images.shape)[..., None], anomaly_scores.compared(method))[..., 0]
-                            for one in versions], axis=0)
+            versions = anomaly_scores.healthy_versions(
+                model, prepared.images[..., 0], method=method, **options
+            )
+            maps = np.mean(
+                [
+                    anomaly_scores.residual(
+                        images[..., None],
+                        anomaly_prepare.enlarge(one, images.shape)[..., None],
+                        anomaly_scores.compared(method),
+                    )[..., 0]
+                    for one in versions
+                ],
+                axis=0,
+            )
         else:
-            maps = anomaly_prepare.enlarge(anomaly_scores.score_slices(model, prepared.images[..., 0], method=method, **options), images.shape)
-    return (maps if post is None else anomaly_scores.post_process(maps, brain, **post)), brain, lesion
+            maps = anomaly_prepare.enlarge(
+                anomaly_scores.score_slices(
+                    model, prepared.images[..., 0], method=method, **options
+                ),
+                images.shape,
+            )
+    return (
+        (maps if post is None else anomaly_scores.post_process(maps, brain, **post)),
+        brain,
+        lesion,
+    )
 
 
 def size_for(model):
@@ -119,8 +172,10 @@ def size_for(model):
         if min(room) >= 0:
             break
     if min(room) < 0 or max(room) > 32:
-        raise ValueError(f"{model.name} takes slices of {model.input_shape[1]}x{model.input_shape[2]}: expected 95x79 or up to 32 pixels more, or "
-                         "190x158, 48x40, 24x20 likewise. Pass preparation={'size': (slices, rows, columns)}.")
+        raise ValueError(
+            f"{model.name} takes slices of {model.input_shape[1]}x{model.input_shape[2]}: expected 95x79 or up to 32 pixels more, or "
+            "190x158, 48x40, 24x20 likewise. Pass preparation={'size': (slices, rows, columns)}."
+        )
     return size
 
 
@@ -135,10 +190,18 @@ def remember(folder, preparation, post, *, options=None, prior=None, **judged):
         judged: `method`, the chosen one, `thresholds`, {where from: threshold} of its maps, and `masks`, where the brain
             masks came from.
     """
-    preparation = {name: value for name, value in preparation.items() if name != "full"}        # that one is for figures
-    options = {method: {name: value for name, value in of.items() if name != "prior"} for method, of in (options or {}).items()}
+    preparation = {
+        name: value for name, value in preparation.items() if name != "full"
+    }  # that one is for figures
+    options = {
+        method: {name: value for name, value in of.items() if name != "prior"}
+        for method, of in (options or {}).items()
+    }
     prior = {"prior": os.path.relpath(prior, folder)} if prior else {}
-    files.write_json(Path(folder) / PREPARATION, {"preparation": preparation, "post": post, "options": options, **prior, **judged})
+    files.write_json(
+        Path(folder) / PREPARATION,
+        {"preparation": preparation, "post": post, "options": options, **prior, **judged},
+    )
 
 
 def remembered(model):
@@ -149,7 +212,13 @@ def remembered(model):
     told = json.loads(path.read_text(encoding="utf-8"))
     if "prior" in told:
         told["prior"] = path.parent / told["prior"]
-    return {**told, "preparation": {name: tuple(value) if isinstance(value, list) else value for name, value in told["preparation"].items()}}
+    return {
+        **told,
+        "preparation": {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in told["preparation"].items()
+        },
+    }
 
 
 def as_trained(told, *, method=None, post="as_trained", preparation=None, **options):
@@ -158,12 +227,27 @@ def as_trained(told, *, method=None, post="as_trained", preparation=None, **opti
     options = {**told.get("options", {}).get(method, {}), **options}
     if method in anomaly_scores.OF_CODES and "prior" in told and "prior" not in options:
         options["prior"] = models_prior.load(told["prior"])
-    return {"method": method, **options, "post": told.get("post", POST) if post == "as_trained" else post,
-            "preparation": {**told.get("preparation", {}), **(preparation or {})}}
+    return {
+        "method": method,
+        **options,
+        "post": told.get("post", POST) if post == "as_trained" else post,
+        "preparation": {**told.get("preparation", {}), **(preparation or {})},
+    }
 
 
-def score_folder(model, folder, out, *, method=None, masks=None, cache=None, post="as_trained", preparation=None, say=print,
-                 **options):
+def score_folder(
+    model,
+    folder,
+    out,
+    *,
+    method=None,
+    masks=None,
+    cache=None,
+    post="as_trained",
+    preparation=None,
+    say=print,
+    **options,
+):
     """Scores all heads of a folder (any layout that `datasets.cohort` knows) and writes one NIfTI map a head.
 
     A head that cannot be read or has no brain is named and skipped; the others go on.
@@ -186,28 +270,55 @@ def score_folder(model, folder, out, *, method=None, masks=None, cache=None, pos
     told = remembered(model)
     if isinstance(model, (str, Path)):
         if not Path(model).is_file():
-            raise FileNotFoundError(f"{model}: expected a .keras file of a trained model, got nothing at this path. 09_anomaly_detection leaves some in models/uad_*/.")
+            raise FileNotFoundError(
+                f"{model}: expected a .keras file of a trained model, got nothing at this path. 09_anomaly_detection leaves some in models/uad_*/."
+            )
         if not told:
-            say(f"{model}: no {PREPARATION} beside it. It is scored as a network of axial slices prepared as in 09_anomaly_detection; what a network of other slices answers means nothing.")
+            say(
+                f"{model}: no {PREPARATION} beside it. It is scored as a network of axial slices prepared as in 09_anomaly_detection; what a network of other slices answers means nothing."
+            )
         model = anomaly_scores.load(model)
-    options, masks = as_trained(told, method=method, post=post, preparation=preparation, **options), masks or told.get("masks", "deepbrain")
+    options, masks = (
+        as_trained(told, method=method, post=post, preparation=preparation, **options),
+        masks or told.get("masks", "deepbrain"),
+    )
     if told.get("method"):
         say(_as_judged(told, {**options, "masks": masks}))
     heads = datasets.cohort([str(folder)])
     out = Path(out)
     rows = []
     for head in heads.itertuples():
-        began, row = time.monotonic(), {"subject": head.subject, "path": head.path, "map_path": "", "score": float("nan"), "fault": ""}
+        began, row = (
+            time.monotonic(),
+            {
+                "subject": head.subject,
+                "path": head.path,
+                "map_path": "",
+                "score": float("nan"),
+                "fault": "",
+            },
+        )
         try:
             volume = volumes.load(head.path)
-            mask = masking.cached_mask(volume, cache=cache or out / "masks", method=masks, given=head.brain_path)
+            mask = masking.cached_mask(
+                volume, cache=cache or out / "masks", method=masks, given=head.brain_path
+            )
             maps, row["score"] = score_head(model, volume, mask=mask, **options)
             name = re.sub(r"[^\w.-]", "_", head.subject)
-            row["map_path"] = str(anomaly_prepare.write_like(out / f"{name}_anomaly.nii.gz", maps, volume))
+            row["map_path"] = str(
+                anomaly_prepare.write_like(out / f"{name}_anomaly.nii.gz", maps, volume)
+            )
         except REFUSALS as error:
             row["fault"] = " ".join(str(error).split())
         rows.append({**row, "seconds": round(time.monotonic() - began, 2)})
-        say(f"{head.subject}: " + (f"skipped. {row['fault']}" if row["fault"] else f"score {row['score']:.4f}, {row['map_path']}"))
+        say(
+            f"{head.subject}: "
+            + (
+                f"skipped. {row['fault']}"
+                if row["fault"]
+                else f"score {row['score']:.4f}, {row['map_path']}"
+            )
+        )
     table = pd.DataFrame(rows)
     files.write_csv(out / "scores.csv", table)
     return table
@@ -220,42 +331,119 @@ def _as_judged(told, options):
     numbers = f" ({numbers})" if numbers else ""
     if method != told["method"]:
         return f"method {method}{numbers}, as asked; 09_anomaly_detection chose {told['method']}, whose thresholds do not hold for it."
-    judged = {**told["options"].get(method, {}), "post": told.get("post"), **told.get("preparation", {}), "masks": told.get("masks", options["masks"])}
-    changed = [name for name, value in judged.items() if (options["preparation"] | options).get(name) != value]
+    judged = {
+        **told["options"].get(method, {}),
+        "post": told.get("post"),
+        **told.get("preparation", {}),
+        "masks": told.get("masks", options["masks"]),
+    }
+    changed = [
+        name
+        for name, value in judged.items()
+        if (options["preparation"] | options).get(name) != value
+    ]
     if changed:
         return f"method {method}{numbers}; its thresholds of 09_anomaly_detection do not hold, {', '.join(changed)} {'are others' if len(changed) > 1 else 'is another'} here."
-    limits = ", ".join(f"{limit:.4g} ({kind})" for kind, limit in told.get("thresholds", {}).items() if limit is not None)
-    pieces = f", and pieces of fewer than {told['post']['min_pixels']} of its pixels in a slice are dropped" if (told.get("post") or {}).get("min_pixels", 0) > 1 else ""
+    limits = ", ".join(
+        f"{limit:.4g} ({kind})"
+        for kind, limit in told.get("thresholds", {}).items()
+        if limit is not None
+    )
+    pieces = (
+        f", and pieces of fewer than {told['post']['min_pixels']} of its pixels in a slice are dropped"
+        if (told.get("post") or {}).get("min_pixels", 0) > 1
+        else ""
+    )
     return f"method {method}{numbers}, as judged in 09_anomaly_detection. Thresholds: {limits or 'none'}; they were judged before maps are enlarged to the head{pieces}."
 
 
 def main(arguments=None):
     """The command; returns 1 where a head was skipped, 2 where nothing could be done."""
-    parser = argparse.ArgumentParser(prog="python -m brainlib.anomaly", description="Scores every head of a folder and writes one NIfTI anomaly map a head.")
-    parser.add_argument("folder", help="folder of heads: NIfTI files, BIDS, IXI's names, BraTS, ATLAS or a table heads.csv")
+    parser = argparse.ArgumentParser(
+        prog="python -m brainlib.anomaly",
+        description="Scores every head of a folder and writes one NIfTI anomaly map a head.",
+    )
+    parser.add_argument(
+        "folder",
+        help="folder of heads: NIfTI files, BIDS, IXI's names, BraTS, ATLAS or a table heads.csv",
+    )
     parser.add_argument("--out", required=True, help="folder for the maps and scores.csv")
-    parser.add_argument("--model", help="a .keras file that the workbook trained; not needed for the intensity baselines")
-    parser.add_argument("--method", choices=anomaly_scores.METHODS, help="default: the one that was chosen for the model, or absolute")
-    parser.add_argument("--prior", help="prior.keras of the model's codes, for the methods prior_... (default: that of the notebook)")
-    parser.add_argument("--masks", choices=("deepbrain", "given"), help="where brain masks come from (default: as the model was judged, or deepbrain)")
-    parser.add_argument("--smoothing", choices=anomaly_prepare.SMOOTHING, help="default: as the model was trained, or curvature_flow")
-    parser.add_argument("--voxel-mm", type=float, help="voxels of the box that heads are brought to (default: as the model was trained, or 1; 2 is faster)")
-    parser.add_argument("--n4", action="store_true", help="estimate and divide out the bias field first")
-    parser.add_argument("--raw", action="store_true", help="no post-processing: the maps as they come")
+    parser.add_argument(
+        "--model",
+        help="a .keras file that the workbook trained; not needed for the intensity baselines",
+    )
+    parser.add_argument(
+        "--method",
+        choices=anomaly_scores.METHODS,
+        help="default: the one that was chosen for the model, or absolute",
+    )
+    parser.add_argument(
+        "--prior",
+        help="prior.keras of the model's codes, for the methods prior_... (default: that of the notebook)",
+    )
+    parser.add_argument(
+        "--masks",
+        choices=("deepbrain", "given"),
+        help="where brain masks come from (default: as the model was judged, or deepbrain)",
+    )
+    parser.add_argument(
+        "--smoothing",
+        choices=anomaly_prepare.SMOOTHING,
+        help="default: as the model was trained, or curvature_flow",
+    )
+    parser.add_argument(
+        "--voxel-mm",
+        type=float,
+        help="voxels of the box that heads are brought to (default: as the model was trained, or 1; 2 is faster)",
+    )
+    parser.add_argument(
+        "--n4", action="store_true", help="estimate and divide out the bias field first"
+    )
+    parser.add_argument(
+        "--raw", action="store_true", help="no post-processing: the maps as they come"
+    )
     chosen = parser.parse_args(arguments)
     told = remembered(chosen.model)
     method = chosen.method or told.get("method", "absolute")
     if chosen.model is None and method not in anomaly_scores.BASELINES:
-        parser.error(f"--method {method} needs --model; only {' and '.join(anomaly_scores.BASELINES)} do without.")
+        parser.error(
+            f"--method {method} needs --model; only {' and '.join(anomaly_scores.BASELINES)} do without."
+        )
     if method in anomaly_scores.OF_CODES and chosen.prior is None and "prior" not in told:
-        parser.error(f"--method {method} needs --prior, the prior over the model's codes that 09_anomaly_detection leaves in models/.")
+        parser.error(
+            f"--method {method} needs --prior, the prior over the model's codes that 09_anomaly_detection leaves in models/."
+        )
     try:
-        options = {"prior": models_prior.load(chosen.prior)} if chosen.prior and method in anomaly_scores.OF_CODES else {}
-        table = score_folder(chosen.model, chosen.folder, chosen.out, method=chosen.method, **options, masks=chosen.masks, post=None if chosen.raw else "as_trained",
-                             preparation={name: value for name, value in (("smoothing", chosen.smoothing), ("voxel_mm", chosen.voxel_mm), ("n4", chosen.n4)) if value})
+        options = (
+            {"prior": models_prior.load(chosen.prior)}
+            if chosen.prior and method in anomaly_scores.OF_CODES
+            else {}
+        )
+        table = score_folder(
+            chosen.model,
+            chosen.folder,
+            chosen.out,
+            method=chosen.method,
+            **options,
+            masks=chosen.masks,
+            post=None if chosen.raw else "as_trained",
+            preparation={
+                name: value
+                for name, value in (
+                    ("smoothing", chosen.smoothing),
+                    ("voxel_mm", chosen.voxel_mm),
+                    ("n4", chosen.n4),
+                )
+                if value
+            },
+        )
     except REFUSALS as error:
         print(error, file=sys.stderr)
         return 2
     skipped = int((table.fault != "").sum())
-    print(f"{len(table) - skipped} of {len(table)} heads scored" + (f", {skipped} skipped" if skipped else "") + f": {Path(chosen.out) / 'scores.csv'}")
+    print(
+        f"{len(table) - skipped} of {len(table)} heads scored"
+        + (f", {skipped} skipped" if skipped else "")
+        + f": {Path(chosen.out) / 'scores.csv'}"
+    )
     return 1 if skipped else 0

@@ -14,15 +14,18 @@ from brainlib import models, models_prior, models_vq
 from brainlib.layers import kl_by_dimension
 
 BATCH = 32
-KEPT = 8                                                 # restorations remembered: three signs of a residual need them
+KEPT = 8  # restorations remembered: three signs of a residual need them
 
 
 # ------------------------------------------------------------------------------------------------ a VAE's ELBO
 
+
 def vae_only(model, method):
     """Refuses models that have no posterior and no likelihood."""
     if not models.is_vae(model):
-        raise ValueError(f"method {method!r} asks a posterior and a likelihood: expected a VAE, got {model.name}. Take a residual, dssim or a baseline.")
+        raise ValueError(
+            f"method {method!r} asks a posterior and a likelihood: expected a VAE, got {model.name}. Take a residual, dssim or a baseline."
+        )
 
 
 def sigma_of(model):
@@ -58,26 +61,35 @@ def restore(model, slices, *, steps=60, rate=0.01, total_variation=5.0):
     step, restored = None, []
     for start in range(0, len(slices), BATCH) if steps else ():
         step = step or _restoration_step(model, total_variation)
-        part = np.asarray(slices[start:start + BATCH], np.float32)
-        images = tf.constant(np.concatenate([part, part[:1].repeat(min(BATCH, len(slices)) - len(part), axis=0)]))   # one shape, one graph
+        part = np.asarray(slices[start : start + BATCH], np.float32)
+        images = tf.constant(
+            np.concatenate([part, part[:1].repeat(min(BATCH, len(slices)) - len(part), axis=0)])
+        )  # one shape, one graph
         moved, first, second = images, tf.zeros_like(images), tf.zeros_like(images)
         for number in range(1, steps + 1):
             gradient = step(moved, images)
-            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * tf.square(gradient)
-            moved -= rate * (first / (1 - 0.9**number)) / (tf.sqrt(second / (1 - 0.999**number)) + 1e-8)
+            first, second = (
+                0.9 * first + 0.1 * gradient,
+                0.999 * second + 0.001 * tf.square(gradient),
+            )
+            moved -= (
+                rate * (first / (1 - 0.9**number)) / (tf.sqrt(second / (1 - 0.999**number)) + 1e-8)
+            )
             moved = tf.clip_by_value(moved, 0.0, 1.0)
-        restored.append(moved.numpy()[:len(part)])
+        restored.append(moved.numpy()[: len(part)])
     return np.concatenate(restored) if restored else np.array(slices, np.float32)
 
 
 def _restoration_step(model, weight):
-    sigma = sigma_of(model)                              # outside of the graph: it is a number, no tensor
+    sigma = sigma_of(model)  # outside of the graph: it is a number, no tensor
 
     @tf.function
     def step(moved, images):
         with tf.GradientTape() as tape:
             tape.watch(moved)
-            loss = tf.reduce_sum(sum(elbo_parts(model, moved, sigma))) + weight * tf.reduce_sum(_smooth_variation(moved - images))
+            loss = tf.reduce_sum(sum(elbo_parts(model, moved, sigma))) + weight * tf.reduce_sum(
+                _smooth_variation(moved - images)
+            )
         return tape.gradient(loss, moved)
 
     return step
@@ -87,20 +99,32 @@ def _smooth_variation(change, softness=1e-3):
     """Total variation of (B, H, W, 1) -> (B,), rounded at 0 so that its gradient is small there: a start that is no change."""
     down = tf.pad(change[:, 1:] - change[:, :-1], [[0, 0], [0, 1], [0, 0], [0, 0]])
     right = tf.pad(change[:, :, 1:] - change[:, :, :-1], [[0, 0], [0, 0], [0, 1], [0, 0]])
-    return tf.reduce_sum(tf.sqrt(tf.square(down) + tf.square(right) + softness**2) - softness, axis=(1, 2, 3))
+    return tf.reduce_sum(
+        tf.sqrt(tf.square(down) + tf.square(right) + softness**2) - softness, axis=(1, 2, 3)
+    )
 
 
 # ------------------------------------------------------------------------------------------------ a prior over codes
 
+
 def codes_only(model, prior, method):
     """Refuses models without a codebook, and a missing or a wrong prior."""
     if not models.is_vq(model):
-        raise ValueError(f"method {method!r} asks a codebook: expected a VQ model, got {model.name}.")
+        raise ValueError(
+            f"method {method!r} asks a codebook: expected a VQ model, got {model.name}."
+        )
     if prior is None:
-        raise ValueError(f"method {method!r} needs the prior over the codes of {model.name}: pass prior=..., see models_prior.load_or_fit.")
-    if tuple(prior.grid) != tuple(model.grid) or prior.codebook_size != model.quantizer.codebook_size:
-        raise ValueError(f"{model.name} has maps of {model.grid} codes of {model.quantizer.codebook_size}, the prior knows {tuple(prior.grid)} of "
-                         f"{prior.codebook_size}. It belongs to another model.")
+        raise ValueError(
+            f"method {method!r} needs the prior over the codes of {model.name}: pass prior=..., see models_prior.load_or_fit."
+        )
+    if (
+        tuple(prior.grid) != tuple(model.grid)
+        or prior.codebook_size != model.quantizer.codebook_size
+    ):
+        raise ValueError(
+            f"{model.name} has maps of {model.grid} codes of {model.quantizer.codebook_size}, the prior knows {tuple(prior.grid)} of "
+            f"{prior.codebook_size}. It belongs to another model."
+        )
 
 
 def surprise_maps(model, slices, *, prior):
@@ -108,13 +132,17 @@ def surprise_maps(model, slices, *, prior):
     codes_only(model, prior, "prior_surprise")
     bits = models_prior.surprise(prior, models_vq.codes_of(model, slices))
     zoom = [wanted / got for wanted, got in zip(slices.shape[1:3], bits.shape[1:])]
-    return ndimage.zoom(np.asarray(bits, np.float32), (1, *zoom), order=1, mode="nearest", grid_mode=True)[..., None].clip(0)
+    return ndimage.zoom(
+        np.asarray(bits, np.float32), (1, *zoom), order=1, mode="nearest", grid_mode=True
+    )[..., None].clip(0)
 
 
 def typical_threshold(model, slices, *, prior, quantile=0.98):
     """Bits that this share of the codes of healthy slices stay under: what `restore_codes` calls unlikely."""
     codes_only(model, prior, "prior_restoration")
-    return float(np.quantile(models_prior.surprise(prior, models_vq.codes_of(model, slices)), quantile))
+    return float(
+        np.quantile(models_prior.surprise(prior, models_vq.codes_of(model, slices)), quantile)
+    )
 
 
 def restore_codes(model, slices, *, prior, threshold_bits=5.0, restorations=4, seed=0):
@@ -137,15 +165,25 @@ def restore_codes(model, slices, *, prior, threshold_bits=5.0, restorations=4, s
 
 # ------------------------------------------------------------------------------------------------ remembered
 
-_remembered = weakref.WeakKeyDictionary()                # by model
+_remembered = weakref.WeakKeyDictionary()  # by model
 
 
 def remembered(way, model, slices, **options):
     """`way(model, slices, **options)`; the last few answers are kept, since each sign of a residual asks for them again."""
     of_model = _remembered.setdefault(model, {})
-    state = tuple(float(np.sum(weight)) for weight in model.get_weights())    # a model that was trained on answers anew
-    key = (way.__name__, slices.shape, hashlib.sha256(np.ascontiguousarray(slices)).hexdigest(), state,
-           tuple((name, id(value) if name == "prior" else value) for name, value in sorted(options.items())))
+    state = tuple(
+        float(np.sum(weight)) for weight in model.get_weights()
+    )  # a model that was trained on answers anew
+    key = (
+        way.__name__,
+        slices.shape,
+        hashlib.sha256(np.ascontiguousarray(slices)).hexdigest(),
+        state,
+        tuple(
+            (name, id(value) if name == "prior" else value)
+            for name, value in sorted(options.items())
+        ),
+    )
     if key not in of_model:
         if len(of_model) >= KEPT:
             of_model.pop(next(iter(of_model)))

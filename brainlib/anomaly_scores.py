@@ -11,13 +11,27 @@ from skimage.metrics import structural_similarity
 
 from brainlib import models
 from brainlib.anomaly_restore import (  # noqa: F401  part of this room
-    BATCH, codes_only, elbo_parts, remembered, restore, restore_codes, sigma_of, surprise_maps, typical_threshold, vae_only)
+    BATCH,
+    codes_only,
+    elbo_parts,
+    remembered,
+    restore,
+    restore_codes,
+    sigma_of,
+    surprise_maps,
+    typical_threshold,
+    vae_only,
+)
 from brainlib.metrics import SSIM_SIGMA
 from brainlib.models_outputs import outputs_of
 
 RESIDUALS = ("absolute", "squared", "positive", "negative")
 BASELINES = ("intensity_bright", "intensity_dark")
-RESTORATIONS = {"restoration": "absolute", "restoration_positive": "positive", "restoration_negative": "negative"}   # and their residual
+RESTORATIONS = {
+    "restoration": "absolute",
+    "restoration_positive": "positive",
+    "restoration_negative": "negative",
+}  # and their residual
 OF_A_VAE = ("reconstruction_probability", "kl", "elbo_gradient", *RESTORATIONS)
 OF_CODES = ("prior_surprise", *(f"prior_{name}" for name in RESTORATIONS))
 METHODS = (*RESIDUALS, "dssim", *BASELINES, *OF_A_VAE, *OF_CODES)
@@ -52,20 +66,24 @@ def score_slices(model, slices, *, method="absolute", **options):
     if method in BASELINES:
         return _as(stack if method == "intensity_bright" else 1 - stack, shape).clip(0)
     if model is None:
-        raise ValueError(f"method {method!r} needs a model; only {' and '.join(BASELINES)} do without.")
+        raise ValueError(
+            f"method {method!r} needs a model; only {' and '.join(BASELINES)} do without."
+        )
     padded = _padded(stack, model)
     if method in OF_A_VAE or method in OF_CODES:
         maps = _asked(model, padded, method, **options)
     else:
-        maps = residual(padded, models.reconstruct(model, padded, batch_size=BATCH), method, **options)
-    return _as(maps[:, :stack.shape[1], :stack.shape[2]], shape)
+        maps = residual(
+            padded, models.reconstruct(model, padded, batch_size=BATCH), method, **options
+        )
+    return _as(maps[:, : stack.shape[1], : stack.shape[2]], shape)
 
 
 def reconstruct(model, slices):
     """A model's output for slices of any shape that `score_slices` takes; of the same shape."""
     stack, shape = _stack(slices)
     output = models.reconstruct(model, _padded(stack, model), batch_size=BATCH)
-    return _as(output[:, :stack.shape[1], :stack.shape[2]], shape)
+    return _as(output[:, : stack.shape[1], : stack.shape[2]], shape)
 
 
 def compared(method):
@@ -93,7 +111,7 @@ def healthy_versions(model, slices, *, method="absolute", prior=None, **options)
         made = remembered(restore, model, padded, **options)[None]
     else:
         made = models.reconstruct(model, padded, batch_size=BATCH)[None]
-    return np.stack([_as(one[:, :stack.shape[1], :stack.shape[2]], shape) for one in made])
+    return np.stack([_as(one[:, : stack.shape[1], : stack.shape[2]], shape) for one in made])
 
 
 def residual(target, output, kind):
@@ -102,11 +120,20 @@ def residual(target, output, kind):
     kind: one of `RESIDUALS` or "dssim" (which takes (N, H, W, 1)).
     """
     if kind == "dssim":
-        return np.stack([(1 - _similarity(a[..., 0], b[..., 0])[..., None]) / 2 for a, b in zip(target, output)])
+        return np.stack(
+            [(1 - _similarity(a[..., 0], b[..., 0])[..., None]) / 2 for a, b in zip(target, output)]
+        )
     difference = np.asarray(target, np.float32) - np.asarray(output, np.float32)
-    kinds = {"absolute": np.abs, "squared": np.square, "positive": lambda d: np.maximum(d, 0), "negative": lambda d: np.maximum(-d, 0)}
+    kinds = {
+        "absolute": np.abs,
+        "squared": np.square,
+        "positive": lambda d: np.maximum(d, 0),
+        "negative": lambda d: np.maximum(-d, 0),
+    }
     if kind not in kinds:
-        raise ValueError(f"residual: expected one of {', '.join(RESIDUALS)} or dssim, got {kind!r}.")
+        raise ValueError(
+            f"residual: expected one of {', '.join(RESIDUALS)} or dssim, got {kind!r}."
+        )
     return kinds[kind](difference)
 
 
@@ -119,22 +146,30 @@ def slice_score(model, slices, *, method, maps=None, mask=None):
     if method in ("kl", "elbo_gradient"):
         vae_only(model, method)
         padded = _padded(_stack(slices)[0], model)
-        parts = [elbo_parts(model, tf.constant(padded[start:start + BATCH]), sigma_of(model)) for start in range(0, len(padded), BATCH)]
-        kl, distortion = (np.concatenate([np.asarray(part[place]) for part in parts]) for place in (0, 1))
+        parts = [
+            elbo_parts(model, tf.constant(padded[start : start + BATCH]), sigma_of(model))
+            for start in range(0, len(padded), BATCH)
+        ]
+        kl, distortion = (
+            np.concatenate([np.asarray(part[place]) for part in parts]) for place in (0, 1)
+        )
         return kl if method == "kl" else kl + distortion
     maps = score_slices(model, slices, method=method) if maps is None else maps
     maps = maps.reshape(len(maps), -1)
-    inside = np.ones_like(maps, bool) if mask is None else np.asarray(mask, bool).reshape(maps.shape)
+    inside = (
+        np.ones_like(maps, bool) if mask is None else np.asarray(mask, bool).reshape(maps.shape)
+    )
     return (maps * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
 
 
 # ------------------------------------------------------------------------------------------------ what VAEs and codes say
 
+
 def _gradient(model, stack, loss):
     """|d loss / d pixel| of slices (N, H, W, 1); `loss` makes (B,) of (KL, distortion)."""
     maps, sigma = [], sigma_of(model)
     for start in range(0, len(stack), BATCH):
-        images = tf.constant(stack[start:start + BATCH])
+        images = tf.constant(stack[start : start + BATCH])
         with tf.GradientTape() as tape:
             tape.watch(images)
             total = tf.reduce_sum(loss(*elbo_parts(model, images, sigma)))
@@ -152,10 +187,14 @@ def _elbo_gradient(model, stack):
 
 def _improbability(model, stack, *, samples=8, seed=0):
     encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
-    mean, log_var, _ = (np.asarray(part, np.float32) for part in outputs_of(encoder, stack, batch_size=BATCH))
+    mean, log_var, _ = (
+        np.asarray(part, np.float32) for part in outputs_of(encoder, stack, batch_size=BATCH)
+    )
     total = np.zeros(stack.shape, np.float32)
     for draw in range(samples):
-        latents = mean + np.exp(log_var / 2) * np.random.default_rng(seed + draw).standard_normal(mean.shape).astype(np.float32)
+        latents = mean + np.exp(log_var / 2) * np.random.default_rng(seed + draw).standard_normal(
+            mean.shape
+        ).astype(np.float32)
         total += np.square(stack - outputs_of(decoder, latents, batch_size=BATCH))
     return (total / samples / (2 * sigma_of(model) ** 2)).astype(np.float32)
 
@@ -171,12 +210,19 @@ def _asked(model, stack, method, *, prior=None, **options):
         return np.mean([residual(stack, one, compared(method)) for one in versions], axis=0)
     if method == "prior_surprise":
         return surprise_maps(model, stack, prior=prior)
-    return {"reconstruction_probability": _improbability, "kl": _kl_gradient, "elbo_gradient": _elbo_gradient}[method](model, stack, **options)
+    return {
+        "reconstruction_probability": _improbability,
+        "kl": _kl_gradient,
+        "elbo_gradient": _elbo_gradient,
+    }[method](model, stack, **options)
 
 
 # ------------------------------------------------------------------------------------------------ post-processing
 
-def post_process(score, brain_mask, *, mask=True, erode_px=3, median=9, threshold=None, min_pixels=7):
+
+def post_process(
+    score, brain_mask, *, mask=True, erode_px=3, median=9, threshold=None, min_pixels=7
+):
     """Seed 002, section 4.2.4: eroded brain mask, median filter, small components out; each step can be switched off.
 
     Args:
@@ -196,7 +242,9 @@ def post_process(score, brain_mask, *, mask=True, erode_px=3, median=9, threshol
     stack = (score[..., 0] if score.ndim == 4 else score).copy()
     if mask:
         if brain_mask is None or np.shape(brain_mask) != score.shape:
-            raise ValueError(f"post_process: expected a brain mask of shape {score.shape}, got {np.shape(brain_mask)}. mask=False leaves it out.")
+            raise ValueError(
+                f"post_process: expected a brain mask of shape {score.shape}, got {np.shape(brain_mask)}. mask=False leaves it out."
+            )
         stack *= erode(np.asarray(brain_mask, bool).reshape(stack.shape), erode_px)
     if median > 1:
         stack = ndimage.median_filter(stack, size=(1, median, median))
@@ -222,7 +270,9 @@ def erode(mask, pixels):
     """Every slice's mask without a rim of `pixels`: bool (N, H, W)."""
     if not pixels:
         return mask
-    return ndimage.binary_erosion(mask, structure=np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool), iterations=pixels)
+    return ndimage.binary_erosion(
+        mask, structure=np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool), iterations=pixels
+    )
 
 
 def without_small(mask, min_pixels):
@@ -239,6 +289,7 @@ def without_small(mask, min_pixels):
 
 # ------------------------------------------------------------------------------------------------ shapes
 
+
 def _stack(slices):
     slices = np.asarray(slices, np.float32)
     shape = slices.shape
@@ -247,7 +298,9 @@ def _stack(slices):
     if slices.ndim == 3:
         return slices[..., None], shape
     if slices.ndim != 4 or shape[-1] != 1:
-        raise ValueError(f"expected slices of shape (N, H, W, 1), (N, H, W) or (H, W), got {shape}.")
+        raise ValueError(
+            f"expected slices of shape (N, H, W, 1), (N, H, W) or (H, W), got {shape}."
+        )
     return slices, shape
 
 
@@ -259,16 +312,27 @@ def _padded(stack, model):
     wanted, given = model.input_shape[1:3], stack.shape[1:3]
     missing = [want - got if want else 0 for want, got in zip(wanted, given)]
     if min(missing) < 0 or max(missing) > 32:
-        raise ValueError(f"{model.name} takes slices of {wanted[0]}x{wanted[1]} (smaller by up to 32 pixels are padded), got {given[0]}x{given[1]}. "
-                         "Prepare the slices at the model's size, or build the model at theirs.")
+        raise ValueError(
+            f"{model.name} takes slices of {wanted[0]}x{wanted[1]} (smaller by up to 32 pixels are padded), got {given[0]}x{given[1]}. "
+            "Prepare the slices at the model's size, or build the model at theirs."
+        )
     return np.pad(stack, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)])
 
 
 def _similarity(target, output):
     if min(target.shape) < 11:
-        raise ValueError(f"a DSSIM map needs slices of 11x11 pixels or more, got {target.shape[0]}x{target.shape[1]}.")
-    return structural_similarity(target, output, data_range=1.0, gaussian_weights=True, sigma=SSIM_SIGMA,
-                                 use_sample_covariance=False, full=True)[1]
+        raise ValueError(
+            f"a DSSIM map needs slices of 11x11 pixels or more, got {target.shape[0]}x{target.shape[1]}."
+        )
+    return structural_similarity(
+        target,
+        output,
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=SSIM_SIGMA,
+        use_sample_covariance=False,
+        full=True,
+    )[1]
 
 
 def load(model):

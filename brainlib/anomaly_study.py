@@ -9,14 +9,30 @@ import pandas as pd
 import scipy.stats
 
 from brainlib import (
-    anomaly_evaluation, anomaly_heads, anomaly_prepare, anomaly_restore, anomaly_scores, masking, models, models_prior, models_vq, slices, stats, volumes)
+    anomaly_evaluation,
+    anomaly_heads,
+    anomaly_prepare,
+    anomaly_restore,
+    anomaly_scores,
+    masking,
+    models,
+    models_prior,
+    models_vq,
+    slices,
+    stats,
+    volumes,
+)
 from brainlib.anomaly_curves import count
 from brainlib.anomaly_evaluation import Head
 
-ENOUGH_BRAIN = 0.02                                      # share of a slice that is brain, from which it is trained on
-ENOUGH_HEADS = 6                                         # below it even all heads the same way is no 5 % (sign test, two-sided: 2 / 2**5)
-ALL = "all lesions"                                      # the group of all pathologies together
-POSTS = {1: {"erode_px": 3, "median": 9, "min_pixels": 7}, 2: anomaly_heads.POST, 4: {"erode_px": 1, "median": 3, "min_pixels": 3}}   # by the pixels' side in mm
+ENOUGH_BRAIN = 0.02  # share of a slice that is brain, from which it is trained on
+ENOUGH_HEADS = 6  # below it even all heads the same way is no 5 % (sign test, two-sided: 2 / 2**5)
+ALL = "all lesions"  # the group of all pathologies together
+POSTS = {
+    1: {"erode_px": 3, "median": 9, "min_pixels": 7},
+    2: anomaly_heads.POST,
+    4: {"erode_px": 1, "median": 3, "min_pixels": 3},
+}  # by the pixels' side in mm
 
 
 class Detector(NamedTuple):
@@ -35,6 +51,7 @@ class Detector(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------------------ heads
+
 
 def prepare_heads(table, *, cache, masks, mask_method="deepbrain", say=print, full=(), **options):
     """Brings the heads of a cohort to the network's slices; what is there already is read.
@@ -55,19 +72,25 @@ def prepare_heads(table, *, cache, masks, mask_method="deepbrain", say=print, fu
         try:
             volume, mask = read_head(row, masks=masks, mask_method=mask_method)
             lesion = anomaly_prepare.read_lesion(row.lesion_path, volume)
-            prepared[row.subject] = anomaly_prepare.cached(volume, mask, cache=cache, lesion=lesion, full=row.subject in full, **options)
+            prepared[row.subject] = anomaly_prepare.cached(
+                volume, mask, cache=cache, lesion=lesion, full=row.subject in full, **options
+            )
         except anomaly_heads.REFUSALS as error:
             faults[row.subject] = " ".join(str(error).split())
             say(f"{row.subject}: left out. {faults[row.subject]}")
     if not prepared:
-        raise ValueError(f"expected at least one head that can be used, got none of {len(table)}: {next(iter(faults.values()), 'the table is empty')}")
+        raise ValueError(
+            f"expected at least one head that can be used, got none of {len(table)}: {next(iter(faults.values()), 'the table is empty')}"
+        )
     return prepared, faults
 
 
 def read_head(row, *, masks, mask_method="deepbrain"):
     """(volume, brain mask) of a row of the cohort."""
     volume = volumes.load(row.path)
-    return volume, masking.cached_mask(volume, cache=masks, method=mask_method, given=row.brain_path)
+    return volume, masking.cached_mask(
+        volume, cache=masks, method=mask_method, given=row.brain_path
+    )
 
 
 def prepare_twin(row, *, masks, mask_method="deepbrain", **options):
@@ -88,25 +111,52 @@ def preparation_pictures(volume, mask, *, lesion=None, **options):
     """
     options, steps = {**options, "full": True}, {}
     prepared = anomaly_prepare.prepare(volume, mask, lesion=lesion, **options, steps=steps)
-    chosen = {"smoothing": options.get("smoothing", "curvature_flow"), "n4": options.get("n4", False)}
-    for change in ({"smoothing": "none"}, {"smoothing": "total_variation"}, {"smoothing": "curvature_flow"}, {"n4": True}):
+    chosen = {
+        "smoothing": options.get("smoothing", "curvature_flow"),
+        "n4": options.get("n4", False),
+    }
+    for change in (
+        {"smoothing": "none"},
+        {"smoothing": "total_variation"},
+        {"smoothing": "curvature_flow"},
+        {"n4": True},
+    ):
         if not change.items() <= chosen.items():
             other = {}
             anomaly_prepare.prepare(volume, mask, **{**options, **change}, steps=other)
-            name = "with N4" if change.get("n4") else {"none": "not smoothed"}.get(change["smoothing"], change["smoothing"].replace("_", " "))
+            name = (
+                "with N4"
+                if change.get("n4")
+                else {"none": "not smoothed"}.get(
+                    change["smoothing"], change["smoothing"].replace("_", " ")
+                )
+            )
             steps[f"(option: {name})"] = list(other.values())[-1]
     area = prepared.full_lesion.sum(axis=(1, 2, 3))
     height = int(area.argmax()) if area.any() else len(area) // 2
     shown = {name: slices.pictures(array, "axial")[height] for name, array in steps.items()}
     place = min(len(prepared.images) - 1, height * len(prepared.images) // len(area))
-    shown = {**{name: shown[name] for name in shown if not name.startswith("(")}, f"shrunk to {prepared.images.shape[1]}x{prepared.images.shape[2]}": prepared.images[place, ..., 0],
-             **{name: shown[name] for name in shown if name.startswith("(")}}
-    return {name: picture / max(np.percentile(picture, 99.5), 1e-9) for name, picture in shown.items()}
+    shown = {
+        **{name: shown[name] for name in shown if not name.startswith("(")},
+        f"shrunk to {prepared.images.shape[1]}x{prepared.images.shape[2]}": prepared.images[
+            place, ..., 0
+        ],
+        **{name: shown[name] for name in shown if name.startswith("(")},
+    }
+    return {
+        name: picture / max(np.percentile(picture, 99.5), 1e-9) for name, picture in shown.items()
+    }
 
 
 def network_shape(name, size, options=None):
     """(H, W) that a model takes for slices of `size` (slices, rows, columns): the next sides that it can halve."""
-    stride = 2 ** (options or {}).get("depth", 6) if name == "vqvae" else models.TABLE[name].stride if name in models.TABLE else 1
+    stride = (
+        2 ** (options or {}).get("depth", 6)
+        if name == "vqvae"
+        else models.TABLE[name].stride
+        if name in models.TABLE
+        else 1
+    )
     return tuple(-(-side // stride) * stride for side in size[1:])
 
 
@@ -122,7 +172,10 @@ def store_slices(prepared, path, *, shape):
         dict of arrays, a row a stored slice: subject, slice (number in the box).
     """
     subjects, numbers = [], []
-    chosen = {name: np.flatnonzero(head.brain.mean(axis=(1, 2, 3)) >= ENOUGH_BRAIN) for name, head in prepared.items()}
+    chosen = {
+        name: np.flatnonzero(head.brain.mean(axis=(1, 2, 3)) >= ENOUGH_BRAIN)
+        for name, head in prepared.items()
+    }
     with slices.Writer(Path(path), (sum(map(len, chosen.values())), *shape, 1)) as stored:
         for name, head in prepared.items():
             missing = [(0, want - got) for want, got in zip(shape, head.images.shape[1:3])]
@@ -154,12 +207,22 @@ def reachable(heads, *, erode_px):
     rows = []
     for subject, (group, brain, lesion) in heads.items():
         total = max(int(lesion.sum()), 1)
-        rows.append({"subject": subject, "group": group, "lesion_voxels": int(lesion.sum()), "in_mask": float((lesion & brain).sum() / total),
-                     "in_eroded_mask": float((lesion & anomaly_scores.erode(brain, erode_px)).sum() / total)})
+        rows.append(
+            {
+                "subject": subject,
+                "group": group,
+                "lesion_voxels": int(lesion.sum()),
+                "in_mask": float((lesion & brain).sum() / total),
+                "in_eroded_mask": float(
+                    (lesion & anomaly_scores.erode(brain, erode_px)).sum() / total
+                ),
+            }
+        )
     return rows
 
 
 # ------------------------------------------------------------------------------------------------ detectors
+
 
 def detectors(networks, methods):
     """All pairs of a network and a method that fit each other, and both baselines.
@@ -170,16 +233,26 @@ def detectors(networks, methods):
     """
     unknown = sorted(set(methods) - set(anomaly_scores.METHODS))
     if unknown:
-        raise ValueError(f"methods: expected some of {', '.join(anomaly_scores.METHODS)}, got {', '.join(unknown)}.")
-    pairs = [Detector(name, method) for name, model in networks.items() for method in methods
-             if method not in anomaly_scores.BASELINES and fits(model, method)]
+        raise ValueError(
+            f"methods: expected some of {', '.join(anomaly_scores.METHODS)}, got {', '.join(unknown)}."
+        )
+    pairs = [
+        Detector(name, method)
+        for name, model in networks.items()
+        for method in methods
+        if method not in anomaly_scores.BASELINES and fits(model, method)
+    ]
     without = sorted(set(networks) - {detector.model for detector in pairs})
     if without:
-        raise ValueError(f"methods: expected at least one that {', '.join(without)} can answer, such as absolute; got {', '.join(methods) or 'none'}.")
+        raise ValueError(
+            f"methods: expected at least one that {', '.join(without)} can answer, such as absolute; got {', '.join(methods) or 'none'}."
+        )
     return [*pairs, *(Detector("", method) for method in anomaly_scores.BASELINES)]
 
 
-def prior_options(model, images, validation, *, folder, quantile=0.98, restorations=4, seed=0, **options):
+def prior_options(
+    model, images, validation, *, folder, quantile=0.98, restorations=4, seed=0, **options
+):
     """Trains the prior over a VQ model's codes, or loads it: options of the methods `anomaly_scores.OF_CODES`.
 
     Args:
@@ -192,15 +265,36 @@ def prior_options(model, images, validation, *, folder, quantile=0.98, restorati
         ({method: its options}, history).
     """
     codes, others = (models_vq.codes_of(model, part) for part in (images, validation))
-    prior, history = models_prior.load_or_fit(codes, others, codebook_size=model.quantizer.codebook_size, folder=folder, seed=seed, **options)
+    prior, history = models_prior.load_or_fit(
+        codes,
+        others,
+        codebook_size=model.quantizer.codebook_size,
+        folder=folder,
+        seed=seed,
+        **options,
+    )
     threshold = anomaly_restore.typical_threshold(model, validation, prior=prior, quantile=quantile)
-    restoring = {"prior": prior, "threshold_bits": threshold, "restorations": restorations, "seed": seed}
-    return {method: {"prior": prior} if method == "prior_surprise" else restoring for method in anomaly_scores.OF_CODES}, history
+    restoring = {
+        "prior": prior,
+        "threshold_bits": threshold,
+        "restorations": restorations,
+        "seed": seed,
+    }
+    return {
+        method: {"prior": prior} if method == "prior_surprise" else restoring
+        for method in anomaly_scores.OF_CODES
+    }, history
 
 
 def fits(model, method):
     """Whether a method can be asked of a model."""
-    return models.is_vae(model) if method in anomaly_scores.OF_A_VAE else models.is_vq(model) if method in anomaly_scores.OF_CODES else True
+    return (
+        models.is_vae(model)
+        if method in anomaly_scores.OF_A_VAE
+        else models.is_vq(model)
+        if method in anomaly_scores.OF_CODES
+        else True
+    )
 
 
 def score_heads(detector, networks, prepared, table, *, post, at="network", options=None):
@@ -215,7 +309,14 @@ def score_heads(detector, networks, prepared, table, *, post, at="network", opti
     """
     given, scored = asked(detector, options or {}), []
     for row in table[table.subject.isin(prepared)].itertuples():
-        maps, brain, lesion = anomaly_heads.score_prepared(networks.get(detector.model), prepared[row.subject], method=detector.method, post=post, at=at, **given)
+        maps, brain, lesion = anomaly_heads.score_prepared(
+            networks.get(detector.model),
+            prepared[row.subject],
+            method=detector.method,
+            post=post,
+            at=at,
+            **given,
+        )
         scored.append(Head(row.subject, row.group, row.site, maps, brain, lesion))
     return scored
 
@@ -230,28 +331,40 @@ def ill_heads(table, prepared=None):
     ill = table[table.group != "healthy"]
     drawn = ill.lesion_path != ""
     if prepared is not None:
-        drawn &= np.array([name not in prepared or bool(prepared[name].lesion.any()) for name in ill.subject], bool)
+        drawn &= np.array(
+            [name not in prepared or bool(prepared[name].lesion.any()) for name in ill.subject],
+            bool,
+        )
     return ill[drawn], ill[~drawn]
 
 
 def asked(detector, options):
     """The options of one detector, of those of `score_heads`."""
-    return {**options.get(detector.method, {}), **options.get((detector.model, detector.method), {})}
+    return {
+        **options.get(detector.method, {}),
+        **options.get((detector.model, detector.method), {}),
+    }
 
 
 def by_group(heads):
     """{group: its ill heads}, and all of them under `ALL` where there are several groups."""
     ill = [head for head in heads if head.ill]
-    groups = {name: [head for head in ill if head.group == name] for name in dict.fromkeys(head.group for head in ill)}
+    groups = {
+        name: [head for head in ill if head.group == name]
+        for name in dict.fromkeys(head.group for head in ill)
+    }
     return {**groups, ALL: ill} if len(groups) > 1 else groups
 
 
 # ------------------------------------------------------------------------------------------------ choosing, on validation
 
+
 def _point(counter):
     """The operating point of a counter; a Dice of more than one mode is told by its `unimodal`, not by a warning a detector."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "operating_point: Dice over the thresholds has more than one mode")
+        warnings.filterwarnings(
+            "ignore", "operating_point: Dice over the thresholds has more than one mode"
+        )
         return counter.operating_point()
 
 
@@ -269,8 +382,17 @@ def validate(heads, *, min_pixels=0):
             continue
         areas = counter.curves()
         point = _point(counter)
-        used = anomaly_evaluation.confusion(part, point.threshold, min_pixels=min_pixels)["dice_total"]
-        found[name] = {"auroc": areas.auroc, "auprc": areas.auprc, "prevalence": areas.prevalence, "point": point, "dice_as_used": used, "subjects": len(part)}
+        used = anomaly_evaluation.confusion(part, point.threshold, min_pixels=min_pixels)[
+            "dice_total"
+        ]
+        found[name] = {
+            "auroc": areas.auroc,
+            "auprc": areas.auprc,
+            "prevalence": areas.prevalence,
+            "point": point,
+            "dice_as_used": used,
+            "subjects": len(part),
+        }
     return found
 
 
@@ -284,15 +406,20 @@ def choose(found, *, group=None):
     Returns:
         {model's name ("" for the baselines): detector}, the best first.
     """
+
     def auprc(detector):
         of = found[detector]
         return of[group or (ALL if ALL in of else next(iter(of)))]["auprc"]
 
     ranked = sorted((detector for detector in found if found[detector]), key=auprc, reverse=True)
-    return {name: next(detector for detector in ranked if detector.model == name) for name in dict.fromkeys(detector.model for detector in ranked)}
+    return {
+        name: next(detector for detector in ranked if detector.model == name)
+        for name in dict.fromkeys(detector.model for detector in ranked)
+    }
 
 
 # ------------------------------------------------------------------------------------------------ judging, on test
+
 
 def levels(ill, healthy, *, unmasked=(), n=300, seed=0, min_lesion_px=1):
     """AUROC and AUPRC of a detector by sample, slice and pixel, with intervals by bootstrap over subjects.
@@ -310,17 +437,38 @@ def levels(ill, healthy, *, unmasked=(), n=300, seed=0, min_lesion_px=1):
     both = [*ill, *unmasked, *healthy]
     scores, labels = anomaly_evaluation.sample_scores(both), np.array([head.ill for head in both])
     names = np.array([head.subject for head in both])
-    parts = {"sample": (count(scores, labels).curves(), anomaly_evaluation.area_intervals(scores, labels, names, n=n, seed=seed),
-                        len(ill) + len(unmasked), len(healthy))}
+    parts = {
+        "sample": (
+            count(scores, labels).curves(),
+            anomaly_evaluation.area_intervals(scores, labels, names, n=n, seed=seed),
+            len(ill) + len(unmasked),
+            len(healthy),
+        )
+    }
     if ill:
         table = anomaly_evaluation.slice_table(ill, min_lesion_px=min_lesion_px)
-        of_slices = anomaly_evaluation.area_intervals(table["score"], table["ill"], table["subject"], n=n, seed=seed)
+        of_slices = anomaly_evaluation.area_intervals(
+            table["score"], table["ill"], table["subject"], n=n, seed=seed
+        )
         parts["slice"] = count(table["score"], table["ill"]).curves(), of_slices, len(ill), 0
         of_pixels = anomaly_evaluation.pixel_intervals(ill, n=n, seed=seed)
         parts["pixel"] = anomaly_evaluation.pixel_counter(ill).curves(), of_pixels, len(ill), 0
-    return [{"level": level, "auroc": areas.auroc, "auroc_low": limits["auroc"][0], "auroc_high": limits["auroc"][1], "auprc": areas.auprc,
-             "auprc_low": limits["auprc"][0], "auprc_high": limits["auprc"][1], "prevalence": areas.prevalence, "cases": areas.pixels,
-             "ill_subjects": sick, "healthy_subjects": others} for level, (areas, limits, sick, others) in parts.items()]
+    return [
+        {
+            "level": level,
+            "auroc": areas.auroc,
+            "auroc_low": limits["auroc"][0],
+            "auroc_high": limits["auroc"][1],
+            "auprc": areas.auprc,
+            "auprc_low": limits["auprc"][0],
+            "auprc_high": limits["auprc"][1],
+            "prevalence": areas.prevalence,
+            "cases": areas.pixels,
+            "ill_subjects": sick,
+            "healthy_subjects": others,
+        }
+        for level, (areas, limits, sick, others) in parts.items()
+    ]
 
 
 def false_alarms(validation, test, *, shares=(0.01, 0.05, 0.10), min_pixels=7):
@@ -333,8 +481,22 @@ def false_alarms(validation, test, *, shares=(0.01, 0.05, 0.10), min_pixels=7):
     rows = []
     for share, threshold in anomaly_evaluation.false_alarm_thresholds(validation, shares).items():
         for head in test:
-            raw, kept = (anomaly_evaluation.confusion([head], threshold, min_pixels=limit)["false_alarm_rate"] for limit in (0, min_pixels))
-            rows.append({"wanted": share, "threshold": threshold, "subject": head.subject, "site": head.site, "false_alarm_rate": raw, "after_small_pieces": kept})
+            raw, kept = (
+                anomaly_evaluation.confusion([head], threshold, min_pixels=limit)[
+                    "false_alarm_rate"
+                ]
+                for limit in (0, min_pixels)
+            )
+            rows.append(
+                {
+                    "wanted": share,
+                    "threshold": threshold,
+                    "subject": head.subject,
+                    "site": head.site,
+                    "false_alarm_rate": raw,
+                    "after_small_pieces": kept,
+                }
+            )
     return rows
 
 
@@ -348,23 +510,52 @@ def ablation(detector, networks, prepared, table, *, post, options=None, full=Fa
         list of dicts: step, auprc, auroc, dice (total, at the threshold of the 10-step search), lesions_found (share of the
         lesions), false_pieces (a head), threshold, voxels_mm.
     """
-    variants = {"all steps": post, "no eroded mask": {**post, "erode_px": 0}, "no median": {**post, "median": 0},
-                "median 3x3": {**post, "median": 3}, "median 5x5": {**post, "median": 5}, "median 9x9": {**post, "median": 9}, "small pieces kept": {**post, "min_pixels": 0}, "none": None}
+    variants = {
+        "all steps": post,
+        "no eroded mask": {**post, "erode_px": 0},
+        "no median": {**post, "median": 0},
+        "median 3x3": {**post, "median": 3},
+        "median 5x5": {**post, "median": 5},
+        "median 9x9": {**post, "median": 9},
+        "small pieces kept": {**post, "min_pixels": 0},
+        "none": None,
+    }
     runs = [(name, setting, "network") for name, setting in variants.items()]
     if full:
-        side_mm = anomaly_prepare.BOX_MM[2] / len(next(prepared[name].full for name in table.subject if name in prepared))
+        side_mm = anomaly_prepare.BOX_MM[2] / len(
+            next(prepared[name].full for name in table.subject if name in prepared)
+        )
         large = post_for((anomaly_prepare.BOX_MM[2] / side_mm, 0, 0))
-        runs += [("enlarged, then subtracted (seed 002)", large, "full"), ("subtracted, then enlarged", large, "full_after")]
+        runs += [
+            ("enlarged, then subtracted (seed 002)", large, "full"),
+            ("subtracted, then enlarged", large, "full_after"),
+        ]
     rows = []
     for name, setting, at in runs:
-        heads = score_heads(detector, networks, prepared, table, post=setting, at=at, options=options)
+        heads = score_heads(
+            detector, networks, prepared, table, post=setting, at=at, options=options
+        )
         counter = anomaly_evaluation.pixel_counter(heads)
         areas, point = counter.curves(), _point(counter)
         limit = (setting or {}).get("min_pixels", 0)
-        *sizes, false = anomaly_evaluation.lesions_found(heads, point.threshold, voxel_ml=voxel_ml(heads[0].score.shape), min_pixels=limit)
-        rows.append({"step": name, "auprc": areas.auprc, "auroc": areas.auroc, "dice": anomaly_evaluation.confusion(heads, point.threshold, min_pixels=limit)["dice_total"],
-                     "lesions_found": sum(row["found"] for row in sizes) / max(1, sum(row["lesions"] for row in sizes)), "false_pieces": false["per_head"],
-                     "threshold": point.threshold, "voxels_mm": anomaly_prepare.BOX_MM[2] / heads[0].score.shape[0]})
+        *sizes, false = anomaly_evaluation.lesions_found(
+            heads, point.threshold, voxel_ml=voxel_ml(heads[0].score.shape), min_pixels=limit
+        )
+        rows.append(
+            {
+                "step": name,
+                "auprc": areas.auprc,
+                "auroc": areas.auroc,
+                "dice": anomaly_evaluation.confusion(heads, point.threshold, min_pixels=limit)[
+                    "dice_total"
+                ],
+                "lesions_found": sum(row["found"] for row in sizes)
+                / max(1, sum(row["lesions"] for row in sizes)),
+                "false_pieces": false["per_head"],
+                "threshold": point.threshold,
+                "voxels_mm": anomaly_prepare.BOX_MM[2] / heads[0].score.shape[0],
+            }
+        )
     return rows
 
 
@@ -379,18 +570,32 @@ def thresholds(found, healthy):
         for each group and `ALL`: "own lesions" (10-step search on that group), "one for all" (the same on all lesions
         together), "1 % false alarms", "5 % false alarms", "10 % false alarms" (of healthy validation pixels).
     """
-    common = {f"{share:.0%} false alarms".replace("%", " %"): value for share, value in anomaly_evaluation.false_alarm_thresholds(healthy).items()} if healthy else {}
+    common = (
+        {
+            f"{share:.0%} false alarms".replace("%", " %"): value
+            for share, value in anomaly_evaluation.false_alarm_thresholds(healthy).items()
+        }
+        if healthy
+        else {}
+    )
     together = found.get(ALL) or next(iter(found.values()), None)
     if together:
         common = {"one for all": together["point"].threshold, **common}
-    own = {name: {"own lesions": areas["point"].threshold} for name, areas in found.items() if name != ALL}
+    own = {
+        name: {"own lesions": areas["point"].threshold}
+        for name, areas in found.items()
+        if name != ALL
+    }
     return {name: {**own.get(name, {}), **common} for name in dict.fromkeys([*own, ALL])}
 
 
 def limit_of(limits, group, *kinds):
     """A group's threshold of the first of these kinds that there is one of, else that of all lesions: `thresholds`' numbers."""
     given = {**limits[ALL], **limits.get(group, {})}
-    return next((given[kind] for kind in (*kinds, "one for all", "5 % false alarms") if kind in given), np.inf)
+    return next(
+        (given[kind] for kind in (*kinds, "one for all", "5 % false alarms") if kind in given),
+        np.inf,
+    )
 
 
 def operating_table(heads, limits, *, min_pixels=7):
@@ -410,8 +615,17 @@ def operating_table(heads, limits, *, min_pixels=7):
             result = anomaly_evaluation.confusion(part, threshold, min_pixels=min_pixels)
             interval = anomaly_evaluation.dice_interval(result)
             low, high = (interval.low, interval.high) if interval else (np.nan, np.nan)
-            rows.append({"group": name, "threshold_from": kind, "threshold": threshold, **{key: value for key, value in result.items() if key != "dices"},
-                         "dice_low": low, "dice_high": high, "subjects": len(result["dices"])})
+            rows.append(
+                {
+                    "group": name,
+                    "threshold_from": kind,
+                    "threshold": threshold,
+                    **{key: value for key, value in result.items() if key != "dices"},
+                    "dice_low": low,
+                    "dice_high": high,
+                    "subjects": len(result["dices"]),
+                }
+            )
     return rows
 
 
@@ -434,12 +648,35 @@ def verdict(networks_heads, baseline_heads, *, n=1000, seed=0, together=True):
     for name, part in by_group(networks_heads).items():
         if name == ALL and not together:
             continue
-        ours, theirs = (anomaly_evaluation.pixel_counter(heads).curves().auprc for heads in (part, others[name]))
+        ours, theirs = (
+            anomaly_evaluation.pixel_counter(heads).curves().auprc for heads in (part, others[name])
+        )
         low, high = anomaly_evaluation.auprc_difference(part, others[name], n=n, seed=seed)
-        by_head = [np.array([anomaly_evaluation.pixel_counter([head]).curves().auprc for head in heads if head.lesion.any()]) for heads in (part, others[name])]
+        by_head = [
+            np.array(
+                [
+                    anomaly_evaluation.pixel_counter([head]).curves().auprc
+                    for head in heads
+                    if head.lesion.any()
+                ]
+            )
+            for heads in (part, others[name])
+        ]
         apart = by_head[0] - by_head[1]
-        rows.append({"group": name, "auprc": ours, "baseline_auprc": theirs, "difference": ours - theirs, "low": low, "high": high, "head_difference": float(apart.mean()),
-                     "better_on": int((apart > 0).sum()), "p": _flipped(apart, seed), "subjects": len(part)})
+        rows.append(
+            {
+                "group": name,
+                "auprc": ours,
+                "baseline_auprc": theirs,
+                "difference": ours - theirs,
+                "low": low,
+                "high": high,
+                "head_difference": float(apart.mean()),
+                "better_on": int((apart > 0).sum()),
+                "p": _flipped(apart, seed),
+                "subjects": len(part),
+            }
+        )
     for row, p in zip(rows, stats.holm([row["p"] for row in rows])):
         row |= {"p": float(p), "says": _says(row | {"p": p})}
     return rows
@@ -460,18 +697,37 @@ def verdict_own_kind(found, table, score, *, n=1000, seed=0):
     for group, part in table.groupby("group", sort=False):
         if all(group in groups for groups in found.values()):
             best = choose(found, group=group)
-            chosen[group] = next(detector for detector in best.values() if not detector.baseline), best[""]
+            chosen[group] = (
+                next(detector for detector in best.values() if not detector.baseline),
+                best[""],
+            )
             for heads, detector in zip(sides, chosen[group]):
                 heads += score(detector, part)
     rows = verdict(*sides, n=n, seed=seed, together=False)
-    return [{**row, **{name: detector.name for name, detector in zip(("network", "baseline"), chosen[row["group"]])}} for row in rows]
+    return [
+        {
+            **row,
+            **{
+                name: detector.name
+                for name, detector in zip(("network", "baseline"), chosen[row["group"]])
+            },
+        }
+        for row in rows
+    ]
 
 
 def _flipped(differences, seed):
     """Two-sided p of the mean under flips of signs: exact up to 14 heads, then by 20000 draws."""
     if len(differences) < 2:
         return np.nan
-    test = scipy.stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(seed), vectorized=True)
+    test = scipy.stats.permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=20_000,
+        rng=np.random.default_rng(seed),
+        vectorized=True,
+    )
     return float(test.pvalue)
 
 
@@ -497,17 +753,44 @@ def beside_published(published, levels_table, operating, *, data_source, setting
         levels_table, operating: rows of `levels` and `operating_table` with a column detector; may be empty.
         median: side of ours in pixels; with it our Dice stands below table 5.4, too, which compares medians.
     """
-    theirs = published.assign(data_source="BraTS 2019, ATLAS; trained on IXI and MixedNormals (published)", setting="95x79, width 1, 1200 epochs").rename(columns={"dataset": "lesions"})
+    theirs = published.assign(
+        data_source="BraTS 2019, ATLAS; trained on IXI and MixedNormals (published)",
+        setting="95x79, width 1, 1200 epochs",
+    ).rename(columns={"dataset": "lesions"})
     theirs["table"] = theirs["table"].astype(str)
     rows = []
     for row in levels_table.to_dict("records"):
         table = {"sample": "5.1", "slice": "5.2", "pixel": "5.3"}[row["level"]]
-        own = [one for one in operating.to_dict("records") if row["level"] == "pixel" and (one["detector"], one["group"]) == (row["detector"], row["group"])]
-        point = next((one for one in own if one["threshold_from"] == "own lesions"), next(iter(own), {}))
-        dices = {name: 100 * point.get(name, np.nan) for name in ("dice_total", "dice_subject", "dice_subject_std")}
+        own = [
+            one
+            for one in operating.to_dict("records")
+            if row["level"] == "pixel"
+            and (one["detector"], one["group"]) == (row["detector"], row["group"])
+        ]
+        point = next(
+            (one for one in own if one["threshold_from"] == "own lesions"), next(iter(own), {})
+        )
+        dices = {
+            name: 100 * point.get(name, np.nan)
+            for name in ("dice_total", "dice_subject", "dice_subject_std")
+        }
         about = {"level": row["level"], "lesions": row["group"], "model": row["detector"]}
-        rows.append({"table": table, **about, **{name: 100 * row[name] for name in ("auroc", "auprc", "prevalence")}, **dices})
+        rows.append(
+            {
+                "table": table,
+                **about,
+                **{name: 100 * row[name] for name in ("auroc", "auprc", "prevalence")},
+                **dices,
+            }
+        )
         if point and median is not None:
             rows.append({"table": "5.4", **about, "median_filter": median, **dices})
-    together = pd.concat([theirs, pd.DataFrame(rows).assign(data_source=data_source, setting=setting)], ignore_index=True) if rows else theirs
+    together = (
+        pd.concat(
+            [theirs, pd.DataFrame(rows).assign(data_source=data_source, setting=setting)],
+            ignore_index=True,
+        )
+        if rows
+        else theirs
+    )
     return together.sort_values("table", kind="stable").reset_index(drop=True)

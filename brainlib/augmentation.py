@@ -9,16 +9,33 @@ import tensorflow as tf
 
 from brainlib import corruptions
 
-STREAM = 11                                              # of random numbers: none that `corruptions` uses
+STREAM = 11  # of random numbers: none that `corruptions` uses
 # What a strength of 1 allows, either way: about the spread of healthy adult heads, and of how they lie in a scanner.
-ZOOM, TURN, SHEAR, SHIFT, GAMMA = 0.10, 0.10, 0.08, 0.05, 0.25       # factor, radians, tangent, share of a side, exponent
+ZOOM, TURN, SHEAR, SHIFT, GAMMA = (
+    0.10,
+    0.10,
+    0.08,
+    0.05,
+    0.25,
+)  # factor, radians, tangent, share of a side, exponent
 
 
 def draw(image_keys, *, strength):
     """Parameters of each image. image_keys: (B, 2) of `corruptions.keys` -> dict of (B,) tensors, 0 for no change."""
-    uniform = 2.0 * corruptions._uniform(image_keys, 7, STREAM) - 1.0                # (B, 7) in [-1, 1)
-    limits = {"zoom_rows": ZOOM, "zoom_columns": ZOOM, "turn": TURN, "shear": SHEAR, "shift_rows": SHIFT, "shift_columns": SHIFT, "gamma": GAMMA}
-    return {name: strength * limit * uniform[:, place] for place, (name, limit) in enumerate(limits.items())}
+    uniform = 2.0 * corruptions._uniform(image_keys, 7, STREAM) - 1.0  # (B, 7) in [-1, 1)
+    limits = {
+        "zoom_rows": ZOOM,
+        "zoom_columns": ZOOM,
+        "turn": TURN,
+        "shear": SHEAR,
+        "shift_rows": SHIFT,
+        "shift_columns": SHIFT,
+        "gamma": GAMMA,
+    }
+    return {
+        name: strength * limit * uniform[:, place]
+        for place, (name, limit) in enumerate(limits.items())
+    }
 
 
 def matrices(parameters, sides):
@@ -29,9 +46,21 @@ def matrices(parameters, sides):
     first = [across * cosine, across * (parameters["shear"] * cosine - sine)]
     second = [down * sine, down * (parameters["shear"] * sine + cosine)]
     middle = (width - 1) / 2, (height - 1) / 2
-    offsets = [middle[place] + shift - row[0] * middle[0] - row[1] * middle[1]               # the middle stays, but for the shift
-               for place, (row, shift) in enumerate(((first, width * parameters["shift_columns"]), (second, height * parameters["shift_rows"])))]
-    return tf.stack([tf.stack([*first, offsets[0]], axis=-1), tf.stack([*second, offsets[1]], axis=-1)], axis=1)
+    offsets = [
+        middle[place]
+        + shift
+        - row[0] * middle[0]
+        - row[1] * middle[1]  # the middle stays, but for the shift
+        for place, (row, shift) in enumerate(
+            (
+                (first, width * parameters["shift_columns"]),
+                (second, height * parameters["shift_rows"]),
+            )
+        )
+    ]
+    return tf.stack(
+        [tf.stack([*first, offsets[0]], axis=-1), tf.stack([*second, offsets[1]], axis=-1)], axis=1
+    )
 
 
 def change_batch(images, indices, *, strength, seed, epoch=0):
@@ -46,8 +75,14 @@ def change_batch(images, indices, *, strength, seed, epoch=0):
     sides = images.shape[1:3]
     parameters = draw(corruptions.keys(seed, epoch, indices), strength=strength)
     flat = tf.reshape(matrices(parameters, sides), [-1, 6])
-    transforms = tf.concat([flat, tf.zeros_like(flat[:, :2])], axis=1)                       # affine: the last two are 0
-    changed = tf.raw_ops.ImageProjectiveTransformV3(images=images, transforms=transforms, output_shape=tf.constant(list(sides), tf.int32), fill_value=0.0,
-                                                    interpolation="BILINEAR", fill_mode="CONSTANT")
+    transforms = tf.concat([flat, tf.zeros_like(flat[:, :2])], axis=1)  # affine: the last two are 0
+    changed = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=tf.constant(list(sides), tf.int32),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
     gamma = tf.exp(parameters["gamma"])[:, None, None, None]
     return tf.ensure_shape(tf.clip_by_value(changed, 0.0, 1.0) ** gamma, images.shape)

@@ -16,7 +16,7 @@ from brainlib import arguments, command, files, progress, provenance, runs, work
 from brainlib.command import shown
 from brainlib.executor import MARK, Unfinished, leave_unfinished, now
 
-EXCLUSIONS_FROM = "03"                                   # the split and all after it respect exclude.csv
+EXCLUSIONS_FROM = "03"  # the split and all after it respect exclude.csv
 
 
 def main(words):
@@ -24,7 +24,7 @@ def main(words):
     try:
         options = command.read(words)
         if options.sweep:
-            from brainlib import sweep_run               # it builds on this module
+            from brainlib import sweep_run  # it builds on this module
 
             return sweep_run.main(options, words)
         if options.list:
@@ -34,7 +34,10 @@ def main(words):
     except arguments.Refused as error:
         print(f"run_all.sh: {error}", file=sys.stderr)
         return 2
-    return guarded(lambda stop: run_locked(request, words, stop), interrupted="Interrupted before anything was started.")
+    return guarded(
+        lambda stop: run_locked(request, words, stop),
+        interrupted="Interrupted before anything was started.",
+    )
 
 
 def guarded(work, *, interrupted):
@@ -56,14 +59,18 @@ class Stop:
     def __init__(self):
         self.asked, self.process = 0, None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            ignored = signal.getsignal(number) == signal.SIG_IGN         # nohup, or a script's background job
-            signal.signal(number, (lambda *_: None) if ignored else self._signal)    # what we start must not inherit that
+            ignored = (
+                signal.getsignal(number) == signal.SIG_IGN
+            )  # nohup, or a script's background job
+            signal.signal(
+                number, (lambda *_: None) if ignored else self._signal
+            )  # what we start must not inherit that
 
     def _signal(self, number, frame):
         self.asked += 1
         if self.process is None:
             raise KeyboardInterrupt
-        with contextlib.suppress(ProcessLookupError):    # the group: Snakemake and the executors
+        with contextlib.suppress(ProcessLookupError):  # the group: Snakemake and the executors
             os.killpg(self.process.pid, signal.SIGINT if self.asked == 1 else signal.SIGKILL)
 
 
@@ -76,11 +83,17 @@ def run_locked(request, words, stop):
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        print(f"run_all.sh: --out {shown(folder)}: expected a folder that can be made here ({error.strerror}). Give another one.", file=sys.stderr)
+        print(
+            f"run_all.sh: --out {shown(folder)}: expected a folder that can be made here ({error.strerror}). Give another one.",
+            file=sys.stderr,
+        )
         return 2
     with runs.lock(folder, ".lock") as held, runs.lock(folder, ".lock-jobs") as jobs_held:
         if not request.dry_run and not (held and jobs_held):
-            print(f"run_all.sh: {shown(folder)} is in use by another run. Wait until it has ended, or give --out.", file=sys.stderr)
+            print(
+                f"run_all.sh: {shown(folder)} is in use by another run. Wait until it has ended, or give --out.",
+                file=sys.stderr,
+            )
             return 1
         if jobs_held:
             release(jobs_held)
@@ -103,10 +116,18 @@ def read_record(folder):
 
 
 def _print_plan(request, plan):
-    print(f"run folder {shown(request.folder)}, profile {request.profile.name}, data {request.data}")
+    print(
+        f"run folder {shown(request.folder)}, profile {request.profile.name}, data {request.data}"
+    )
     for name in [*request.taken, *request.jobs]:
         reason = plan.get(name)
-        said = "taken as it is" if name in request.taken else f"runs: {reason}" if reason else "skipped, unchanged"
+        said = (
+            "taken as it is"
+            if name in request.taken
+            else f"runs: {reason}"
+            if reason
+            else "skipped, unchanged"
+        )
         print(f"  {name:22} {said}")
 
 
@@ -144,7 +165,11 @@ class Batch:
         folder, notebook = self._place(name)
         partial = self.folder / folder / "notebooks" / f".{notebook}.ipynb"
         if partial.exists():
-            leave_unfinished(partial, partial.with_name(f"{notebook}.ipynb"), Unfinished("killed", why, cell=cell))
+            leave_unfinished(
+                partial,
+                partial.with_name(f"{notebook}.ipynb"),
+                Unfinished("killed", why, cell=cell),
+            )
 
     def _place(self, name):
         """Where a job works, relative to the run folder ("" for the run folder itself), and the notebook that it runs."""
@@ -163,12 +188,26 @@ class Batch:
         for name in [name for name in request.table if name not in entries]:
             entries[name] = {"status": "not run"}
         self.record = {
-            "status": "running", "profile": request.profile.name, "data": request.data, "parameters": request.parameters,
-            "versions": runs.versions(), "threads": self.threads, "device": self.record.get("device"),
-            "data_fingerprint": self.fingerprint, "seed": sorted({values["seed"] for values in request.parameters.values()})[0],
-            "started": now(), "ended": None, "seconds": None, "command": shlex.join(["./run_all.sh", *self.words]),
-            "git": _git(), "asked_for": list(request.targets),
-            "notebooks": {name: entries[name] for name in [*request.table, *(set(entries) - set(request.table))]}}
+            "status": "running",
+            "profile": request.profile.name,
+            "data": request.data,
+            "parameters": request.parameters,
+            "versions": runs.versions(),
+            "threads": self.threads,
+            "device": self.record.get("device"),
+            "data_fingerprint": self.fingerprint,
+            "seed": sorted({values["seed"] for values in request.parameters.values()})[0],
+            "started": now(),
+            "ended": None,
+            "seconds": None,
+            "command": shlex.join(["./run_all.sh", *self.words]),
+            "git": _git(),
+            "asked_for": list(request.targets),
+            "notebooks": {
+                name: entries[name]
+                for name in [*request.table, *(set(entries) - set(request.table))]
+            },
+        }
         self._write_record()
 
     def _write_record(self):
@@ -184,26 +223,55 @@ class Batch:
         request, jobs = self.request, {}
         for name, notebook in request.jobs.items():
             left_out = sorted(set(missing) & set(request.table[name]))
-            now_from = provenance.made_from(notebook, request.parameters[name], data_fingerprint=self.fingerprint,
-                                            folder=self.folder, reads_exclusions=notebook.name >= EXCLUSIONS_FROM, missing=left_out)
+            now_from = provenance.made_from(
+                notebook,
+                request.parameters[name],
+                data_fingerprint=self.fingerprint,
+                folder=self.folder,
+                reads_exclusions=notebook.name >= EXCLUSIONS_FROM,
+                missing=left_out,
+            )
             self.made_from[name] = json.loads(json.dumps(now_from))
-            jobs[name] = {"path": str(notebook.path), "parameters": request.parameters[name], "folder": self._place(name)[0],
-                          "result": self._made("results", name, ".json"), "log": self._made("logs", name, ".log"),
-                          "made_from": files.digest(now_from), "cells": _count(notebook.cells), "priority": self._priority(name),
-                          **self._job(name)}
+            jobs[name] = {
+                "path": str(notebook.path),
+                "parameters": request.parameters[name],
+                "folder": self._place(name)[0],
+                "result": self._made("results", name, ".json"),
+                "log": self._made("logs", name, ".log"),
+                "made_from": files.digest(now_from),
+                "cells": _count(notebook.cells),
+                "priority": self._priority(name),
+                **self._job(name),
+            }
         environment = {}
-        if request.parallel > 1:                         # Snakemake sets OMP_NUM_THREADS and its like by itself
-            environment = {"TF_NUM_INTRAOP_THREADS": str(self.threads), "TF_NUM_INTEROP_THREADS": str(self.threads)}
-        files.write_json(self._config_path(), {
-            "python": sys.executable, "file": str(self._config_path()), "jobs": jobs, "without": sorted(missing),
-            "threads": self.threads, "environment": environment, "data_fingerprint": self.fingerprint,
-            "cell_timeout_minutes": request.profile.cell_timeout_minutes,
-            "start_timeout_minutes": request.profile.start_timeout_minutes})
+        if request.parallel > 1:  # Snakemake sets OMP_NUM_THREADS and its like by itself
+            environment = {
+                "TF_NUM_INTRAOP_THREADS": str(self.threads),
+                "TF_NUM_INTEROP_THREADS": str(self.threads),
+            }
+        files.write_json(
+            self._config_path(),
+            {
+                "python": sys.executable,
+                "file": str(self._config_path()),
+                "jobs": jobs,
+                "without": sorted(missing),
+                "threads": self.threads,
+                "environment": environment,
+                "data_fingerprint": self.fingerprint,
+                "cell_timeout_minutes": request.profile.cell_timeout_minutes,
+                "start_timeout_minutes": request.profile.start_timeout_minutes,
+            },
+        )
 
     def _priority(self, name):
         """Side by side, the long ones begin, so that none is left alone at the end; one by one, they go in their order."""
         names = list(self.request.jobs)
-        return round(10 * self.request.profile.minutes.get(name, 0)) if self.request.parallel > 1 else len(names) - names.index(name)
+        return (
+            round(10 * self.request.profile.minutes.get(name, 0))
+            if self.request.parallel > 1
+            else len(names) - names.index(name)
+        )
 
     def _job(self, name):
         """More of what Snakemake has to know of a job."""
@@ -219,27 +287,46 @@ class Batch:
             if self.request.force and name in self.request.targets:
                 forced[name] = "--force"
             elif self._has_result(name):
-                entry, (folder, notebook) = self.record["notebooks"].get(name, {}), self._place(name)
+                entry, (folder, notebook) = (
+                    self.record["notebooks"].get(name, {}),
+                    self._place(name),
+                )
                 problem = provenance.result_problem(self.folder / folder, notebook, entry)
-                changes = [] if problem else provenance.differences(entry.get("made_from", {}), self.made_from[name])
+                changes = (
+                    []
+                    if problem
+                    else provenance.differences(entry.get("made_from", {}), self.made_from[name])
+                )
                 if problem or changes:
                     forced[name] = problem or "; ".join(changes[:3])
         return forced
 
     def _snakemake(self, targets, forced, *more):
         results = [self._made("results", name, ".json") for name in targets]
-        return workflow.words(self.folder, self._config_path(), results, forced, *more, cores=self.threads * self.request.parallel)
+        return workflow.words(
+            self.folder,
+            self._config_path(),
+            results,
+            forced,
+            *more,
+            cores=self.threads * self.request.parallel,
+        )
 
     def _plan(self, forced):
         """Asks Snakemake what it would run; dict of name -> reason in plain words."""
         reasons = workflow.plan(self._snakemake(self.request.targets, forced, "--dry-run"))
-        return {name: forced.get(name) or self._in_words(name, reason) for name, reason in reasons.items()}
+        return {
+            name: forced.get(name) or self._in_words(name, reason)
+            for name, reason in reasons.items()
+        }
 
     def _in_words(self, name, reason):
         if self._has_result(name):
             return workflow.in_words(reason)
         status = self.record["notebooks"].get(name, {}).get("status")
-        return {"failed": "it failed last time", "interrupted": "it was interrupted last time"}.get(status, "no result yet")
+        return {"failed": "it failed last time", "interrupted": "it was interrupted last time"}.get(
+            status, "no result yet"
+        )
 
     # The run
 
@@ -258,7 +345,7 @@ class Batch:
         (self.folder / "logs").mkdir(exist_ok=True)
         self._begin_record()
         for name in self.request.jobs:
-            if name not in plan:                         # its result was checked, whatever became of it in the last run
+            if name not in plan:  # its result was checked, whatever became of it in the last run
                 self._entry(name).update(status="finished", reason="unchanged")
                 self._entry(name).pop("error", None)
         if plan:
@@ -269,7 +356,11 @@ class Batch:
     def _report_from_what_is_there(self, plan):
         """With --keep-going: the notebook that needs all others runs on what the others left."""
         last = list(self.request.table)[-1]
-        missing = [name for name in self.request.table[last] if not (self.folder / "results" / f"{name}.json").exists()]
+        missing = [
+            name
+            for name in self.request.table[last]
+            if not (self.folder / "results" / f"{name}.json").exists()
+        ]
         wanted = self.request.keep_going and last in self.request.targets and not self.stop.asked
         if wanted and missing and not (self.folder / "results" / f"{last}.json").exists():
             self.display.say(f"{last} runs on what is there, without {', '.join(missing)}")
@@ -282,9 +373,18 @@ class Batch:
             self._entry(name).pop("error", None)
         self._write_record()
         with open(self.folder / "logs" / "snakemake.log", "a", encoding="utf-8") as log:
-            process = subprocess.Popen(self._snakemake(targets, forced), stdout=subprocess.PIPE, stderr=log, text=True,
-                                       env=workflow.environment(), start_new_session=True, pass_fds=[self.held], cwd=self.folder,
-                                       stdin=subprocess.DEVNULL, errors="replace")
+            process = subprocess.Popen(
+                self._snakemake(targets, forced),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=workflow.environment(),
+                start_new_session=True,
+                pass_fds=[self.held],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                errors="replace",
+            )
             self.stop.process = process
             if self.stop.asked:
                 os.killpg(process.pid, signal.SIGINT)
@@ -299,7 +399,7 @@ class Batch:
         def read():
             for line in process.stdout:
                 lines.put(line)
-            lines.put(None)                              # Snakemake and all executors have ended
+            lines.put(None)  # Snakemake and all executors have ended
 
         threading.Thread(target=read, daemon=True).start()
         while True:
@@ -313,7 +413,7 @@ class Batch:
             if not line.startswith(MARK):
                 log.write(line)
                 continue
-            event = json.loads(line[len(MARK):])
+            event = json.loads(line[len(MARK) :])
             getattr(self, f"_on_{event.pop('kind')}")(event.pop("notebook"), **event)
 
     def _on_start(self, name, started, cells):
@@ -324,8 +424,14 @@ class Batch:
         budget = self.request.profile.minutes.get(name)
         self.display.say(f"{name}  started" + (f" (budget {budget:g} min)" if budget else ""))
         kept = {key: entry[key] for key in ("reason",) if key in entry}
-        self.record["notebooks"][name] = {"status": "running", "started": started, **kept, "log": self._made("logs", name, ".log"),
-                                          "notebook": self._made("notebooks", name, ".ipynb"), "made_from": self.made_from[name]}
+        self.record["notebooks"][name] = {
+            "status": "running",
+            "started": started,
+            **kept,
+            "log": self._made("logs", name, ".log"),
+            "notebook": self._made("notebooks", name, ".ipynb"),
+            "made_from": self.made_from[name],
+        }
         self._write_record()
 
     def _on_cell(self, name, cell, cells):
@@ -354,7 +460,10 @@ class Batch:
     def _say_failure(self, name, entry):
         error = entry["error"]
         place = f"in cell {error['cell']}" if error["cell"] else "before its first cell"
-        self.display.say(f"  {error['kind']} {place}" + (f": {error['first_line']}" if error["first_line"] else ""))
+        self.display.say(
+            f"  {error['kind']} {place}"
+            + (f": {error['first_line']}" if error["first_line"] else "")
+        )
         for line in error["message"].splitlines():
             self.display.say(f"  | {line}")
         executed, log = (shown(self.folder / entry[kind]) for kind in ("notebook", "log"))
@@ -368,10 +477,16 @@ class Batch:
                 continue
             if self.stop.asked:
                 entry.update(status="interrupted", ended=now())
-                self._leave_executed(name, "stopped by a person or by the system (Ctrl-C or a signal)")
+                self._leave_executed(
+                    name, "stopped by a person or by the system (Ctrl-C or a signal)"
+                )
             else:
-                error = {"kind": "killed", "cell": self.display.jobs[name].cell or None, "first_line": "",
-                         "message": "the process that executed it was killed from outside or ran out of memory"}
+                error = {
+                    "kind": "killed",
+                    "cell": self.display.jobs[name].cell or None,
+                    "first_line": "",
+                    "message": "the process that executed it was killed from outside or ran out of memory",
+                }
                 entry.update(status="failed", ended=now(), error=error)
                 self._leave_executed(name, error["message"], error["cell"])
                 self._say_failure(name, entry)
@@ -381,27 +496,46 @@ class Batch:
 
     def _finish(self, plan):
         entries = self.record["notebooks"]
-        bad = [name for name in self.request.jobs if entries[name]["status"] in ("failed", "interrupted")]
+        bad = [
+            name
+            for name in self.request.jobs
+            if entries[name]["status"] in ("failed", "interrupted")
+        ]
         for name in self.request.jobs:
             if entries[name]["status"] == "not run":
-                culprits = [need for need in arguments.with_needs([name], self.request.table) if need in bad]
-                entries[name]["reason"] = f"skipped: it needs {', '.join(culprits)}" if culprits else "skipped"
+                culprits = [
+                    need for need in arguments.with_needs([name], self.request.table) if need in bad
+                ]
+                entries[name]["reason"] = (
+                    f"skipped: it needs {', '.join(culprits)}" if culprits else "skipped"
+                )
         done = all(entries[name]["status"] == "finished" for name in self.request.jobs)
         partial = any(self.made_from[name]["missing"] for name in self.request.jobs)
-        status = "interrupted" if self.stop.asked else "finished" if done and not partial else "failed"
-        self.record.update(status=status, ended=now(), seconds=round(time.monotonic() - self.began, 1))
+        status = (
+            "interrupted" if self.stop.asked else "finished" if done and not partial else "failed"
+        )
+        self.record.update(
+            status=status, ended=now(), seconds=round(time.monotonic() - self.began, 1)
+        )
         self._write_record()
         if plan:
             self._print_table()
         report = self.folder / "report.html"
-        if report.exists() and entries.get(list(self.request.table)[-1], {}).get("status") == "finished":
+        if (
+            report.exists()
+            and entries.get(list(self.request.table)[-1], {}).get("status") == "finished"
+        ):
             print(f"report: {shown(report)}" + (" (partial)" if partial else ""))
         if status != "finished":
             print(f"{status}; what is done stays done. Go on with: {self._command(*self._names())}")
             if not bad and not self.stop.asked:
                 print(f"Snakemake's words are in {shown(self.folder / 'logs' / 'snakemake.log')}")
         else:
-            print("nothing to do" if not plan else f"finished in {progress.clock(self.record['seconds'])}")
+            print(
+                "nothing to do"
+                if not plan
+                else f"finished in {progress.clock(self.record['seconds'])}"
+            )
         return {"finished": 0, "failed": 1, "interrupted": 130}[status]
 
     def _names(self):
@@ -420,22 +554,37 @@ class Batch:
             said = "unchanged" if entry.get("reason") == "unchanged" else entry["status"]
             said += f" ({entry['reason']})" if entry["status"] == "not run" else ""
             limit = (f"{budget:g}" if budget else "") + (" over" if over else "")
-            rows.append((name, said, f"{minutes:.1f}" if minutes else "", limit, f"{memory / 1024:.1f} GB" if memory else ""))
+            rows.append(
+                (
+                    name,
+                    said,
+                    f"{minutes:.1f}" if minutes else "",
+                    limit,
+                    f"{memory / 1024:.1f} GB" if memory else "",
+                )
+            )
         print("\n" + "\n".join(progress.table(rows)) + "\n")
 
 
 def _count(cells):
     """Number of code cells that will run: papermill adds the one with the parameters."""
-    return 1 + sum(cell["cell_type"] == "code" and bool(provenance.source(cell).strip()) for cell in cells)
+    return 1 + sum(
+        cell["cell_type"] == "code" and bool(provenance.source(cell).strip()) for cell in cells
+    )
 
 
 def _git():
     """Commit of the project, with '+ changes' where files differ from it; None outside a repository."""
+
     def ask(*words):
         git = ["git", "-C", str(runs.PROJECT), *words]
-        return subprocess.run(git, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        return subprocess.run(
+            git, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
 
     try:
-        return ask("rev-parse", "HEAD") + (" + changes" if ask("status", "--porcelain", "--untracked-files=no") else "")
+        return ask("rev-parse", "HEAD") + (
+            " + changes" if ask("status", "--porcelain", "--untracked-files=no") else ""
+        )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -16,7 +16,7 @@ import numpy as np
 from brainlib import files
 
 FORMAT = 1
-STATE = {                                                # what callbacks of a name remember, beside `state()`
+STATE = {  # what callbacks of a name remember, beside `state()`
     "EarlyStopping": ("wait", "best", "stopped_epoch", "best_epoch"),
     "Plateau": ("wait", "best", "cooldown_counter"),
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
@@ -38,7 +38,12 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(self, path, key, callbacks, *, every_seconds=20.0):
         super().__init__()
-        self.path, self.key, self.kept, self.every_seconds = Path(path), key, list(callbacks), every_seconds
+        self.path, self.key, self.kept, self.every_seconds = (
+            Path(path),
+            key,
+            list(callbacks),
+            every_seconds,
+        )
         self.saved, self.found, self.stopped = -np.inf, None, False
 
     def load(self):
@@ -48,8 +53,16 @@ class Checkpoint(keras.callbacks.Callback):
                 header = json.loads(str(stored["header"]))
                 if header["format"] != FORMAT or header["key"] != self.key:
                     return 0
-                self.found = (header, {name: stored[name] for name in stored.files if name != "header"})
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):          # none, or one that is damaged: begin again
+                self.found = (
+                    header,
+                    {name: stored[name] for name in stored.files if name != "header"},
+                )
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            zipfile.BadZipFile,
+        ):  # none, or one that is damaged: begin again
             return 0
         self.stopped = header["stopped"]
         return header["epochs"]
@@ -59,14 +72,25 @@ class Checkpoint(keras.callbacks.Callback):
             header, arrays = self.found
             variables = self._variables()
             if len(variables) != header["variables"]:
-                raise ValueError(f"{self.path}: expected the state of {len(variables)} variables, found "
-                                 f"{header['variables']}. Delete the file to train from the beginning.")
+                raise ValueError(
+                    f"{self.path}: expected the state of {len(variables)} variables, found "
+                    f"{header['variables']}. Delete the file to train from the beginning."
+                )
             for number, variable in enumerate(variables):
                 variable.assign(arrays[f"variable{number}"])
-            for number, (callback, values) in enumerate(zip(self.kept, header["callbacks"], strict=True)):
+            for number, (callback, values) in enumerate(
+                zip(self.kept, header["callbacks"], strict=True)
+            ):
                 prefix = f"callback{number}."
-                _restore(callback, values | {name.removeprefix(prefix): array for name, array in arrays.items()
-                                             if name.startswith(prefix)})
+                _restore(
+                    callback,
+                    values
+                    | {
+                        name.removeprefix(prefix): array
+                        for name, array in arrays.items()
+                        if name.startswith(prefix)
+                    },
+                )
             self.found = None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -77,29 +101,48 @@ class Checkpoint(keras.callbacks.Callback):
 
     def save(self, epochs):
         """Writes the state after `epochs` epochs, whole or not at all."""
-        arrays = {f"variable{number}": np.asarray(keras.ops.convert_to_numpy(variable))
-                  for number, variable in enumerate(self._variables())}
+        arrays = {
+            f"variable{number}": np.asarray(keras.ops.convert_to_numpy(variable))
+            for number, variable in enumerate(self._variables())
+        }
         kept = []
         for number, callback in enumerate(self.kept):
             values = _state(callback)
-            arrays |= {f"callback{number}.{name}": value for name, value in values.items()
-                       if isinstance(value, np.ndarray)}
-            kept.append({name: value for name, value in values.items() if not isinstance(value, np.ndarray)})
-        header = {"format": FORMAT, "key": self.key, "epochs": epochs, "callbacks": kept,
-                  "variables": len(self._variables()), "stopped": bool(self.model.stop_training)}
+            arrays |= {
+                f"callback{number}.{name}": value
+                for name, value in values.items()
+                if isinstance(value, np.ndarray)
+            }
+            kept.append(
+                {name: value for name, value in values.items() if not isinstance(value, np.ndarray)}
+            )
+        header = {
+            "format": FORMAT,
+            "key": self.key,
+            "epochs": epochs,
+            "callbacks": kept,
+            "variables": len(self._variables()),
+            "stopped": bool(self.model.stop_training),
+        }
         with files.whole_file(self.path) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, header=np.array(json.dumps(header, default=_plain)), **arrays)
 
     def _variables(self):
         """Weights, running means, random generators (`variables` has them, `weights` has not) and the optimisers'."""
         second = getattr(self.model, "discriminator_optimizer", None)
-        return [*self.model.variables, *self.model.optimizer.variables, *(second.variables if second else ())]
+        return [
+            *self.model.variables,
+            *self.model.optimizer.variables,
+            *(second.variables if second else ()),
+        ]
 
 
 def _state(callback):
     if hasattr(callback, "state"):
         return callback.state()
-    return {name: _plain(getattr(callback, name)) for name in STATE.get(type(callback).__name__, ())}
+    return {
+        name: _plain(getattr(callback, name)) for name in STATE.get(type(callback).__name__, ())
+    }
 
 
 def _restore(callback, values):

@@ -54,24 +54,74 @@ class _Parser(argparse.ArgumentParser):
 
 def parser():
     """The parser of ./run_all.sh."""
-    result = _Parser(prog="./run_all.sh", description=ABOUT, epilog=EXAMPLES, allow_abbrev=False,
-                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    result = _Parser(
+        prog="./run_all.sh",
+        description=ABOUT,
+        epilog=EXAMPLES,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add = result.add_argument
     add("notebooks", nargs="*", metavar="NOTEBOOK", help="04, 04_vae, vae or a file name")
-    add("--data", default="phantom", metavar="D[,D2]", help="phantom (default), ixi-sample, ixi, a folder, or several of them")
-    add("--profile", default="quick", metavar="NAME", help="how much is done: smoke, quick (default), standard, paper")
-    add("-p", dest="settings", action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter of every notebook that has it; 04_vae.NAME=VALUE for one notebook")
+    add(
+        "--data",
+        default="phantom",
+        metavar="D[,D2]",
+        help="phantom (default), ixi-sample, ixi, a folder, or several of them",
+    )
+    add(
+        "--profile",
+        default="quick",
+        metavar="NAME",
+        help="how much is done: smoke, quick (default), standard, paper",
+    )
+    add(
+        "-p",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of every notebook that has it; 04_vae.NAME=VALUE for one notebook",
+    )
     add("--out", metavar="DIR", help="run folder (default: outputs/PROFILE-DATA)")
-    add("--from", dest="first", metavar="NN", help="take the results of earlier notebooks as they are")
-    add("--force", action="store_true", help="run the named notebooks (or all) even if nothing changed")
-    add("--keep-going", action="store_true", help="after a failure, still write the report, from what is there")
-    add("-j", dest="parallel", metavar="N",
-        help="notebooks at the same time; they share the cores (default 2; 1 with one core, under 8 GB or with an NVIDIA GPU)")
-    add("--sweep", metavar="FILE", help="run one notebook over a grid of parameters: a YAML file, or a name of notebooks/sweeps")
-    add("--list", action="store_true", help="print notebooks, needs, budgets and parameters, and stop")
+    add(
+        "--from",
+        dest="first",
+        metavar="NN",
+        help="take the results of earlier notebooks as they are",
+    )
+    add(
+        "--force",
+        action="store_true",
+        help="run the named notebooks (or all) even if nothing changed",
+    )
+    add(
+        "--keep-going",
+        action="store_true",
+        help="after a failure, still write the report, from what is there",
+    )
+    add(
+        "-j",
+        dest="parallel",
+        metavar="N",
+        help="notebooks at the same time; they share the cores (default 2; 1 with one core, under 8 GB or with an NVIDIA GPU)",
+    )
+    add(
+        "--sweep",
+        metavar="FILE",
+        help="run one notebook over a grid of parameters: a YAML file, or a name of notebooks/sweeps",
+    )
+    add(
+        "--list",
+        action="store_true",
+        help="print notebooks, needs, budgets and parameters, and stop",
+    )
     add("--dry-run", action="store_true", help="print what would run and why, and stop")
-    add("--prepare", action="store_true", help="prepare the environment and stop (must be the first word)")
+    add(
+        "--prepare",
+        action="store_true",
+        help="prepare the environment and stop (must be the first word)",
+    )
     return result
 
 
@@ -82,7 +132,10 @@ def read(words):
     if unknown:
         known = [name for action in shape._actions for name in action.option_strings]
         close = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1, cutoff=0.5)
-        raise Refused(f"{unknown[0]}: there is no such option." + (f" Did you mean {close[0]}?" if close else " See --help."))
+        raise Refused(
+            f"{unknown[0]}: there is no such option."
+            + (f" Did you mean {close[0]}?" if close else " See --help.")
+        )
     if options.prepare:
         raise Refused("--prepare: expected it as the first word.")
     return options
@@ -90,32 +143,63 @@ def read(words):
 
 def check(options):
     """Turns options into a Request; raises Refused where anything in it cannot be. Writes nothing."""
-    table, apart = arguments.read_table(runs.NOTEBOOKS / "Snakefile"), arguments.read_apart(runs.NOTEBOOKS / "Snakefile")
-    targets = arguments.resolve(options.notebooks, table) or [name for name in table if name not in apart]
+    table, apart = (
+        arguments.read_table(runs.NOTEBOOKS / "Snakefile"),
+        arguments.read_apart(runs.NOTEBOOKS / "Snakefile"),
+    )
+    targets = arguments.resolve(options.notebooks, table) or [
+        name for name in table if name not in apart
+    ]
     wanted = arguments.with_needs(targets, table)
     first = arguments.resolve([options.first], table)[0] if options.first else wanted[0]
     taken = [name for name in wanted if list(table).index(name) < list(table).index(first)]
     considered = [name for name in wanted if name not in taken]
     if not considered:
         raise Refused(f"--from {options.first}: nothing of {', '.join(targets)} is left to run.")
-    present = {name for name in table if (runs.NOTEBOOKS / f"{name}.ipynb").exists()} | set(considered)
+    present = {name for name in table if (runs.NOTEBOOKS / f"{name}.ipynb").exists()} | set(
+        considered
+    )
     notebooks = arguments.read_notebooks([name for name in table if name in present], table)
     profile = arguments.read_profile(options.profile, table, notebooks)
     data = check_data(options.data)
     folder = check_folder(options.out, profile.name, data)
-    lacking = [name for name in taken if any(name in table[later] for later in considered)
-               and not (folder / "results" / f"{name}.json").exists()]
+    lacking = [
+        name
+        for name in taken
+        if any(name in table[later] for later in considered)
+        and not (folder / "results" / f"{name}.json").exists()
+    ]
     if lacking:
-        raise Refused(f"--from {options.first}: {shown(folder)} has no result of {', '.join(lacking)}. Leave --from out.")
+        raise Refused(
+            f"--from {options.first}: {shown(folder)} has no result of {', '.join(lacking)}. Leave --from out."
+        )
     jobs = {name: notebooks[name] for name in considered}
     inside = folder.is_relative_to(runs.NOTEBOOKS.parent)
-    parameters = arguments.parameters_of(jobs, profile, options.settings, data=data,
-                                         out=os.path.relpath(folder, runs.NOTEBOOKS) if inside else str(folder))
+    parameters = arguments.parameters_of(
+        jobs,
+        profile,
+        options.settings,
+        data=data,
+        out=os.path.relpath(folder, runs.NOTEBOOKS) if inside else str(folder),
+    )
     parallel = check_parallel(options.parallel)
     targets = [name for name in targets if name in jobs]
     table = {name: needs for name, needs in table.items() if name in wanted or name not in apart}
-    return Request(table, tuple(targets), jobs, tuple(taken), profile, parameters, data, folder, options.force,
-                   options.keep_going, parallel, options.dry_run, _again(options))
+    return Request(
+        table,
+        tuple(targets),
+        jobs,
+        tuple(taken),
+        profile,
+        parameters,
+        data,
+        folder,
+        options.force,
+        options.keep_going,
+        parallel,
+        options.dry_run,
+        _again(options),
+    )
 
 
 def usual_parallel():
@@ -124,7 +208,10 @@ def usual_parallel():
     One with an NVIDIA GPU, of which TensorFlow takes the whole memory.
     """
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1") and Path("/dev/nvidia0").exists()
+    gpu = (
+        os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1")
+        and Path("/dev/nvidia0").exists()
+    )
     return 2 if len(os.sched_getaffinity(0)) > 1 and gigabytes >= 8 and not gpu else 1
 
 
@@ -146,14 +233,23 @@ def check_data(text):
         elif source and Path(source).is_dir():
             absolute = str(Path(source).resolve())
             if "," in absolute:
-                raise Refused(f"--data {source}: a comma separates sources, so a folder's path cannot hold one. Rename it.")
-            if not any(path.name.lower().endswith((".nii", ".nii.gz", ".csv")) for path in Path(source).rglob("*")):
-                raise Refused(f"--data {source}: expected NIfTI files (.nii, .nii.gz) somewhere in this folder, found none. Convert the scans first, "
-                              "for instance with dcm2niix.")
+                raise Refused(
+                    f"--data {source}: a comma separates sources, so a folder's path cannot hold one. Rename it."
+                )
+            if not any(
+                path.name.lower().endswith((".nii", ".nii.gz", ".csv"))
+                for path in Path(source).rglob("*")
+            ):
+                raise Refused(
+                    f"--data {source}: expected NIfTI files (.nii, .nii.gz) somewhere in this folder, found none. Convert the scans first, "
+                    "for instance with dcm2niix."
+                )
             sources.append(absolute)
         else:
-            raise Refused(f"--data {source or text!r}: expected {', '.join(arguments.DATA)} or an existing folder."
-                          + _like_folder(source))
+            raise Refused(
+                f"--data {source or text!r}: expected {', '.join(arguments.DATA)} or an existing folder."
+                + _like_folder(source)
+            )
     if len(set(sources)) < len(sources):
         raise Refused(f"--data {text}: a source is named twice.")
     return ",".join(sources)
@@ -161,7 +257,11 @@ def check_data(text):
 
 def _like_folder(source):
     path = Path(source)
-    beside = [str(path.parent / other.name) for other in path.parent.iterdir() if other.is_dir()] if path.parent.is_dir() else []
+    beside = (
+        [str(path.parent / other.name) for other in path.parent.iterdir() if other.is_dir()]
+        if path.parent.is_dir()
+        else []
+    )
     close = difflib.get_close_matches(str(path), [*arguments.DATA, *beside], n=1, cutoff=0.5)
     return f" Did you mean {close[0]}?" if close else ""
 
@@ -172,15 +272,25 @@ def check_folder(out, profile, data, *, sweep=False):
         names = "+".join(Path(source).name for source in data.split(","))
         out = runs.NOTEBOOKS.parent / "outputs" / f"{profile}-{names}"
     folder = Path(out).resolve()
-    if set("{}") & set(str(folder)):                     # Snakemake and papermill take them for placeholders
+    if set("{}") & set(str(folder)):  # Snakemake and papermill take them for placeholders
         raise Refused(f"--out {folder}: expected a path without braces. Give another one.")
     if folder.exists() and not folder.is_dir():
         raise Refused(f"--out {out}: expected a folder, found a file.")
-    if folder.exists() and any(folder.iterdir()) and not any((folder / name).exists() for name in ("run.json", "results", "shared", "points")):
-        raise Refused(f"--out {out}: expected a new folder, an empty one or one of an earlier run; this holds something else.")
+    if (
+        folder.exists()
+        and any(folder.iterdir())
+        and not any(
+            (folder / name).exists() for name in ("run.json", "results", "shared", "points")
+        )
+    ):
+        raise Refused(
+            f"--out {out}: expected a new folder, an empty one or one of an earlier run; this holds something else."
+        )
     if sweep != (folder / "points").is_dir() and (folder / "run.json").exists():
         kinds = ("a sweep", "a run") if sweep else ("a run", "a sweep")
-        raise Refused(f"--out {out}: expected a folder of {kinds[0]}, this is one of {kinds[1]}. Give another one.")
+        raise Refused(
+            f"--out {out}: expected a folder of {kinds[0]}, this is one of {kinds[1]}. Give another one."
+        )
     return folder
 
 
@@ -207,14 +317,22 @@ def listing(options):
     names = [name for name in names if (runs.NOTEBOOKS / f"{name}.ipynb").exists()]
     notebooks = arguments.read_notebooks(names, table)
     profile = arguments.read_profile(options.profile, table, notebooks)
-    lines = [f"profiles: {', '.join(arguments.profiles())}; values below are those of {profile.name}"]
+    lines = [
+        f"profiles: {', '.join(arguments.profiles())}; values below are those of {profile.name}"
+    ]
     for name, notebook in notebooks.items():
         budget = f", budget {profile.minutes[name]:g} min" if name in profile.minutes else ""
-        lines += ["", f"{name}  {notebook.title}", f"    needs {', '.join(notebook.needs) or 'nothing'}{budget}"]
+        lines += [
+            "",
+            f"{name}  {notebook.title}",
+            f"    needs {', '.join(notebook.needs) or 'nothing'}{budget}",
+        ]
         for parameter in notebook.parameters.values():
             if parameter.name in arguments.OWN_OPTION:
                 continue
-            value = profile.own.get(name, {}).get(parameter.name, profile.common.get(parameter.name, parameter.default))
+            value = profile.own.get(name, {}).get(
+                parameter.name, profile.common.get(parameter.name, parameter.default)
+            )
             lines.append(f"    -p {parameter.name + '=' + _shown(value):28} {parameter.comment}")
     return lines
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-PARAMETERS, DROPOUT, NOISE, IMAGINARY = range(4)         # independent streams of random numbers of one image
+PARAMETERS, DROPOUT, NOISE, IMAGINARY = range(
+    4
+)  # independent streams of random numbers of one image
 MAX_SQUARES = 2
 # Fields of random numbers are cut out of two fixed pools at places that (seed, epoch, index) decide: fresh numbers for
 # every pixel took longer than everything else together. A pool is a megapixel and a field begins at any of 32,768 places
@@ -62,16 +64,40 @@ class Preset:
 # Where seed 003 gives no number (blur sigma, side of the cut-outs), imgaug 0.4's defaults stand, which it ran on.
 PRESETS = {
     "none": Preset(),
-    "seed004": Preset(dropout=(0, 0.05), noise_sigma=(0, 0.04), square_probability=0.2, square_side=(10 / 128, 40 / 128),
-                      blur_probability=0.1, blur_sigma=(0.6, 0.6)),
-    "seed004_code": Preset(dropout=(0, 0.04), rescale_survivors=True, noise_sigma=(0, 0.04), square_probability=0.2,
-                           square_side=(10 / 128, 40 / 128), square_place="diagonal", blur_probability=0.1,
-                           blur_sigma=(0.6, 0.6), rescale=True),
-    "seed003": Preset(blur_probability=0.5, blur_sigma=(0, 3), either=True, squares=2, square_side=(0.2, 0.2),
-                      square_place="centre", dropout=(0, 0.05), dropout_block=2),
+    "seed004": Preset(
+        dropout=(0, 0.05),
+        noise_sigma=(0, 0.04),
+        square_probability=0.2,
+        square_side=(10 / 128, 40 / 128),
+        blur_probability=0.1,
+        blur_sigma=(0.6, 0.6),
+    ),
+    "seed004_code": Preset(
+        dropout=(0, 0.04),
+        rescale_survivors=True,
+        noise_sigma=(0, 0.04),
+        square_probability=0.2,
+        square_side=(10 / 128, 40 / 128),
+        square_place="diagonal",
+        blur_probability=0.1,
+        blur_sigma=(0.6, 0.6),
+        rescale=True,
+    ),
+    "seed003": Preset(
+        blur_probability=0.5,
+        blur_sigma=(0, 3),
+        either=True,
+        squares=2,
+        square_side=(0.2, 0.2),
+        square_place="centre",
+        dropout=(0, 0.05),
+        dropout_block=2,
+    ),
     "seed003_test": Preset(dropout=(0.1, 0.1)),
-    "context": Preset(square_probability=1.0, squares=2, square_side=(0.1, 0.3)),      # masked patches, as in ceVAE
-    "rician": Preset(rician_sigma=(0.01, 0.08)),                              # the MR ones that the seeds wish for
+    "context": Preset(
+        square_probability=1.0, squares=2, square_side=(0.1, 0.3)
+    ),  # masked patches, as in ceVAE
+    "rician": Preset(rician_sigma=(0.01, 0.08)),  # the MR ones that the seeds wish for
     "bias_field": Preset(bias=(0.05, 0.25)),
     "ghosting": Preset(ghost=(0.05, 0.3)),
     "mr": Preset(bias=(0, 0.2), ghost=(0, 0.2), rician_sigma=(0, 0.05)),
@@ -83,7 +109,9 @@ def preset(name):
     if isinstance(name, Preset):
         return name
     if name not in PRESETS:
-        raise ValueError(f"corruption: expected one of {', '.join(PRESETS)} or a Preset, got {name!r}.")
+        raise ValueError(
+            f"corruption: expected one of {', '.join(PRESETS)} or a Preset, got {name!r}."
+        )
     return PRESETS[name]
 
 
@@ -96,12 +124,18 @@ def scaled(name, strength):
     def times(pair, most=np.inf):
         return tuple(min(value * strength, most) for value in pair)
 
-    return replace(chosen, dropout=times(chosen.dropout, 0.99), noise_sigma=times(chosen.noise_sigma),
-                   square_probability=min(chosen.square_probability * strength, 1.0),
-                   square_side=times(chosen.square_side, 1.0),
-                   blur_probability=min(chosen.blur_probability * strength, 1.0),
-                   blur_sigma=times(chosen.blur_sigma), bias=times(chosen.bias), ghost=times(chosen.ghost, 0.9),
-                   rician_sigma=times(chosen.rician_sigma))
+    return replace(
+        chosen,
+        dropout=times(chosen.dropout, 0.99),
+        noise_sigma=times(chosen.noise_sigma),
+        square_probability=min(chosen.square_probability * strength, 1.0),
+        square_side=times(chosen.square_side, 1.0),
+        blur_probability=min(chosen.blur_probability * strength, 1.0),
+        blur_sigma=times(chosen.blur_sigma),
+        bias=times(chosen.bias),
+        ghost=times(chosen.ghost, 0.9),
+        rician_sigma=times(chosen.rician_sigma),
+    )
 
 
 # ------------------------------------------------------------------------------------------------ drawing
@@ -117,12 +151,22 @@ def keys(seed, epoch, indices):
 def _hash(image_keys, count, stream):
     """Whole numbers that look random, uniform in [0, 2^31): (B, 2) -> (B, count). The finaliser of SplitMix64."""
     numbers = tf.range(count, dtype=tf.int64) + stream * 1000 + 1
-    golden, first, second = (tf.constant(value, tf.uint64) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+    golden, first, second = (
+        tf.constant(value, tf.uint64)
+        for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+    )
     x = tf.zeros((), tf.uint64)
-    for part in (image_keys[:, :1], image_keys[:, 1:], numbers[None]):       # one after the other, so that no two keys add up to the same
+    for part in (
+        image_keys[:, :1],
+        image_keys[:, 1:],
+        numbers[None],
+    ):  # one after the other, so that no two keys add up to the same
         x = x + (tf.cast(part, tf.uint64) + tf.constant(1, tf.uint64)) * golden
         x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(30, tf.uint64))) * first
-        x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(27, tf.uint64))) * second
+        x = (
+            tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(27, tf.uint64)))
+            * second
+        )
         x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(31, tf.uint64)))
     return tf.cast(tf.bitwise.right_shift(x, tf.constant(33, tf.uint64)), tf.int64)
 
@@ -139,9 +183,11 @@ def _pool(normal, more):
     A tensor outside of any graph: as a constant inside, its 4 MB were copied whenever an iterator began.
     """
     rng = np.random.default_rng(20201 + normal)
-    numbers = rng.standard_normal(POOL, dtype="float32") if normal else rng.random(POOL, dtype="float32")
+    numbers = (
+        rng.standard_normal(POOL, dtype="float32") if normal else rng.random(POOL, dtype="float32")
+    )
     with tf.init_scope(), tf.device("CPU:0"):
-        return tf.constant(np.resize(numbers, (POOL // STRIDE + more, STRIDE)))      # repeats them
+        return tf.constant(np.resize(numbers, (POOL // STRIDE + more, STRIDE)))  # repeats them
 
 
 def draw(name, image_keys, image_shape):
@@ -158,10 +204,10 @@ def draw(name, image_keys, image_shape):
         "bias_shape": (B, 5) of the field's polynomial}.
     """
     chosen = preset(name)
-    uniform = _uniform(image_keys, 32, PARAMETERS)                                   # (B, 32)
+    uniform = _uniform(image_keys, 32, PARAMETERS)  # (B, 32)
     with_squares = uniform[:, 0] < chosen.square_probability
     with_dropout = tf.ones_like(with_squares)
-    if chosen.either:                                    # 0, 1 or 2 of the two, the one of one by the toss of a coin
+    if chosen.either:  # 0, 1 or 2 of the two, the one of one by the toss of a coin
         count, first = tf.floor(uniform[:, 0] * 3), uniform[:, 1] < 0.5
         with_squares = (count == 2) | ((count == 1) & first)
         with_dropout = (count == 2) | ((count == 1) & ~first)
@@ -171,7 +217,8 @@ def draw(name, image_keys, image_shape):
         "noise_sigma": _between(chosen.noise_sigma, uniform[:, 4]),
         "blur_sigma": tf.where(with_blur, _between(chosen.blur_sigma, uniform[:, 5]), 0.0),
         "squares": _squares(chosen, uniform[:, 6:12], with_squares, image_shape),
-        "bias": _between(chosen.bias, uniform[:, 12]), "bias_shape": 2 * uniform[:, 13:18] - 1,
+        "bias": _between(chosen.bias, uniform[:, 12]),
+        "bias_shape": 2 * uniform[:, 13:18] - 1,
         "ghost": _between(chosen.ghost, uniform[:, 18]),
         "rician_sigma": _between(chosen.rician_sigma, uniform[:, 19]),
     }
@@ -184,7 +231,9 @@ def _between(limits, uniform):
 def _squares(chosen, uniform, wanted, image_shape):
     """Corners of the blanked squares in whole pixels. uniform: (B, 6), wanted: (B,) -> (B, 2, 4)."""
     height, width = tf.unstack(tf.cast(image_shape, tf.float32))
-    side, row, column = tf.unstack(tf.reshape(uniform, (-1, MAX_SQUARES, 3)), axis=-1)           # each (B, 2)
+    side, row, column = tf.unstack(
+        tf.reshape(uniform, (-1, MAX_SQUARES, 3)), axis=-1
+    )  # each (B, 2)
     side = tf.round(_between(chosen.square_side, side) * tf.minimum(height, width))
     if chosen.square_place == "inside":
         top, left = tf.floor(row * (height - side + 1)), tf.floor(column * (width - side + 1))
@@ -211,27 +260,42 @@ def apply(images, parameters, image_keys, *, name):
     Returns:
         (B, H, W, 1) float32 in [0, 1].
     """
-    return _after(images, _before_blur(images, parameters, image_keys, preset(name)), parameters["blur_sigma"], preset(name))
+    return _after(
+        images,
+        _before_blur(images, parameters, image_keys, preset(name)),
+        parameters["blur_sigma"],
+        preset(name),
+    )
 
 
 def _before_blur(images, parameters, image_keys, chosen):
     """What is pixel by pixel, and the first in the order."""
     corrupted = images
     if chosen.bias[1] > 0:
-        corrupted *= _bias_field(parameters["bias"], parameters["bias_shape"], tf.shape(images)[1:3])
+        corrupted *= _bias_field(
+            parameters["bias"], parameters["bias_shape"], tf.shape(images)[1:3]
+        )
     if chosen.ghost[1] > 0:
         ghost = parameters["ghost"][:, None, None, None]
-        corrupted = (1 - ghost) * corrupted + ghost * tf.roll(corrupted, tf.shape(images)[1] // 2, axis=1)
+        corrupted = (1 - ghost) * corrupted + ghost * tf.roll(
+            corrupted, tf.shape(images)[1] // 2, axis=1
+        )
     if chosen.rician_sigma[1] > 0:
         sigma, shape = parameters["rician_sigma"][:, None, None, None], images.shape[1:3]
-        real, imaginary = (sigma * _fields(True, image_keys, stream, shape) for stream in (NOISE, IMAGINARY))
-        corrupted = tf.where(sigma > 0, tf.sqrt(tf.square(corrupted + real) + tf.square(imaginary)), corrupted)
+        real, imaginary = (
+            sigma * _fields(True, image_keys, stream, shape) for stream in (NOISE, IMAGINARY)
+        )
+        corrupted = tf.where(
+            sigma > 0, tf.sqrt(tf.square(corrupted + real) + tf.square(imaginary)), corrupted
+        )
     if chosen.dropout[1] > 0:
         corrupted = _drop(corrupted, parameters["dropout"], image_keys, chosen)
     if chosen.noise_sigma[1] > 0:
-        corrupted += parameters["noise_sigma"][:, None, None, None] * _fields(True, image_keys, NOISE, images.shape[1:3])
+        corrupted += parameters["noise_sigma"][:, None, None, None] * _fields(
+            True, image_keys, NOISE, images.shape[1:3]
+        )
     if chosen.square_side[1] > 0:
-        corrupted = _blank(corrupted, parameters["squares"][:, :chosen.squares])
+        corrupted = _blank(corrupted, parameters["squares"][:, : chosen.squares])
     return corrupted
 
 
@@ -244,9 +308,9 @@ def _after(images, corrupted, blur_sigma, chosen):
 def _fields(normal, image_keys, stream, shape):
     """A field of random numbers for each image, (B, H, W, 1): N(0, 1) or uniform; shape: (H, W), known beforehand."""
     rows = -(-shape[0] * shape[1] // STRIDE)
-    first = tf.cast(_hash(image_keys, 1, stream) % (POOL // STRIDE), tf.int32)                   # (B, 1)
-    fields = tf.gather(_pool(normal, rows), first + tf.range(rows)[None])           # (B, rows, STRIDE)
-    fields = tf.reshape(fields, [-1, rows * STRIDE])[:, :shape[0] * shape[1]]
+    first = tf.cast(_hash(image_keys, 1, stream) % (POOL // STRIDE), tf.int32)  # (B, 1)
+    fields = tf.gather(_pool(normal, rows), first + tf.range(rows)[None])  # (B, rows, STRIDE)
+    fields = tf.reshape(fields, [-1, rows * STRIDE])[:, : shape[0] * shape[1]]
     return tf.reshape(fields, [-1, *shape, 1])
 
 
@@ -254,7 +318,13 @@ def _bias_field(strength, shape, sides):
     """exp of a polynomial of second degree over the image, of standard deviation `strength`: (B, H, W, 1)."""
     rows = tf.linspace(-1.0, 1.0, sides[0])[:, None]
     columns = tf.linspace(-1.0, 1.0, sides[1])[None, :]
-    terms = [rows + 0 * columns, columns + 0 * rows, rows * columns, rows**2 - 1 / 3 + 0 * columns, columns**2 - 1 / 3 + 0 * rows]
+    terms = [
+        rows + 0 * columns,
+        columns + 0 * rows,
+        rows * columns,
+        rows**2 - 1 / 3 + 0 * columns,
+        columns**2 - 1 / 3 + 0 * rows,
+    ]
     field = tf.einsum("bk,khw->bhw", shape, tf.stack(terms))
     spread = tf.math.reduce_std(field, axis=(1, 2), keepdims=True)
     return tf.exp(strength[:, None, None] * tf.math.divide_no_nan(field, spread))[..., None]
@@ -262,7 +332,7 @@ def _bias_field(strength, shape, sides):
 
 def _drop(images, share, image_keys, chosen):
     (height, width), block = images.shape[1:3], chosen.dropout_block
-    shape = [-(-height // block), -(-width // block)]                                # ceiling of the division
+    shape = [-(-height // block), -(-width // block)]  # ceiling of the division
     field = _fields(False, image_keys, DROPOUT, shape)
     if block > 1:
         field = tf.repeat(tf.repeat(field, block, axis=1), block, axis=2)[:, :height, :width]
@@ -272,21 +342,30 @@ def _drop(images, share, image_keys, chosen):
 
 
 def _blank(images, squares):
-    rows = tf.range(tf.shape(images)[1], dtype=tf.float32)[None]                     # (1, H)
-    columns = tf.range(tf.shape(images)[2], dtype=tf.float32)[None]                  # (1, W)
+    rows = tf.range(tf.shape(images)[1], dtype=tf.float32)[None]  # (1, H)
+    columns = tf.range(tf.shape(images)[2], dtype=tf.float32)[None]  # (1, W)
     each = []
-    for square in tf.unstack(squares, axis=1):           # one or two; a reduction over them takes five times as long
-        top, left, bottom, right = tf.split(square, 4, axis=1)                       # each (B, 1)
+    for square in tf.unstack(
+        squares, axis=1
+    ):  # one or two; a reduction over them takes five times as long
+        top, left, bottom, right = tf.split(square, 4, axis=1)  # each (B, 1)
         in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
-        each.append(in_rows[:, :, None, None] & in_columns[:, None, :, None])        # (B, H, W, 1)
+        each.append(in_rows[:, :, None, None] & in_columns[:, None, :, None])  # (B, H, W, 1)
     return tf.where(functools.reduce(tf.logical_or, each), 0.0, images)
 
 
 def _blur(images, sigma, limits):
     """Gaussian blur with an own sigma for each image, borders mirrored; only images of sigma above 0 are touched."""
-    chosen = tf.where(sigma > 0)                                                     # (b, 1)
-    sigma, blurred = tf.gather_nd(sigma, chosen), tf.gather_nd(images, chosen)[..., 0]           # (b,), (b, H, W)
-    of = functools.partial(_fixed_blur_matrix, limits[0]) if limits[0] == limits[1] else functools.partial(_blur_matrix, sigma)
+    chosen = tf.where(sigma > 0)  # (b, 1)
+    sigma, blurred = (
+        tf.gather_nd(sigma, chosen),
+        tf.gather_nd(images, chosen)[..., 0],
+    )  # (b,), (b, H, W)
+    of = (
+        functools.partial(_fixed_blur_matrix, limits[0])
+        if limits[0] == limits[1]
+        else functools.partial(_blur_matrix, sigma)
+    )
     blurred = tf.matmul(of(images.shape[1]) @ blurred, of(images.shape[2]), transpose_b=True)
     return tf.tensor_scatter_nd_update(images, chosen, blurred[..., None])
 
@@ -303,8 +382,10 @@ def _blur_matrix(sigma, side):
     place = tf.range(side, dtype=tf.float32)
     here, there, last = place[:, None], place[None, :], tf.cast(2 * side - 1, tf.float32)
     sigma = sigma[:, None, None]
-    weights = sum(tf.exp(-0.5 * (distance / sigma) ** 2)
-                  for distance in (here - there, here + there + 1, last - here - there))
+    weights = sum(
+        tf.exp(-0.5 * (distance / sigma) ** 2)
+        for distance in (here - there, here + there + 1, last - here - there)
+    )
     return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
 
 
@@ -323,11 +404,21 @@ def corrupt_batch(images, indices, *, name, seed, epoch=0):
     """Corrupts a batch inside tf.data. images: (B, H, W, 1) tensor of known sides, indices: (B,) -> (B, H, W, 1) tensor."""
     if preset(name) == PRESETS["none"]:
         return images
-    seed, epoch, chosen = tf.convert_to_tensor(seed, tf.int64), tf.cast(epoch, tf.int64), preset(name)
-    return _after(images, *_drawn_and_applied(images, tf.cast(indices, tf.int64), seed, epoch, chosen=chosen), chosen)
+    seed, epoch, chosen = (
+        tf.convert_to_tensor(seed, tf.int64),
+        tf.cast(epoch, tf.int64),
+        preset(name),
+    )
+    return _after(
+        images,
+        *_drawn_and_applied(images, tf.cast(indices, tf.int64), seed, epoch, chosen=chosen),
+        chosen,
+    )
 
 
-@functools.partial(tf.function, jit_compile=True)        # one loop over the pixels, not a dozen: less than half of the time
+@functools.partial(
+    tf.function, jit_compile=True
+)  # one loop over the pixels, not a dozen: less than half of the time
 def _drawn_and_applied(images, indices, seed, epoch, *, chosen):
     image_keys = keys(seed, epoch, indices)
     parameters = draw(chosen, image_keys, images.shape[1:3])
@@ -339,7 +430,9 @@ def _of_sides(images, indices, *, sides, **options):
     return corrupt_batch(tf.ensure_shape(images, (None, *sides, 1)), indices, **options)
 
 
-_corrupt_in_graph = tf.function(_of_sides, reduce_retracing=True)            # as in tf.data, and many times faster
+_corrupt_in_graph = tf.function(
+    _of_sides, reduce_retracing=True
+)  # as in tf.data, and many times faster
 
 
 def corrupt(images, name, *, seed, epoch=0, indices=None, strength=1.0):
@@ -355,12 +448,20 @@ def corrupt(images, name, *, seed, epoch=0, indices=None, strength=1.0):
     """
     images = np.asarray(images, dtype="float32")
     if images.ndim != 4:
-        raise ValueError(f"expected images of shape (N, H, W, 1), got {images.shape}. Add the missing axes.")
+        raise ValueError(
+            f"expected images of shape (N, H, W, 1), got {images.shape}. Add the missing axes."
+        )
     indices = np.arange(len(images)) if indices is None else np.asarray(indices)
     chosen = scaled(name, strength) if strength != 1 else preset(name)
     parts = [
-        _corrupt_in_graph(tf.constant(images[start:start + 64]), tf.constant(indices[start:start + 64], tf.int64),
-                          sides=images.shape[1:3], name=chosen, seed=tf.constant(seed, tf.int64), epoch=tf.constant(epoch, tf.int64)).numpy()
+        _corrupt_in_graph(
+            tf.constant(images[start : start + 64]),
+            tf.constant(indices[start : start + 64], tf.int64),
+            sides=images.shape[1:3],
+            name=chosen,
+            seed=tf.constant(seed, tf.int64),
+            epoch=tf.constant(epoch, tf.int64),
+        ).numpy()
         for start in range(0, len(images), 64)
     ]
     return np.concatenate(parts) if parts else images.copy()

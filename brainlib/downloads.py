@@ -14,9 +14,14 @@ from tqdm.auto import tqdm
 from brainlib import files
 
 IXI_URL = "http://biomedic.doc.ic.ac.uk/brain-development/downloads/IXI/"
-SAMPLE_URL = ("https://raw.githubusercontent.com/CBICA/CCL_NMF_Prediction/"
-              "ec021b5aafc9ddf7ed08f0bca1ce4b673e3bfc4f/test/input/IXI/")
-SAMPLE_FOLDERS = {"t1": ("t1", "T1", ""), "brain": ("dlmuse", "DLMUSE", "")}      # where the repository may keep them
+SAMPLE_URL = (
+    "https://raw.githubusercontent.com/CBICA/CCL_NMF_Prediction/"
+    "ec021b5aafc9ddf7ed08f0bca1ce4b673e3bfc4f/test/input/IXI/"
+)
+SAMPLE_FOLDERS = {
+    "t1": ("t1", "T1", ""),
+    "brain": ("dlmuse", "DLMUSE", ""),
+}  # where the repository may keep them
 SAMPLE_SHA256 = {
     "t1/IXI012-HH-1211-T1_ds.nii.gz": "d4d595a3d2ea2a0b597be64054193bf52cbea37dfdea8424459154991fc8eba3",
     "t1/IXI013-HH-1212-T1_ds.nii.gz": "3d9f39cc7ce649573361494da47708a19d40b230fc40660296281f1bcee26be7",
@@ -55,7 +60,9 @@ class ResumingDownloader:
     def __call__(self, url, output_file, pooch, check_only=False):
         if check_only:
             return requests.head(url, timeout=self.timeout).ok
-        part = Path(output_file).parent / f".{Path(url).name}.part"      # pooch's own temporary file dies with it; this stays
+        part = (
+            Path(output_file).parent / f".{Path(url).name}.part"
+        )  # pooch's own temporary file dies with it; this stays
         version = part.with_suffix(".version")
         if not version.exists() or not version.read_text():
             part.unlink(missing_ok=True)
@@ -63,7 +70,11 @@ class ResumingDownloader:
             try:
                 self._append(url, part, version)
                 break
-            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+            except (
+                requests.ConnectionError,
+                requests.Timeout,
+                requests.exceptions.ChunkedEncodingError,
+            ):
                 if attempt == self.retries:
                     raise
         shutil.move(part, output_file)
@@ -77,20 +88,30 @@ class ResumingDownloader:
         with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as answer:
             goes_on = answer.status_code == 206
             if have and (answer.status_code == 416 or goes_on and _version(answer) != known):
-                part.unlink()                                        # it is no beginning of what the server has now
+                part.unlink()  # it is no beginning of what the server has now
                 return self._append(url, part, version)
             answer.raise_for_status()
             if not goes_on:
                 part.unlink(missing_ok=True)
                 version.write_text(_version(answer))
             expected = int(answer.headers.get("Content-Length", 0)) + (have if goes_on else 0)
-            with open(part, "ab" if goes_on else "wb") as handle, tqdm(
-                    total=expected or None, initial=have if goes_on else 0, unit="B", unit_scale=True, desc=part.name[1:-5]) as bar:
+            with (
+                open(part, "ab" if goes_on else "wb") as handle,
+                tqdm(
+                    total=expected or None,
+                    initial=have if goes_on else 0,
+                    unit="B",
+                    unit_scale=True,
+                    desc=part.name[1:-5],
+                ) as bar,
+            ):
                 for piece in answer.iter_content(1 << 20):
                     handle.write(piece)
                     bar.update(len(piece))
         if expected and part.stat().st_size < expected:
-            raise requests.ConnectionError(f"{url}: the connection ended after {part.stat().st_size} of {expected} bytes")
+            raise requests.ConnectionError(
+                f"{url}: the connection ended after {part.stat().st_size} of {expected} bytes"
+            )
 
 
 def _version(answer):
@@ -104,7 +125,9 @@ def ixi_sample(folder, *, url=SAMPLE_URL, ixi_url=IXI_URL, sums=None):
     folder = Path(folder)
     for name, known in (sums or SAMPLE_SHA256).items():
         kind, _, short = name.partition("/")
-        places = [f"{url}{place}{'/' if place else ''}{short}" for place in SAMPLE_FOLDERS.get(kind, ())] or [ixi_url + name]
+        places = [
+            f"{url}{place}{'/' if place else ''}{short}" for place in SAMPLE_FOLDERS.get(kind, ())
+        ] or [ixi_url + name]
         fetch(places, folder / name, known)
     return folder
 
@@ -116,21 +139,35 @@ def ixi(folder, *, url=IXI_URL):
         OSError: it could not be fetched, or is damaged: then it is deleted, so that the next call fetches it anew.
     """
     folder = Path(folder)
-    table = fetch([url + "IXI.xls"], folder / "IXI.xls", SAMPLE_SHA256["IXI.xls"] if url == IXI_URL else None)
+    table = fetch(
+        [url + "IXI.xls"], folder / "IXI.xls", SAMPLE_SHA256["IXI.xls"] if url == IXI_URL else None
+    )
     heads = folder / "t1"
     if not heads.is_dir():
         archive = fetch([url + "IXI-T1.tar"], folder / "IXI-T1.tar", None)
         files.write_text(folder / "IXI-T1.tar.sha256", f"{files.sha256(archive)}  IXI-T1.tar\n")
         try:
             unpack(archive, heads)
-        except (tarfile.TarError, EOFError, zlib.error) as error:    # no other error: a full disk is not the archive's fault
+        except (
+            tarfile.TarError,
+            EOFError,
+            zlib.error,
+        ) as error:  # no other error: a full disk is not the archive's fault
             archive.unlink()
-            raise OSError(f"{archive}: expected a tar archive, got a truncated or damaged file ({' '.join(str(error).split())}). "
-                          "It is deleted now: start again to fetch it anew, or pass a folder of heads to --data.") from error
+            raise OSError(
+                f"{archive}: expected a tar archive, got a truncated or damaged file ({' '.join(str(error).split())}). "
+                "It is deleted now: start again to fetch it anew, or pass a folder of heads to --data."
+            ) from error
     return table.parent
 
 
-def fetch(places, path, sha256, *, advice="or pass a folder to --data (for ixi-sample: set BRAINLIB_IXI_SAMPLE)"):
+def fetch(
+    places,
+    path,
+    sha256,
+    *,
+    advice="or pass a folder to --data (for ixi-sample: set BRAINLIB_IXI_SAMPLE)",
+):
     """One file from the first place that has it, whole and checked; `advice` says what else can be done."""
     if path.exists() and (sha256 is None or files.sha256(path) == sha256):
         return path
@@ -138,13 +175,24 @@ def fetch(places, path, sha256, *, advice="or pass a folder to --data (for ixi-s
     path.parent.mkdir(parents=True, exist_ok=True)
     for place in places:
         try:
-            return Path(pooch.retrieve(place, None if sha256 is None else f"sha256:{sha256}", fname=path.name, path=path.parent,
-                                       downloader=ResumingDownloader()))
+            return Path(
+                pooch.retrieve(
+                    place,
+                    None if sha256 is None else f"sha256:{sha256}",
+                    fname=path.name,
+                    path=path.parent,
+                    downloader=ResumingDownloader(),
+                )
+            )
         except (requests.RequestException, OSError, ValueError) as error:
-            (path.parent / f".{Path(place).name}.part").unlink(missing_ok=True) if isinstance(error, ValueError) else None
+            (path.parent / f".{Path(place).name}.part").unlink(missing_ok=True) if isinstance(
+                error, ValueError
+            ) else None
             errors.append(f"{place}: {error}")
-    raise OSError(f"{path.name}: could not be fetched ({'; '.join(errors)}). Without a network, copy the files to {path.parent} by hand, "
-                  f"{advice}.")
+    raise OSError(
+        f"{path.name}: could not be fetched ({'; '.join(errors)}). Without a network, copy the files to {path.parent} by hand, "
+        f"{advice}."
+    )
 
 
 def unpack(archive, folder):
@@ -160,11 +208,15 @@ def unpack(archive, folder):
         with tarfile.open(archive) as tar:
             for member in tqdm(tar, desc=f"unpacking {Path(archive).name}", unit=" files"):
                 if not (member.isfile() or member.isdir()):
-                    raise ValueError(f"{archive}: expected plain files, got a link or device: {member.name}. Do not use this archive.")
+                    raise ValueError(
+                        f"{archive}: expected plain files, got a link or device: {member.name}. Do not use this archive."
+                    )
                 try:
                     tar.extract(member, temporary, filter="data")
                 except tarfile.FilterError as error:
-                    raise ValueError(f"{archive}: a member would leave the folder: {member.name}. Do not use this archive.") from error
+                    raise ValueError(
+                        f"{archive}: a member would leave the folder: {member.name}. Do not use this archive."
+                    ) from error
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -24,11 +24,15 @@ from pathlib import Path
 from brainlib import files, runs
 
 MARK = "@@brainlib "
-EPOCH = re.compile(r"^(?:[\w ]+: )?epoch (\d+)/(\d+)", re.MULTILINE)   # "epoch 3/40", "prior: epoch 8/40"
-CHATTER = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \S+ +\d+ \S+\.cc:\d+\]|E\d{4} .*failed call to cuInit")
+EPOCH = re.compile(
+    r"^(?:[\w ]+: )?epoch (\d+)/(\d+)", re.MULTILINE
+)  # "epoch 3/40", "prior: epoch 8/40"
+CHATTER = re.compile(
+    r"WARNING: All log messages before absl|[IW]\d{4} \S+ +\d+ \S+\.cc:\d+\]|E\d{4} .*failed call to cuInit"
+)
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 LONGEST_LINE, LAST_LINES = 200, 12
-LONGEST_SOCKET = 90                                      # the system's limit is 104 to 108 bytes
+LONGEST_SOCKET = 90  # the system's limit is 104 to 108 bytes
 
 
 class Unfinished(Exception):
@@ -50,7 +54,7 @@ class Channel:
         line = MARK + json.dumps({"notebook": self.notebook, "kind": kind, **fields}) + "\n"
         try:
             os.write(self.descriptor, line.encode())
-        except OSError:                                  # run_all.sh was killed: nobody waits for this result any more
+        except OSError:  # run_all.sh was killed: nobody waits for this result any more
             os.kill(os.getpid(), signal.SIGTERM)
 
     def start_heartbeat(self):
@@ -61,7 +65,7 @@ class Channel:
         while os.getppid() == parent:
             time.sleep(2)
             self.send("alive")
-        os.kill(os.getpid(), signal.SIGTERM)             # Snakemake was killed: nobody would take the result
+        os.kill(os.getpid(), signal.SIGTERM)  # Snakemake was killed: nobody would take the result
 
 
 class Log:
@@ -89,7 +93,7 @@ def _kernel_manager():
 
     sockets = os.path.join(os.environ.get("JUPYTER_RUNTIME_DIR", ""), "k")
     if not os.path.isabs(sockets) or len(sockets) > LONGEST_SOCKET:
-        sockets = ""                                     # network ports then, which could clash between parallel kernels
+        sockets = ""  # network ports then, which could clash between parallel kernels
 
     class ThisPython(AsyncKernelManager):
         """Notes the kernel's process group in `group`, so that nothing of it outlives the executor."""
@@ -100,11 +104,16 @@ def _kernel_manager():
 
         @property
         def kernel_spec(self):
-            return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                              display_name="Python 3", language="python")
+            return KernelSpec(
+                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                display_name="Python 3",
+                language="python",
+            )
 
         async def _async_post_start_kernel(self, **options):
-            ThisPython.group = self.provisioner.pid      # the launcher gives the kernel a session of its own
+            ThisPython.group = (
+                self.provisioner.pid
+            )  # the launcher gives the kernel a session of its own
             await super()._async_post_start_kernel(**options)
 
         async def _async_interrupt_kernel(self):
@@ -139,7 +148,7 @@ def execute(notebook, parameters, *, folder, cell_timeout, start_timeout, channe
     Raises:
         Unfinished: it is not done; the executed notebook then says so on top.
     """
-    import nbformat                                      # takes over a second: run_all.sh itself goes without
+    import nbformat  # takes over a second: run_all.sh itself goes without
 
     notebook, folder = Path(notebook), Path(folder)
     final = folder / "notebooks" / notebook.name
@@ -153,7 +162,17 @@ def execute(notebook, parameters, *, folder, cell_timeout, start_timeout, channe
     watch = Watch(channel)
     try:
         with _stoppable(manager):
-            _papermill(notebook, partial, parameters, cell_timeout, start_timeout, manager, watch, channel, log)
+            _papermill(
+                notebook,
+                partial,
+                parameters,
+                cell_timeout,
+                start_timeout,
+                manager,
+                watch,
+                channel,
+                log,
+            )
             executed = _read(partial)
             _check_cells(executed)
             result = _check_pending(pending, token)
@@ -185,19 +204,34 @@ class Watch:
         self.channel.send("cell", cell=self.number, cells=self.total)
 
 
-def _papermill(notebook, partial, parameters, cell_timeout, start_timeout, manager, watch, channel, log):
+def _papermill(
+    notebook, partial, parameters, cell_timeout, start_timeout, manager, watch, channel, log
+):
     import papermill
 
     papermill.execute_notebook(
-        str(notebook), str(partial), parameters=parameters, kernel_name="python3",
-        language="python", cwd=str(notebook.parent), progress_bar=False, start_timeout=int(start_timeout),
-        execution_timeout=max(1, int(cell_timeout)), stdout_file=Log(log, channel), stderr_file=log,
-        kernel_manager_class=manager, coalesce_streams=True, on_notebook_start=watch.begin, on_cell_execute=watch.cell)
+        str(notebook),
+        str(partial),
+        parameters=parameters,
+        kernel_name="python3",
+        language="python",
+        cwd=str(notebook.parent),
+        progress_bar=False,
+        start_timeout=int(start_timeout),
+        execution_timeout=max(1, int(cell_timeout)),
+        stdout_file=Log(log, channel),
+        stderr_file=log,
+        kernel_manager_class=manager,
+        coalesce_streams=True,
+        on_notebook_start=watch.begin,
+        on_cell_execute=watch.cell,
+    )
 
 
 @contextlib.contextmanager
 def _stoppable(manager):
     """Turns the first SIGINT, SIGTERM or SIGHUP into a KeyboardInterrupt, after the kernel is gone; ignores later ones."""
+
     def stop(number, frame):
         for signal_number in watched:
             signal.signal(signal_number, signal.SIG_IGN)
@@ -211,7 +245,9 @@ def _stoppable(manager):
         yield
     finally:
         for number in watched:
-            signal.signal(number, signal.SIG_IGN)        # from here to the end takes no time: let it be finished
+            signal.signal(
+                number, signal.SIG_IGN
+            )  # from here to the end takes no time: let it be finished
 
 
 def _code_cells(notebook):
@@ -230,9 +266,16 @@ def _check_cells(notebook):
         for output in cell.outputs:
             if output.output_type == "error":
                 kind = "stopped itself" if output.ename == "SystemExit" else "error"
-                raise Unfinished(kind, _last_lines(output), cell=number, first_line=first_line(cell.source))
+                raise Unfinished(
+                    kind, _last_lines(output), cell=number, first_line=first_line(cell.source)
+                )
         if cell.execution_count is None:
-            raise Unfinished("did not run", "the cell did not run", cell=number, first_line=first_line(cell.source))
+            raise Unfinished(
+                "did not run",
+                "the cell did not run",
+                cell=number,
+                first_line=first_line(cell.source),
+            )
 
 
 def _check_pending(pending, token):
@@ -241,7 +284,10 @@ def _check_pending(pending, token):
     except FileNotFoundError:
         content = {}
     if content.get("token") != token:
-        raise Unfinished("no result", "all cells ran, but the last one did not write the result: it must call run.done()")
+        raise Unfinished(
+            "no result",
+            "all cells ran, but the last one did not write the result: it must call run.done()",
+        )
     return content
 
 
@@ -253,13 +299,23 @@ def _explain(error, watch, partial, cell_timeout):
     if isinstance(error, Unfinished):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return Unfinished("interrupted", "stopped by a person or by the system (Ctrl-C or a signal)", **here)
+        return Unfinished(
+            "interrupted", "stopped by a person or by the system (Ctrl-C or a signal)", **here
+        )
     if isinstance(error, CellTimeoutError):
-        return Unfinished("timed out", f"the cell took longer than {cell_timeout / 60:g} minutes "
-                                       "(cell_timeout_minutes of the profile)", **here)
+        return Unfinished(
+            "timed out",
+            f"the cell took longer than {cell_timeout / 60:g} minutes "
+            "(cell_timeout_minutes of the profile)",
+            **here,
+        )
     if isinstance(error, DeadKernelError):
-        return Unfinished("kernel died", "the kernel died: killed from outside, out of memory, or a crash in compiled code", **here)
-    try:                                                 # an error in a cell stands in the notebook
+        return Unfinished(
+            "kernel died",
+            "the kernel died: killed from outside, out of memory, or a crash in compiled code",
+            **here,
+        )
+    try:  # an error in a cell stands in the notebook
         _check_cells(_without_markers(_read(partial)))
     except Unfinished as problem:
         if problem.kind != "did not run":
@@ -284,7 +340,11 @@ def _last_lines(output):
 
 def _without_markers(notebook):
     """Drops papermill's own error cells: ours say more."""
-    notebook.cells = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
+    ]
     return notebook
 
 
@@ -293,10 +353,20 @@ def _tidy(notebook, name):
     for cell in _code_cells(notebook):
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
-                output.text = "".join(line for line in output.text.splitlines(keepends=True) if not CHATTER.match(line))
-        cell.outputs = [output for output in cell.outputs if output.output_type != "stream" or output.text]
+                output.text = "".join(
+                    line
+                    for line in output.text.splitlines(keepends=True)
+                    if not CHATTER.match(line)
+                )
+        cell.outputs = [
+            output for output in cell.outputs if output.output_type != "stream" or output.text
+        ]
     notebook.metadata.setdefault("papermill", {}).update(input_path=name, output_path=name)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
 
 
 def leave_unfinished(partial, final, problem):
@@ -312,7 +382,9 @@ def leave_unfinished(partial, final, problem):
     place += f", `{problem.first_line}`" if problem.first_line else ""
     banner = nbformat.v4.new_markdown_cell(
         f"<div style='border: 2px solid #b00; padding: 0.5em'><b>This run did not finish: {problem.kind}.</b></div>\n\n"
-        f"It stopped {place}.\n\n```\n{problem.message}\n```", metadata={"tags": ["not-finished"]})
+        f"It stopped {place}.\n\n```\n{problem.message}\n```",
+        metadata={"tags": ["not-finished"]},
+    )
     notebook.cells.insert(0, banner)
     _tidy(notebook, final.name)
     nbformat.write(notebook, partial)
@@ -321,18 +393,29 @@ def leave_unfinished(partial, final, problem):
 
 def main(arguments):
     """A Snakemake job. Exit codes: 0 done, 1 not done, 130 interrupted."""
-    sys.modules["rfc3987_syntax"] = None                 # jsonschema's check of web addresses: 1.4 s to import, no use here
+    sys.modules["rfc3987_syntax"] = (
+        None  # jsonschema's check of web addresses: 1.4 s to import, no use here
+    )
     config_path, name = Path(arguments[0]), arguments[1]
     config = json.loads(config_path.read_text(encoding="utf-8"))
     job = config["jobs"][name]
-    folder = config_path.parent / job["folder"]          # of a sweep's point: its own
+    folder = config_path.parent / job["folder"]  # of a sweep's point: its own
     with contextlib.ExitStack() as stack:
         held = os.open(config_path.parent / ".lock-jobs", os.O_RDWR | os.O_CREAT, 0o666)
-        fcntl.flock(held, fcntl.LOCK_SH)                 # held until this process ends, also when run_all.sh is killed
-        log = stack.enter_context(open(folder / "logs" / f"{Path(job['path']).stem}.log", "w", encoding="utf-8", buffering=1))
-        channel = Channel(os.dup(1), name)               # our standard output, before it becomes the log
+        fcntl.flock(
+            held, fcntl.LOCK_SH
+        )  # held until this process ends, also when run_all.sh is killed
+        log = stack.enter_context(
+            open(
+                folder / "logs" / f"{Path(job['path']).stem}.log",
+                "w",
+                encoding="utf-8",
+                buffering=1,
+            )
+        )
+        channel = Channel(os.dup(1), name)  # our standard output, before it becomes the log
         for descriptor in (1, 2):
-            os.dup2(log.fileno(), descriptor)            # the kernel's process and crashes write there too
+            os.dup2(log.fileno(), descriptor)  # the kernel's process and crashes write there too
         _environment(config, stack)
         return _run(name, job, config, folder, channel, log)
 
@@ -342,32 +425,59 @@ def _environment(config, stack):
     stack.callback(shutil.rmtree, runtime, ignore_errors=True)
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     os.environ[runs.FINGERPRINT] = json.dumps(config["data_fingerprint"])
-    os.environ.pop("MPLBACKEND", None)                   # figures belong into the notebook, as when run by hand
+    os.environ.pop("MPLBACKEND", None)  # figures belong into the notebook, as when run by hand
     os.environ.update(config["environment"])
 
 
 def _run(name, job, config, folder, channel, log):
-    began, started, result = time.monotonic(), now(), folder / "results" / f"{Path(job['path']).stem}.json"
+    began, started, result = (
+        time.monotonic(),
+        now(),
+        folder / "results" / f"{Path(job['path']).stem}.json",
+    )
     channel.send("start", started=started, cells=job["cells"])
     channel.start_heartbeat()
     print(f"{name}: started {started}", file=log)
     outcome = {}
     try:
-        pending, cells = execute(job["path"], job["parameters"], folder=folder, channel=channel, log=log,
-                                 cell_timeout=60 * config["cell_timeout_minutes"],
-                                 start_timeout=60 * config["start_timeout_minutes"])
+        pending, cells = execute(
+            job["path"],
+            job["parameters"],
+            folder=folder,
+            channel=channel,
+            log=log,
+            cell_timeout=60 * config["cell_timeout_minutes"],
+            start_timeout=60 * config["start_timeout_minutes"],
+        )
         outcome = {"status": "finished", "cells": cells, "environment": pending["environment"]}
         files.write_json(result, pending["result"])
         outcome["result"] = files.sha256(result)
     except Unfinished as problem:
         status = "interrupted" if problem.kind == "interrupted" else "failed"
         message = problem.message[-2000:]
-        outcome = {"status": status, "error": {"kind": problem.kind, "cell": problem.cell, "first_line": problem.first_line,
-                                               "message": message}}
-        print(f"\n{name}: {problem.kind} in cell {problem.cell}, {problem.first_line}\n{problem.message}", file=log)
+        outcome = {
+            "status": status,
+            "error": {
+                "kind": problem.kind,
+                "cell": problem.cell,
+                "first_line": problem.first_line,
+                "message": message,
+            },
+        }
+        print(
+            f"\n{name}: {problem.kind} in cell {problem.cell}, {problem.first_line}\n{problem.message}",
+            file=log,
+        )
     seconds = round(time.monotonic() - began, 1)
     print(f"{name}: {outcome['status']} after {seconds} s", file=log)
-    channel.send("end", **outcome, started=started, ended=now(), seconds=seconds, peak_memory_mb=_peak_memory_mb())
+    channel.send(
+        "end",
+        **outcome,
+        started=started,
+        ended=now(),
+        seconds=seconds,
+        peak_memory_mb=_peak_memory_mb(),
+    )
     return {"finished": 0, "failed": 1, "interrupted": 130}[outcome["status"]]
 
 

@@ -24,7 +24,7 @@ from brainlib import files
 from brainlib.models_outputs import outputs_of
 from brainlib.pipelines import Slices
 
-FEATURES, SIDE = 32, 64                                  # at most 32 features; pictures are brought to 64x64 inside
+FEATURES, SIDE = 32, 64  # at most 32 features; pictures are brought to 64x64 inside
 MODEL, RECORD = "features.keras", "features.json"
 STRENGTHS = ("blur", "noise", "contrast", "warp")
 
@@ -53,22 +53,39 @@ def build(image_shape, *, people, features=FEATURES, seed=0):
         features: numbers of the feature layer, at most 32.
     """
     if not 2 <= features <= FEATURES:
-        raise ValueError(f"features: expected 2 to {FEATURES} (a Frechet distance of few subjects holds no more), got {features}.")
+        raise ValueError(
+            f"features: expected 2 to {FEATURES} (a Frechet distance of few subjects holds no more), got {features}."
+        )
     with_seed = {"kernel_initializer": keras.initializers.GlorotUniform(seed)}
     inputs = keras.Input(image_shape)
     x = inputs if tuple(image_shape[:2]) == (SIDE, SIDE) else layers.Resizing(SIDE, SIDE)(inputs)
     for number, filters in enumerate((16, 32, 48, 64)):
-        x = layers.Conv2D(filters, 3, padding="same", strides=1 if number == 0 else 2, use_bias=False,
-                          kernel_initializer=keras.initializers.HeNormal(seed + number))(x)
+        x = layers.Conv2D(
+            filters,
+            3,
+            padding="same",
+            strides=1 if number == 0 else 2,
+            use_bias=False,
+            kernel_initializer=keras.initializers.HeNormal(seed + number),
+        )(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.Activation("relu", name=f"level{number}")(x)
-    pooled = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    pooled = layers.Concatenate()(
+        [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)]
+    )
     found = layers.Dense(features, name="features", **with_seed)(pooled)
     used = layers.Activation("relu")(found)
-    return keras.Model(inputs, {
-        "degradation": layers.Dense(len(STRENGTHS), activation="sigmoid", name="degradation", **with_seed)(used),
-        "place": layers.Dense(1, activation="sigmoid", name="place", **with_seed)(used),
-        "person": layers.Dense(people, name="person", **with_seed)(used)}, name="feature_net")
+    return keras.Model(
+        inputs,
+        {
+            "degradation": layers.Dense(
+                len(STRENGTHS), activation="sigmoid", name="degradation", **with_seed
+            )(used),
+            "place": layers.Dense(1, activation="sigmoid", name="place", **with_seed)(used),
+            "person": layers.Dense(people, name="person", **with_seed)(used),
+        },
+        name="feature_net",
+    )
 
 
 def degrade(images, strengths, *, seed):
@@ -86,7 +103,9 @@ def degrade(images, strengths, *, seed):
     return changed
 
 
-def train(images, subjects, places, folder, *, epochs=30, least_steps=0, batch_size=32, seed=0, show=print):
+def train(
+    images, subjects, places, folder, *, epochs=30, least_steps=0, batch_size=32, seed=0, show=print
+):
     """Trains the network on a cohort's training slices, or loads it if `folder` holds the same one; -> `Space`.
 
     Args:
@@ -99,26 +118,51 @@ def train(images, subjects, places, folder, *, epochs=30, least_steps=0, batch_s
     """
     images, folder = np.asarray(images, "float32"), Path(folder)
     names, person = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
-    key = files.digest(Slices(images).digest(), person, np.asarray(places, float), epochs, least_steps, batch_size, seed, 1)
+    key = files.digest(
+        Slices(images).digest(),
+        person,
+        np.asarray(places, float),
+        epochs,
+        least_steps,
+        batch_size,
+        seed,
+        1,
+    )
     try:
         return load(folder, key)
     except FileNotFoundError:
         pass
     model = build(images.shape[1:], people=len(names), seed=seed)
-    model.compile(keras.optimizers.Adam(2e-3), jit_compile=False, loss_weights={"degradation": 4.0, "place": 4.0, "person": 0.2},
-                  loss={"degradation": "mse", "place": "mse",
-                        "person": keras.losses.SparseCategoricalCrossentropy(from_logits=True)})
+    model.compile(
+        keras.optimizers.Adam(2e-3),
+        jit_compile=False,
+        loss_weights={"degradation": 4.0, "place": 4.0, "person": 0.2},
+        loss={
+            "degradation": "mse",
+            "place": "mse",
+            "person": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        },
+    )
     steps = max(1, len(images) // batch_size, least_steps)
     passes = math.ceil(steps * batch_size / len(images))
     losses = []
     for epoch in range(epochs):
         rng = np.random.default_rng([seed, epoch])
-        order = np.concatenate([rng.permutation(len(images)) for _ in range(passes)])[:steps * batch_size]
-        strengths = (rng.random((len(order), len(STRENGTHS))) * (rng.random((len(order), len(STRENGTHS))) < 0.6)).astype("float32")
+        order = np.concatenate([rng.permutation(len(images)) for _ in range(passes)])[
+            : steps * batch_size
+        ]
+        strengths = (
+            rng.random((len(order), len(STRENGTHS)))
+            * (rng.random((len(order), len(STRENGTHS))) < 0.6)
+        ).astype("float32")
         # Contrast has no natural zero: its middle is the image as it is.
         strengths[:, 2] = np.where(strengths[:, 2] == 0, 0.5, strengths[:, 2])
         inputs = degrade(images[order], strengths, seed=[seed, epoch, 1])
-        wanted = {"degradation": strengths, "place": np.asarray(places, "float32")[order, None], "person": person[order]}
+        wanted = {
+            "degradation": strengths,
+            "place": np.asarray(places, "float32")[order, None],
+            "person": person[order],
+        }
         data = tf.data.Dataset.from_tensor_slices((inputs, wanted)).batch(batch_size)
         losses.append(model.fit(data, shuffle=False, verbose=0).history["loss"][0])
         if show and (epoch + 1) % max(1, epochs // 5) == 0:
@@ -126,8 +170,17 @@ def train(images, subjects, places, folder, *, epochs=30, least_steps=0, batch_s
     space = keras.Model(model.input, model.get_layer("features").output, name="feature_space")
     with files.whole_file(folder / MODEL) as temporary:
         space.save(temporary)
-    files.write_json(folder / RECORD, {"key": key, "sha256": files.sha256(folder / MODEL), "slices": len(images),
-                                       "subjects": len(names), "epochs": epochs, "losses": losses})
+    files.write_json(
+        folder / RECORD,
+        {
+            "key": key,
+            "sha256": files.sha256(folder / MODEL),
+            "slices": len(images),
+            "subjects": len(names),
+            "epochs": epochs,
+            "losses": losses,
+        },
+    )
     return load(folder, key)
 
 
@@ -140,17 +193,24 @@ def load(folder, key=None):
     """
     folder = Path(folder)
     if not (folder / RECORD).exists() or not (folder / MODEL).exists():
-        raise FileNotFoundError(f"{folder}: expected {MODEL} and {RECORD} of `features.train`; train it first.")
+        raise FileNotFoundError(
+            f"{folder}: expected {MODEL} and {RECORD} of `features.train`; train it first."
+        )
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     if key not in (None, record["key"]):
         raise FileNotFoundError(f"{folder}: holds the feature space of other slices or options.")
     checksum = files.sha256(folder / MODEL)
     if checksum != record["sha256"]:
-        raise ValueError(f"{folder / MODEL}: expected SHA-256 {record['sha256'][:16]}..., found {checksum[:16]}...: the "
-                         f"file was changed after training. Delete the folder to train it again.")
+        raise ValueError(
+            f"{folder / MODEL}: expected SHA-256 {record['sha256'][:16]}..., found {checksum[:16]}...: the "
+            f"file was changed after training. Delete the folder to train it again."
+        )
     model = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
-    return Space(model, f"{model.output_shape[-1]} features of a network trained here on {record['slices']} slices of "
-                        f"{record['subjects']} subjects (SHA-256 {checksum[:8]})")
+    return Space(
+        model,
+        f"{model.output_shape[-1]} features of a network trained here on {record['slices']} slices of "
+        f"{record['subjects']} subjects (SHA-256 {checksum[:8]})",
+    )
 
 
 def imagenet_space(kind, weights):
@@ -160,23 +220,38 @@ def imagenet_space(kind, weights):
         kind: "inception" or "vgg16".
         weights: path of Keras's `..._notop.h5` file, or "imagenet": Keras downloads it.
     """
-    makers = {"inception": (keras.applications.InceptionV3, 299, lambda x: 2 * x - 1),
-              "vgg16": (keras.applications.VGG16, 224, lambda x: 255 * x - tf.constant([103.939, 116.779, 123.68]))}
+    makers = {
+        "inception": (keras.applications.InceptionV3, 299, lambda x: 2 * x - 1),
+        "vgg16": (
+            keras.applications.VGG16,
+            224,
+            lambda x: 255 * x - tf.constant([103.939, 116.779, 123.68]),
+        ),
+    }
     if kind not in makers:
         raise ValueError(f"feature space: expected one of {', '.join(makers)}, got {kind!r}.")
     maker, side, scale = makers[kind]
     if weights != "imagenet" and not Path(weights).is_file():
-        raise FileNotFoundError(f"{weights}: expected Keras's {kind} weights without top (..._notop.h5). Download them "
-                                f"where there is a network, or take the feature space that the workbook trains.")
+        raise FileNotFoundError(
+            f"{weights}: expected Keras's {kind} weights without top (..._notop.h5). Download them "
+            f"where there is a network, or take the feature space that the workbook trains."
+        )
     try:
-        network = maker(include_top=False, pooling="avg", weights=weights, input_shape=(side, side, 3))
+        network = maker(
+            include_top=False, pooling="avg", weights=weights, input_shape=(side, side, 3)
+        )
     except Exception as error:
-        raise OSError(f"{kind}: the ImageNet weights could not be fetched ({str(error).splitlines()[0]}). Pass the path "
-                      f"of the downloaded file, or take the feature space that the workbook trains.") from error
+        raise OSError(
+            f"{kind}: the ImageNet weights could not be fetched ({str(error).splitlines()[0]}). Pass the path "
+            f"of the downloaded file, or take the feature space that the workbook trains."
+        ) from error
     inputs = keras.Input((None, None, 1))
     resized = layers.Resizing(side, side)(inputs)
     outputs = network(scale(layers.Concatenate()([resized] * 3)))
-    return Space(keras.Model(inputs, outputs), f"{network.output_shape[-1]} features of {kind}, trained on ImageNet")
+    return Space(
+        keras.Model(inputs, outputs),
+        f"{network.output_shape[-1]} features of {kind}, trained on ImageNet",
+    )
 
 
 # ------------------------------------------------------------------------------------------------ distances
@@ -186,14 +261,18 @@ def frechet(first, second):
     """Frechet distance of the Gaussians fitted to two sets of features (Heusel et al. 2017). (N, F), (M, F) -> number."""
     first, second = np.asarray(first, float), np.asarray(second, float)
     if min(len(first), len(second)) < 2:
-        raise ValueError(f"a Frechet distance needs 2 pictures or more on each side, got {len(first)} and {len(second)}.")
+        raise ValueError(
+            f"a Frechet distance needs 2 pictures or more on each side, got {len(first)} and {len(second)}."
+        )
     covariances = [np.atleast_2d(np.cov(part, rowvar=False)) for part in (first, second)]
     # The trace of the root of a product: from the eigenvalues of root(A) B root(A), which is symmetric.
     values, vectors = scipy.linalg.eigh(covariances[0])
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     cross = np.sqrt(np.maximum(scipy.linalg.eigvalsh(root @ covariances[1] @ root), 0)).sum()
     between = np.sum((first.mean(axis=0) - second.mean(axis=0)) ** 2)
-    return float(max(between + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross, 0.0))
+    return float(
+        max(between + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross, 0.0)
+    )
 
 
 class Judge:
@@ -215,21 +294,32 @@ class Judge:
     def __init__(self, space, reference, known, people, *, pictures=1500, seed=0):
         self.space, self.known, self.people = space, known, np.asarray(people)
         self.n = min(len(reference), len(known), pictures)
-        self.held_out = space(reference[np.sort(np.random.default_rng(seed).permutation(len(reference))[:self.n])])
+        self.held_out = space(
+            reference[np.sort(np.random.default_rng(seed).permutation(len(reference))[: self.n])]
+        )
 
     def __call__(self, pictures):
         """frechet, precision, recall, ms_ssim_of_pairs, rmse_to_nearest_training_slice (median of 100) of `n` pictures."""
         if len(pictures) != self.n:
-            raise ValueError(f"expected {self.n} pictures, as many as there are real ones on the other side, got {len(pictures)}.")
+            raise ValueError(
+                f"expected {self.n} pictures, as many as there are real ones on the other side, got {len(pictures)}."
+            )
         found = self.space(pictures)
         precision, recall = precision_recall(self.held_out, found)
-        return {"frechet": frechet(self.held_out, found), "precision": precision, "recall": recall, "ms_ssim_of_pairs": diversity(pictures),
-                "rmse_to_nearest_training_slice": float(np.median(nearest(self.known, pictures[:100])[1]))}
+        return {
+            "frechet": frechet(self.held_out, found),
+            "precision": precision,
+            "recall": recall,
+            "ms_ssim_of_pairs": diversity(pictures),
+            "rmse_to_nearest_training_slice": float(
+                np.median(nearest(self.known, pictures[:100])[1])
+            ),
+        }
 
     def some_known(self, seed):
         """(`n`, H, W, 1) training slices of a random half of the training people."""
         rng, names = np.random.default_rng(seed), np.unique(self.people)
-        places = np.flatnonzero(np.isin(self.people, rng.permutation(names)[:-(-len(names) // 2)]))
+        places = np.flatnonzero(np.isin(self.people, rng.permutation(names)[: -(-len(names) // 2)]))
         return self.known[np.sort(rng.choice(places, self.n, replace=len(places) < self.n))]
 
     def floor(self, seed):
@@ -239,13 +329,18 @@ class Judge:
 
 def precision_recall(real, generated, *, neighbours=3):
     """Improved precision and recall (Kynkaanniemi et al. 2019): shares of generated pictures among the real, and back."""
+
     def share(inside, points):
-        reach = NearestNeighbors(n_neighbors=neighbours + 1).fit(inside).kneighbors(inside)[0][:, -1]
+        reach = (
+            NearestNeighbors(n_neighbors=neighbours + 1).fit(inside).kneighbors(inside)[0][:, -1]
+        )
         distances = scipy.spatial.distance.cdist(points, inside)
         return float((distances <= reach).any(axis=1).mean())
 
     if min(len(real), len(generated)) <= neighbours:
-        raise ValueError(f"precision and recall need more than {neighbours} pictures on each side, got {len(real)} and {len(generated)}.")
+        raise ValueError(
+            f"precision and recall need more than {neighbours} pictures on each side, got {len(real)} and {len(generated)}."
+        )
     return share(real, generated), share(generated, real)
 
 
@@ -256,13 +351,23 @@ def diversity(images, *, pairs=200, seed=0):
         raise ValueError(f"diversity needs 2 pictures or more, got {len(images)}.")
     first = rng.integers(len(images), size=pairs)
     second = (first + rng.integers(1, len(images), size=pairs)) % len(images)
-    levels = min(5, int(math.log2(min(images.shape[1:3]) / 11)) + 1)         # the coarsest level still holds a window
+    levels = min(
+        5, int(math.log2(min(images.shape[1:3]) / 11)) + 1
+    )  # the coarsest level still holds a window
     weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:levels]
-    return float(np.mean(tf.image.ssim_multiscale(images[first], images[second], 1.0, power_factors=weights / weights.sum())))
+    return float(
+        np.mean(
+            tf.image.ssim_multiscale(
+                images[first], images[second], 1.0, power_factors=weights / weights.sum()
+            )
+        )
+    )
 
 
 def nearest(known, generated):
     """The nearest known picture of each generated one, by squared error. -> (places (M,), root mean squared error (M,))."""
     flat = [np.asarray(part, "float32").reshape(len(part), -1) for part in (known, generated)]
-    distance, place = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(flat[0]).kneighbors(flat[1])
+    distance, place = (
+        NearestNeighbors(n_neighbors=1, algorithm="brute").fit(flat[0]).kneighbors(flat[1])
+    )
     return place[:, 0], distance[:, 0] / math.sqrt(flat[0].shape[1])

@@ -43,9 +43,11 @@ class LatentDensity:
         """Draws latents (n, D). temperature: factor on the distance from the centre of the mixture's component."""
         rng = np.random.default_rng(seed)
         component = rng.choice(len(self.mixture.weights_), size=n, p=self.mixture.weights_)
-        roots = np.linalg.cholesky(self.mixture.covariances_)                 # (K, d, d)
+        roots = np.linalg.cholesky(self.mixture.covariances_)  # (K, d, d)
         noise = rng.standard_normal((n, roots.shape[-1]))
-        scores = self.mixture.means_[component] + temperature * np.einsum("nij,nj->ni", roots[component], noise)
+        scores = self.mixture.means_[component] + temperature * np.einsum(
+            "nij,nj->ni", roots[component], noise
+        )
         return self.pca.inverse_transform(scores).astype("float32")
 
     def at(self, scores):
@@ -67,17 +69,22 @@ def fit_latent(model, images, *, components=(1, 2, 4, 8), variance=0.99, max_dim
         max_dimensions: most principal components; never more than a quarter of the images.
         seed: of the mixture's start.
     """
-    means = models.latent_of(model, images)                                   # (N, D)
+    means = models.latent_of(model, images)  # (N, D)
     if len(means) < 2:
         raise ValueError(f"a latent density needs at least 2 images, got {len(means)}.")
     pca = PCA(svd_solver="full").fit(means)
     kept = int(np.searchsorted(np.cumsum(pca.explained_variance_ratio_), variance)) + 1
     kept = max(1, min(kept, max_dimensions, len(means) // 4))
     pca = PCA(n_components=kept, svd_solver="full").fit(means)
-    scores = pca.transform(means)                                             # (N, kept)
+    scores = pca.transform(means)  # (N, kept)
     floor = 1e-6 * max(float(scores.var(axis=0).max()), 1e-12)
-    fitted = [GaussianMixture(count, covariance_type="full", reg_covar=floor, random_state=seed).fit(scores)
-              for count in components if count <= max(1, len(means) // (4 * kept))]
+    fitted = [
+        GaussianMixture(count, covariance_type="full", reg_covar=floor, random_state=seed).fit(
+            scores
+        )
+        for count in components
+        if count <= max(1, len(means) // (4 * kept))
+    ]
     return LatentDensity(pca, min(fitted, key=lambda mixture: mixture.bic(scores)))
 
 
@@ -91,7 +98,7 @@ def interpolate(model, first, second, *, steps=8):
 
     first, second: (H, W, 1) -> (steps, H, W, 1); the ends are the reconstructions of the two.
     """
-    means = models.latent_of(model, np.stack([first, second]))                # (2, D)
+    means = models.latent_of(model, np.stack([first, second]))  # (2, D)
     share = np.linspace(0, 1, steps)[:, None]
     return decode(model, (1 - share) * means[0] + share * means[1])
 
@@ -99,7 +106,9 @@ def interpolate(model, first, second, *, steps=8):
 def walk(model, density, direction, *, steps=7, reach=2.5):
     """Images along one principal direction of the latent, from -reach to +reach standard deviations. -> (steps, H, W, 1)."""
     if not 0 <= direction < density.pca.n_components_:
-        raise ValueError(f"direction: expected 0 to {density.pca.n_components_ - 1}, got {direction}.")
+        raise ValueError(
+            f"direction: expected 0 to {density.pca.n_components_ - 1}, got {direction}."
+        )
     scores = np.zeros((steps, direction + 1))
     scores[:, direction] = np.linspace(-reach, reach, steps)
     return decode(model, density.at(scores))
@@ -118,7 +127,9 @@ def covariate_effect(means, covariates):
     table = np.column_stack([np.asarray(values, float) for values in covariates.values()])
     known = np.isfinite(table).all(axis=1)
     if known.sum() < table.shape[1] + 2:
-        raise ValueError(f"{', '.join(covariates)}: expected at least {table.shape[1] + 2} subjects with all of them, got {known.sum()}.")
+        raise ValueError(
+            f"{', '.join(covariates)}: expected at least {table.shape[1] + 2} subjects with all of them, got {known.sum()}."
+        )
     design = np.column_stack([np.ones(known.sum()), table[known]])
     found = np.linalg.lstsq(design, np.asarray(means)[known], rcond=None)[0]
     return found[0], dict(zip(covariates, found[1:])), int(known.sum())

@@ -24,7 +24,7 @@ def first_filters(model):
     layer = next((layer for layer in parts.in_order(model) if isinstance(layer, CONVS)), None)
     if layer is None:
         raise ValueError(f"{model.name}: expected a 2-D convolution among its layers, found none.")
-    kernel = parts.array(layer.kernel)                                         # (h, w, in, filters)
+    kernel = parts.array(layer.kernel)  # (h, w, in, filters)
     return kernel.transpose(3, 0, 1, 2)
 
 
@@ -34,15 +34,24 @@ def layer_named(model, name):
     if len(found) != 1:
         known = [path for path, layer in parts.paths(model)]
         fitting = [path for path in known if path.split("/")[-1] == name.split("/")[-1]] or known
-        raise ValueError(f"layer: expected the name of one layer, got {name!r}, which fits {len(found)}. "
-                         f"Take one of {', '.join(fitting[:12])}{' ...' if len(fitting) > 12 else ''}.")
+        raise ValueError(
+            f"layer: expected the name of one layer, got {name!r}, which fits {len(found)}. "
+            f"Take one of {', '.join(fitting[:12])}{' ...' if len(fitting) > 12 else ''}."
+        )
     return next(iter(found.values()))
 
 
 def first_map_layer(model):
     """Name of the first layer that gives feature maps (h, w, C) of several channels, behind its activation where that is a layer of its own."""
     rows = models.layer_table(model)
-    first = next((place for place, row in enumerate(rows) if len(row["output"]) == 3 and row["output"][-1] > 1), None)
+    first = next(
+        (
+            place
+            for place, row in enumerate(rows)
+            if len(row["output"]) == 3 and row["output"][-1] > 1
+        ),
+        None,
+    )
     if first is None:
         raise ValueError(f"{model.name}: expected a layer with feature maps, found none.")
     while rows[first + 1]["kind"] in ("BatchNormalization", "ReLU", "LeakyReLU", "Activation"):
@@ -68,10 +77,14 @@ def feature_maps(model, images, layer, *, batch_size=16):
 
     def first_call(batch):
         calls = []
-        with parts.watched([wanted], lambda _, __, outputs: calls.append(parts.array(parts.first_of(outputs)))):
+        with parts.watched(
+            [wanted], lambda _, __, outputs: calls.append(parts.array(parts.first_of(outputs)))
+        ):
             parts.forward(model)(batch)
         if not calls:
-            raise ValueError(f"layer: {layer!r} takes no part in the reconstruction of {model.name}.")
+            raise ValueError(
+                f"layer: {layer!r} takes no part in the reconstruction of {model.name}."
+            )
         return calls[0]
 
     return parts.in_batches(first_call, images, batch_size=batch_size)
@@ -106,19 +119,24 @@ def switched_off(model, images, layer, *, channels=None, to="mean", targets=None
         raise ValueError(f"channels: expected 0 to {count - 1}, got {unknown[0]}.")
     whole = _errors(parts.reconstruct(model, images, batch_size=batch_size), targets)
     # All channels of all images in one row: few large batches cost less than many small ones.
-    silent, number = np.repeat(list(channels), len(images)), np.tile(np.arange(len(images)), len(channels))
+    silent, number = (
+        np.repeat(list(channels), len(images)),
+        np.tile(np.arange(len(images)), len(channels)),
+    )
     errors = np.empty(len(silent))
     for start in range(0, len(silent), batch_size):
         part = slice(start, start + batch_size)
         with parts.watched([wanted], _replacing(silent[part], rest)):
-            outputs = parts.reconstruct(model, np.asarray(images)[number[part]], batch_size=batch_size)
+            outputs = parts.reconstruct(
+                model, np.asarray(images)[number[part]], batch_size=batch_size
+            )
         errors[part] = _errors(outputs, targets[number[part]])
     return errors.reshape(len(channels), -1).T - whole[:, None]
 
 
 def _replacing(silent, rest):
     """Replaces channel silent[i] of the i-th image by its entry of `rest`."""
-    chosen = silent[:, None] == np.arange(len(rest))                           # (B, channels)
+    chosen = silent[:, None] == np.arange(len(rest))  # (B, channels)
 
     def see(_, __, outputs):
         several = isinstance(outputs, (list, tuple))
@@ -153,13 +171,18 @@ def occlusion(model, images, *, patch=8, stride=None, fill=0.0, layer=None, batc
     """
     images, stride = np.asarray(images, "float32"), stride or patch
     if not 1 <= patch <= min(images.shape[1:3]) or stride < 1:
-        raise ValueError(f"patch: expected 1 to {min(images.shape[1:3])} pixels and a stride of 1 or more, got {patch} and {stride}.")
+        raise ValueError(
+            f"patch: expected 1 to {min(images.shape[1:3])} pixels and a stride of 1 or more, got {patch} and {stride}."
+        )
     tops, lefts = (range(0, side - patch + 1, stride) for side in images.shape[1:3])
     places = [(row, column) for row in range(len(tops)) for column in range(len(lefts))]
     wanted = layer_named(model, layer) if layer else None
     before, answer = _outputs_and_answer(model, images, wanted, batch_size)
     before = (before - images) ** 2
-    maps = {name: np.zeros((len(images), len(tops), len(lefts))) for name in ("inside", "outside", *(["latent"] if layer else []))}
+    maps = {
+        name: np.zeros((len(images), len(tops), len(lefts)))
+        for name in ("inside", "outside", *(["latent"] if layer else []))
+    }
     for row, column in places:
         place = (slice(tops[row], tops[row] + patch), slice(lefts[column], lefts[column] + patch))
         blanked = images.copy()
@@ -169,14 +192,19 @@ def occlusion(model, images, *, patch=8, stride=None, fill=0.0, layer=None, batc
         maps["inside"][:, row, column] = after[:, *place].mean(axis=(1, 2, 3))
         maps["outside"][:, row, column] = _mean_without(after - before, place)
         if layer:
-            maps["latent"][:, row, column] = np.sqrt(((changed - answer) ** 2).reshape(len(images), -1).mean(axis=1))
+            maps["latent"][:, row, column] = np.sqrt(
+                ((changed - answer) ** 2).reshape(len(images), -1).mean(axis=1)
+            )
     return maps
 
 
 def _outputs_and_answer(model, images, wanted, batch_size):
     """Outputs of the model, and what a layer answered on the way (None without one)."""
     seen = []
-    with parts.watched([wanted] if wanted is not None else [], lambda _, __, outputs: seen.append(parts.array(parts.first_of(outputs)))):
+    with parts.watched(
+        [wanted] if wanted is not None else [],
+        lambda _, __, outputs: seen.append(parts.array(parts.first_of(outputs))),
+    ):
         outputs = parts.reconstruct(model, images, batch_size=batch_size)
     return outputs, np.concatenate(seen) if seen else None
 

@@ -38,7 +38,11 @@ def weights_of(model, batches, *, given=None):
         return Weights(float(given[0]), float(given[1]), "as given")
     if _is_overridden(model, "train_step"):
         return _from_training_steps(model, batches)
-    if _is_overridden(model, "compute_loss") or getattr(model, "compiled", False) and getattr(model, "_compile_loss", None) is not None:
+    if (
+        _is_overridden(model, "compute_loss")
+        or getattr(model, "compiled", False)
+        and getattr(model, "_compile_loss", None) is not None
+    ):
         return _from_loss(model, batches)
     return None
 
@@ -59,8 +63,15 @@ def _from_loss(model, batches):
     outputs, step = np.asarray(model(images, training=False)), 0.0
     step = max(0.01, float(np.sqrt(np.mean((outputs - images) ** 2))))
     # Both signs: what is linear in the change cancels, the curvature stays.
-    signs = np.where(np.random.default_rng(0).random(images.shape) < 0.5, -1.0, 1.0).astype("float32")
-    costs = [float(model.compute_loss(x=images, y=images, y_pred=outputs + shift * signs, training=False)) for shift in (-step, 0.0, step)]
+    signs = np.where(np.random.default_rng(0).random(images.shape) < 0.5, -1.0, 1.0).astype(
+        "float32"
+    )
+    costs = [
+        float(
+            model.compute_loss(x=images, y=images, y_pred=outputs + shift * signs, training=False)
+        )
+        for shift in (-step, 0.0, step)
+    ]
     error = (costs[0] + costs[2] - 2 * costs[1]) / (2 * step**2)
     penalties, rates = [], []
     for pictures in batches.values():
@@ -106,8 +117,10 @@ def _step(model, encoder, decoder, batch):
     seen = {}
     ends = [tensor._keras_history.operation for tensor in (*encoder.outputs, *decoder.outputs)]
     for metric in model.metrics:
-        metric.reset_state()                             # a step may give running means: of this batch alone, then
-    with parts.watched(list(dict.fromkeys(ends)), lambda layer, _, outputs: seen.__setitem__(id(layer), outputs)):
+        metric.reset_state()  # a step may give running means: of this batch alone, then
+    with parts.watched(
+        list(dict.fromkeys(ends)), lambda layer, _, outputs: seen.__setitem__(id(layer), outputs)
+    ):
         logs = model.train_step((batch, batch))
     loss = logs.get("loss", logs.get("total_loss"))
     if loss is None or any(id(layer) not in seen for layer in ends):
@@ -115,8 +128,14 @@ def _step(model, encoder, decoder, batch):
     mean, spread = parts.mean_and_spread(encoder)
     made = [parts.array(seen[id(layer)]) for layer in ends]
     factor = 2.0 if parts.HALF.search(ends[spread].name.lower()) else 1.0
-    cloud = parts.Posterior(made[mean].reshape(len(batch), -1), factor * made[spread].reshape(len(batch), -1))
-    return float(loss), float(np.mean((made[-1] - batch) ** 2)), float(kl_of(cloud).sum(axis=1).mean())
+    cloud = parts.Posterior(
+        made[mean].reshape(len(batch), -1), factor * made[spread].reshape(len(batch), -1)
+    )
+    return (
+        float(loss),
+        float(np.mean((made[-1] - batch) ** 2)),
+        float(kl_of(cloud).sum(axis=1).mean()),
+    )
 
 
 class _Idle:
@@ -137,7 +156,10 @@ class _Idle:
 def _untouched(model):
     """Puts weights, running means, metrics and the optimiser back."""
     variables = [*model.variables, *model.metrics_variables]
-    values, optimizer = [parts.array(variable) for variable in variables], model.__dict__.get("optimizer")
+    values, optimizer = (
+        [parts.array(variable) for variable in variables],
+        model.__dict__.get("optimizer"),
+    )
     object.__setattr__(model, "optimizer", _Idle())
     try:
         yield

@@ -18,7 +18,7 @@ from brainlib import models
 
 MEAN = re.compile(r"(^|_)(mean|mu)(_|$)")
 SPREAD = re.compile(r"log_?var|log_?sigma|log_?std")
-HALF = re.compile(r"log_?sigma|log_?std")                # half a log variance
+HALF = re.compile(r"log_?sigma|log_?std")  # half a log variance
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,11 @@ class Codes:
 
 def leaves(model):
     """All layers that hold no other layers, sub-models and layers within layers opened; each once."""
-    return [layer for layer in model._flatten_layers(include_self=False) if not list(layer._flatten_layers(include_self=False))]
+    return [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if not list(layer._flatten_layers(include_self=False))
+    ]
 
 
 def paths(model, prefix=""):
@@ -73,6 +77,7 @@ def watched(layers, see):
             outputs = call(*args, **kwargs)
             changed = see(layer, args[0] if args else kwargs.get("inputs"), outputs)
             return outputs if changed is None else changed
+
         return followed
 
     try:
@@ -87,7 +92,10 @@ def watched(layers, see):
 
 def in_batches(function, images, *, batch_size=16):
     """One array of what a function of images gives, batch by batch, without a graph: hooks see every call."""
-    parts = [array(function(np.asarray(images[start:start + batch_size], "float32"))) for start in range(0, len(images), batch_size)]
+    parts = [
+        array(function(np.asarray(images[start : start + batch_size], "float32")))
+        for start in range(0, len(images), batch_size)
+    ]
     return np.concatenate(parts)
 
 
@@ -100,19 +108,30 @@ def array(tensor):
 
 def part(model, name):
     """The sub-model that the model keeps as a layer or an attribute of this name, or None."""
-    found = next((layer for layer in model.layers if layer.name == name), None) or getattr(model, name, None)
+    found = next((layer for layer in model.layers if layer.name == name), None) or getattr(
+        model, name, None
+    )
     return found if isinstance(found, keras.Model) else None
 
 
 def unwrapped(model):
     """The model that makes the pictures: a class that only trains another one (and has no call of its own) gives that one."""
-    if type(model).call is not keras.Model.call or (part(model, "encoder") is not None and part(model, "decoder") is not None):
+    if type(model).call is not keras.Model.call or (
+        part(model, "encoder") is not None and part(model, "decoder") is not None
+    ):
         return model
-    inner = [layer for layer in model.layers if isinstance(layer, keras.Model) and len(getattr(layer, "outputs", None) or ()) == 1
-             and layer.outputs[0].shape[1:] == layer.inputs[0].shape[1:]]
+    inner = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.Model)
+        and len(getattr(layer, "outputs", None) or ()) == 1
+        and layer.outputs[0].shape[1:] == layer.inputs[0].shape[1:]
+    ]
     if len(inner) != 1:
-        raise ValueError(f"{model.name}: expected a model that can be called with images, or one that keeps an encoder and a decoder, or "
-                         f"one network from image to image; found {len(inner)} such networks. Give the network itself.")
+        raise ValueError(
+            f"{model.name}: expected a model that can be called with images, or one that keeps an encoder and a decoder, or "
+            f"one network from image to image; found {len(inner)} such networks. Give the network itself."
+        )
     return inner[0]
 
 
@@ -133,8 +152,10 @@ def reconstruct(model, images, *, batch_size=16):
     function = forward(model)
     outputs = in_batches(lambda batch: first_of(function(batch)), images, batch_size=batch_size)
     if outputs.ndim != 4 or len(outputs) != len(images):
-        raise ValueError(f"{model.name}: expected images (N, H, W, C) as outputs, got shape {outputs.shape}. The inspector reads "
-                         "models from image to image.")
+        raise ValueError(
+            f"{model.name}: expected images (N, H, W, C) as outputs, got shape {outputs.shape}. The inspector reads "
+            "models from image to image."
+        )
     return outputs
 
 
@@ -148,27 +169,50 @@ def posterior(model, images, *, batch_size=16):
     if encoder is not None and len(getattr(encoder, "outputs", None) or ()) > 1:
         mean, spread = mean_and_spread(encoder)
         factor = 2.0 if HALF.search(_layer_of(encoder, spread)) else 1.0
-        found = [[array(output) for output in encoder(np.asarray(images[start:start + batch_size], "float32"), training=False)]
-                 for start in range(0, len(images), batch_size)]
-        clouds = [np.concatenate([batch[place] for batch in found]).reshape(len(images), -1) for place in (mean, spread)]
-        return Posterior(clouds[0], factor * clouds[1]) if clouds[0].shape == clouds[1].shape else None
-    by_name = {kind: [layer for layer in leaves(model) if pattern.search(layer.name.lower())] for kind, pattern in (("mean", MEAN), ("spread", SPREAD))}
+        found = [
+            [
+                array(output)
+                for output in encoder(
+                    np.asarray(images[start : start + batch_size], "float32"), training=False
+                )
+            ]
+            for start in range(0, len(images), batch_size)
+        ]
+        clouds = [
+            np.concatenate([batch[place] for batch in found]).reshape(len(images), -1)
+            for place in (mean, spread)
+        ]
+        return (
+            Posterior(clouds[0], factor * clouds[1]) if clouds[0].shape == clouds[1].shape else None
+        )
+    by_name = {
+        kind: [layer for layer in leaves(model) if pattern.search(layer.name.lower())]
+        for kind, pattern in (("mean", MEAN), ("spread", SPREAD))
+    }
     if not by_name["mean"] or not by_name["spread"]:
         return None
     pair, seen = (by_name["mean"][0], by_name["spread"][0]), {}
-    with watched(pair, lambda layer, _, outputs: seen.setdefault(id(layer), []).append(array(outputs))):
+    with watched(
+        pair, lambda layer, _, outputs: seen.setdefault(id(layer), []).append(array(outputs))
+    ):
         reconstruct(model, images, batch_size=batch_size)
     if any(id(layer) not in seen for layer in pair):
         return None
     clouds = [np.concatenate(seen[id(layer)]).reshape(len(images), -1) for layer in pair]
-    return Posterior(clouds[0], clouds[1] * (2.0 if HALF.search(pair[1].name.lower()) else 1.0)) if clouds[0].shape == clouds[1].shape else None
+    return (
+        Posterior(clouds[0], clouds[1] * (2.0 if HALF.search(pair[1].name.lower()) else 1.0))
+        if clouds[0].shape == clouds[1].shape
+        else None
+    )
 
 
 def mean_and_spread(encoder):
     """Places of mean and spread among an encoder's outputs: by name, else the first and the second."""
     layers = [_layer_of(encoder, place) for place in range(len(encoder.outputs))]
     spread = next((place for place, name in enumerate(layers) if SPREAD.search(name)), 1)
-    mean = next((place for place, name in enumerate(layers) if MEAN.search(name) and place != spread), 0)
+    mean = next(
+        (place for place, name in enumerate(layers) if MEAN.search(name) and place != spread), 0
+    )
     return mean, spread
 
 
@@ -183,18 +227,30 @@ def codes(model, images, *, batch_size=16, tolerance=1e-3):
     A layer quantises when it has a table of two axes and each vector that leaves it is a row (or a column) of it.
     """
     seen = {}
-    candidates = [layer for layer in model._flatten_layers(include_self=False) if any(len(weight.shape) == 2 for weight in layer.weights)
-                  and not isinstance(layer, (keras.Model, keras.layers.Dense, keras.layers.Embedding))]
+    candidates = [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if any(len(weight.shape) == 2 for weight in layer.weights)
+        and not isinstance(layer, (keras.Model, keras.layers.Dense, keras.layers.Embedding))
+    ]
     if not candidates:
         return None
-    with watched(candidates, lambda layer, _, outputs: seen.setdefault(id(layer), []).append(array(first_of(outputs)))):
+    with watched(
+        candidates,
+        lambda layer, _, outputs: seen.setdefault(id(layer), []).append(array(first_of(outputs))),
+    ):
         reconstruct(model, images, batch_size=batch_size)
     for layer in candidates:
         if id(layer) not in seen:
             continue
-        vectors = np.concatenate(seen[id(layer)])                              # (N, h, w, D) or (N, D)
+        vectors = np.concatenate(seen[id(layer)])  # (N, h, w, D) or (N, D)
         tables = [array(weight) for weight in layer.weights if len(weight.shape) == 2]
-        for table in (turned for one in tables for turned in (one, one.T) if turned.shape[1] == vectors.shape[-1]):
+        for table in (
+            turned
+            for one in tables
+            for turned in (one, one.T)
+            if turned.shape[1] == vectors.shape[-1]
+        ):
             nearest, distance = _nearest(vectors.reshape(-1, vectors.shape[-1]), table)
             if distance.max() <= tolerance * max(float(np.abs(table).max()), 1e-6):
                 return Codes(nearest.reshape(len(vectors), -1), table, layer.name)
@@ -235,13 +291,18 @@ def _smallest_cut(rows, *, inner=False):
     place = {name: number for number, name in enumerate(names)}
     endless = 2**30
     edges = {}
-    for name in names:                                   # each layer is an edge from its way in to its way out
+    for name in names:  # each layer is an edge from its way in to its way out
         free = name == source or name == sink and not inner
         edges[2 * place[name], 2 * place[name] + 1] = endless if free else width[name]
     for row in rows:
-        inputs = row["inputs"][:1] if row["kind"] == "KeepFirst" else row["inputs"]     # it passes the first of them on
+        inputs = (
+            row["inputs"][:1] if row["kind"] == "KeepFirst" else row["inputs"]
+        )  # it passes the first of them on
         for name in inputs:
             edges[2 * place[name] + 1, 2 * place[row["layer"]]] = endless
     rows_, columns = zip(*edges)
-    graph = csr_array((np.array(list(edges.values()), "int32"), (rows_, columns)), shape=(2 * len(names), 2 * len(names)))
+    graph = csr_array(
+        (np.array(list(edges.values()), "int32"), (rows_, columns)),
+        shape=(2 * len(names), 2 * len(names)),
+    )
     return int(maximum_flow(graph, 0, 2 * place[sink] + 1).flow_value)

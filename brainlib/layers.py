@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 REGISTERED = keras.saving.register_keras_serializable("brainlib")
-LOG_VAR_LIMITS = (-20.0, 20.0)                           # exp(20) still fits a float32 many times over
+LOG_VAR_LIMITS = (-20.0, 20.0)  # exp(20) still fits a float32 many times over
 
 
 @REGISTERED
@@ -22,7 +22,7 @@ class Sampling(keras.layers.Layer):
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self._drawing = 0                                # how many want it: replicas take turns
+        self._drawing = 0  # how many want it: replicas take turns
 
     @contextlib.contextmanager
     def drawing(self):
@@ -49,7 +49,10 @@ class Sampling(keras.layers.Layer):
 
 def kl_by_dimension(mean, log_var):
     """KL(N(mean, exp(log_var)) || N(0, 1)) in nats of each latent dimension. (B, D), (B, D) -> (B, D)."""
-    mean, log_var = ops.cast(mean, "float32"), ops.clip(ops.cast(log_var, "float32"), *LOG_VAR_LIMITS)
+    mean, log_var = (
+        ops.cast(mean, "float32"),
+        ops.clip(ops.cast(log_var, "float32"), *LOG_VAR_LIMITS),
+    )
     return 0.5 * (ops.square(mean) + ops.exp(log_var) - 1.0 - log_var)
 
 
@@ -68,13 +71,14 @@ class KLDivergence(keras.layers.Layer):
     def __init__(self, *, beta=1.0, free_nats=0.0, **kwargs):
         super().__init__(**kwargs)
         self.initial_beta, self.free_nats = beta, free_nats
-        self.beta = self.add_weight(name="beta", shape=(), trainable=False,
-                                    initializer=keras.initializers.Constant(beta))
+        self.beta = self.add_weight(
+            name="beta", shape=(), trainable=False, initializer=keras.initializers.Constant(beta)
+        )
         self.kl_tracker = keras.metrics.Mean(name="kl")
         self.active_tracker = keras.metrics.Mean(name="active_units")
 
     def call(self, inputs):
-        by_dimension = ops.mean(kl_by_dimension(*inputs), axis=0)              # (D,), averaged over the batch
+        by_dimension = ops.mean(kl_by_dimension(*inputs), axis=0)  # (D,), averaged over the batch
         self.add_loss(self.beta * ops.sum(ops.maximum(by_dimension, self.free_nats)))
         self.kl_tracker.update_state(ops.sum(by_dimension))
         self.active_tracker.update_state(ops.sum(ops.cast(by_dimension > 0.01, "float32")))
@@ -116,7 +120,9 @@ class Likelihood(keras.layers.Layer):
             raise ValueError(f"likelihood: expected one of {', '.join(self.KINDS)}, got {kind!r}.")
         self.kind, self.momentum, self.minimum = kind, momentum, minimum
         learned = kind == "learned_sigma"
-        self.log_sigma = self.add_weight(name="log_sigma", shape=(), trainable=learned, initializer="zeros")
+        self.log_sigma = self.add_weight(
+            name="log_sigma", shape=(), trainable=learned, initializer="zeros"
+        )
         self.steps = self.add_weight(name="steps", shape=(), trainable=False, initializer="zeros")
         self.distortion_tracker = keras.metrics.Mean(name="distortion")
         self.mse_tracker = keras.metrics.Mean(name="mse")
@@ -133,7 +139,7 @@ class Likelihood(keras.layers.Layer):
     def loss(self, target, output, training=False):
         """Distortion of each image in nats. target, output: (B, H, W, 1) -> (B,)."""
         target, output = ops.cast(target, "float32"), ops.cast(output, "float32")
-        error = ops.mean(ops.square(target - output), axis=(1, 2, 3))         # (B,)
+        error = ops.mean(ops.square(target - output), axis=(1, 2, 3))  # (B,)
         distortion = self._distortion(error, math.prod(output.shape[1:]), training)
         self.mse_tracker.update_state(error)
         self.distortion_tracker.update_state(distortion)
@@ -144,13 +150,19 @@ class Likelihood(keras.layers.Layer):
             return 1000.0 * error
         log_sigma = ops.maximum(self.log_sigma, math.log(self.minimum))
         if self.kind == "optimal_sigma" and training:
-            optimal = 0.5 * ops.log(ops.maximum(ops.mean(ops.stop_gradient(error)), self.minimum**2))
+            optimal = 0.5 * ops.log(
+                ops.maximum(ops.mean(ops.stop_gradient(error)), self.minimum**2)
+            )
             self._remember(optimal)
             log_sigma = optimal
-        return pixels * (log_sigma + 0.5 * math.log(2 * math.pi) + 0.5 * error * ops.exp(-2.0 * log_sigma))
+        return pixels * (
+            log_sigma + 0.5 * math.log(2 * math.pi) + 0.5 * error * ops.exp(-2.0 * log_sigma)
+        )
 
     def _remember(self, log_sigma):
-        momentum = ops.minimum(self.momentum, self.steps / (self.steps + 1.0))  # the first batches count equally
+        momentum = ops.minimum(
+            self.momentum, self.steps / (self.steps + 1.0)
+        )  # the first batches count equally
         self.log_sigma.assign(momentum * self.log_sigma + (1.0 - momentum) * log_sigma)
         self.steps.assign_add(1.0)
 
@@ -158,4 +170,9 @@ class Likelihood(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "kind": self.kind, "momentum": self.momentum, "minimum": self.minimum}
+        return {
+            **super().get_config(),
+            "kind": self.kind,
+            "momentum": self.momentum,
+            "minimum": self.minimum,
+        }

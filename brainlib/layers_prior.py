@@ -61,27 +61,40 @@ class Conditions(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         if training and self.drop:
-            count = ops.shape(inputs)[0]                 # one column more than there are: that of the whole row
-            hidden = keras.random.uniform((count, inputs.shape[1] + 1), seed=self.seed_generator) < self.drop
+            count = ops.shape(inputs)[0]  # one column more than there are: that of the whole row
+            hidden = (
+                keras.random.uniform((count, inputs.shape[1] + 1), seed=self.seed_generator)
+                < self.drop
+            )
             inputs = ops.where(ops.logical_or(hidden[:, :-1], hidden[:, -1:]), np.nan, inputs)
         parts = []
         for column, values in enumerate(self.known.values()):
-            value = inputs[:, column:column + 1]
+            value = inputs[:, column : column + 1]
             present = ops.cast(ops.logical_not(ops.isnan(value)), "float32")
             value = ops.where(ops.isnan(value), 0.0, value)
             if is_number(values):
                 distance = (value - values[0]) / values[1] * present
                 parts += [distance, ops.square(distance), present]
             else:
-                parts.append(ops.one_hot(ops.cast(value[:, 0], "int32"), len(values), dtype="float32") * present)
+                parts.append(
+                    ops.one_hot(ops.cast(value[:, 0], "int32"), len(values), dtype="float32")
+                    * present
+                )
         return ops.concatenate(parts, axis=-1)
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], sum(3 if is_number(values) else len(values) for values in self.known.values()))
+        return (
+            input_shape[0],
+            sum(3 if is_number(values) else len(values) for values in self.known.values()),
+        )
 
     def get_config(self):
-        return {**super().get_config(), "known": [[name, list(values)] for name, values in self.known.items()],
-                "drop": self.drop, "seed": self.seed}
+        return {
+            **super().get_config(),
+            "known": [[name, list(values)] for name, values in self.known.items()],
+            "drop": self.drop,
+            "seed": self.seed,
+        }
 
     def columns(self, values, count):
         """What `call` takes, (count, C) float32.
@@ -91,12 +104,16 @@ class Conditions(keras.layers.Layer):
         values = values or {}
         unknown = sorted(set(values) - set(self.known))
         if unknown:
-            raise ValueError(f"conditions: expected some of {', '.join(self.known)}, got {', '.join(unknown)}.")
+            raise ValueError(
+                f"conditions: expected some of {', '.join(self.known)}, got {', '.join(unknown)}."
+            )
         found = np.full((count, len(self.known)), np.nan, "float32")
         for column, (name, known) in enumerate(self.known.items()):
             given = np.atleast_1d(np.asarray(values.get(name, np.nan), dtype=object))
             if given.shape not in ((1,), (count,)):
-                raise ValueError(f"conditions: expected one {name} or {count}, got shape {given.shape}.")
+                raise ValueError(
+                    f"conditions: expected one {name} or {count}, got shape {given.shape}."
+                )
             found[:, column] = [_number(name, known, value) for value in given]
         return found
 
@@ -107,9 +124,17 @@ def is_number(values):
 
 
 def _check(name, values):
-    labels = all(isinstance(value, str) for value in values) and len(set(values)) == len(values) and "" not in values
-    if not values or not (labels or is_number(values) and np.isfinite(values).all() and values[1] > 0):
-        raise ValueError(f"condition {name}: expected (middle, spread above 0) of a number or different labels, got {values}.")
+    labels = (
+        all(isinstance(value, str) for value in values)
+        and len(set(values)) == len(values)
+        and "" not in values
+    )
+    if not values or not (
+        labels or is_number(values) and np.isfinite(values).all() and values[1] > 0
+    ):
+        raise ValueError(
+            f"condition {name}: expected (middle, spread above 0) of a number or different labels, got {values}."
+        )
 
 
 def _number(name, known, value):
@@ -118,7 +143,9 @@ def _number(name, known, value):
     if is_number(known):
         return float(value)
     if value not in known:
-        raise ValueError(f"condition {name}: expected one of {', '.join(known)} or \"\" (missing), got {value!r}.")
+        raise ValueError(
+            f'condition {name}: expected one of {", ".join(known)} or "" (missing), got {value!r}.'
+        )
     return known.index(value)
 
 
@@ -134,15 +161,21 @@ def causal_convolution(x, channels, kernel, *, name):
 
 def moved(x, *, down=0, right=0):
     """A map moved by a row or a column, so that a place sees only what was before it."""
-    return layers.Cropping2D(((0, down), (0, right)))(layers.ZeroPadding2D(((down, 0), (right, 0)))(x))
+    return layers.Cropping2D(((0, down), (0, right)))(
+        layers.ZeroPadding2D(((down, 0), (right, 0)))(x)
+    )
 
 
 def gated(x, kernel, dropout, about, *, more=None, name):
     width = x.shape[-1]
     inner = causal_convolution(x, 2 * width, kernel, name=name)
-    terms = [inner] + ([layers.Conv2D(2 * width, 1, name=f"{name}_more")(more)] if more is not None else [])
+    terms = [inner] + (
+        [layers.Conv2D(2 * width, 1, name=f"{name}_more")(more)] if more is not None else []
+    )
     if about is not None:
-        terms.append(layers.Reshape((1, 1, 2 * width))(layers.Dense(2 * width, name=f"{name}_known")(about)))
+        terms.append(
+            layers.Reshape((1, 1, 2 * width))(layers.Dense(2 * width, name=f"{name}_known")(about))
+        )
     inner = Gate()(layers.Add()(terms) if len(terms) > 1 else inner)
     inner = layers.Conv2D(width, 1, name=f"{name}_out")(layers.Dropout(dropout)(inner))
     return layers.Add()([x, inner])
@@ -154,6 +187,10 @@ def attention(x, codes, width, dropout):
     flat = layers.LayerNormalization()(layers.Reshape((height * columns, width))(x))
     # One to the right, in reading order: a place then looks at itself and finds the one before.
     earlier = layers.Reshape((height * columns, width))(layers.Add()([x, codes]))
-    earlier = layers.Cropping1D((0, 1))(layers.ZeroPadding1D((1, 0))(layers.LayerNormalization()(earlier)))
-    seen = layers.MultiHeadAttention(4, width // 4, dropout=dropout, name="attention")(flat, earlier, use_causal_mask=True)
+    earlier = layers.Cropping1D((0, 1))(
+        layers.ZeroPadding1D((1, 0))(layers.LayerNormalization()(earlier))
+    )
+    seen = layers.MultiHeadAttention(4, width // 4, dropout=dropout, name="attention")(
+        flat, earlier, use_causal_mask=True
+    )
     return layers.Add()([x, layers.Reshape((height, columns, width))(seen)])

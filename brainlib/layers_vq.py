@@ -15,8 +15,10 @@ CODEBOOKS = ("gradient", "average")
 
 def nearest_code(z, codebook):
     """Index of the closest code (squared L2). z: (..., D), codebook: (K, D) -> (...) int32. Of equals the first."""
-    flat = ops.reshape(z, (-1, codebook.shape[-1]))                            # (N, D)
-    distance = ops.sum(ops.square(codebook), axis=1) - 2.0 * ops.matmul(flat, ops.transpose(codebook))
+    flat = ops.reshape(z, (-1, codebook.shape[-1]))  # (N, D)
+    distance = ops.sum(ops.square(codebook), axis=1) - 2.0 * ops.matmul(
+        flat, ops.transpose(codebook)
+    )
     # |z|^2 is left out: it is the same for every code.
     return ops.reshape(ops.cast(ops.argmin(distance, axis=1), "int32"), ops.shape(z)[:-1])
 
@@ -35,7 +37,10 @@ class CodeUsage(keras.metrics.Metric):
     def result(self):
         share = self.counts / ops.maximum(ops.sum(self.counts), 1.0)
         nats = -ops.sum(share * ops.log(ops.maximum(share, 1e-12)))
-        return {"perplexity": ops.exp(nats), "codes_used": ops.mean(ops.cast(self.counts > 0, "float32"))}
+        return {
+            "perplexity": ops.exp(nats),
+            "codes_used": ops.mean(ops.cast(self.counts > 0, "float32")),
+        }
 
 
 @REGISTERED
@@ -60,14 +65,30 @@ class VectorQuantizer(keras.layers.Layer):
         seed: of start and restarts.
     """
 
-    def __init__(self, codebook_size=128, *, codebook="gradient", commitment=0.25, decay=0.99, kmeans_start=True,
-                 restart_after=20, loss_weight=1.0, seed=None, **kwargs):
+    def __init__(
+        self,
+        codebook_size=128,
+        *,
+        codebook="gradient",
+        commitment=0.25,
+        decay=0.99,
+        kmeans_start=True,
+        restart_after=20,
+        loss_weight=1.0,
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if codebook not in CODEBOOKS:
             raise ValueError(f"codebook: expected one of {', '.join(CODEBOOKS)}, got {codebook!r}.")
         if codebook_size < 2:
             raise ValueError(f"codebook_size: expected 2 codes or more, got {codebook_size}.")
-        self.codebook_size, self.kind, self.commitment, self.decay = int(codebook_size), codebook, commitment, decay
+        self.codebook_size, self.kind, self.commitment, self.decay = (
+            int(codebook_size),
+            codebook,
+            commitment,
+            decay,
+        )
         self.kmeans_start, self.restart_after = bool(kmeans_start), int(restart_after)
         self.loss_weight, self.seed = loss_weight, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -75,32 +96,48 @@ class VectorQuantizer(keras.layers.Layer):
 
     def build(self, input_shape):
         size, dim = self.codebook_size, input_shape[-1]
-        limit = 1.0 / size                               # as van den Oord's code and the Keras example have it
+        limit = 1.0 / size  # as van den Oord's code and the Keras example have it
         learned = self.kind == "gradient"
-        self.codebook = self.add_weight(name="codebook", shape=(size, dim), trainable=learned, dtype="float32",
-                                        initializer=keras.initializers.RandomUniform(-limit, limit, seed=self.seed))
+        self.codebook = self.add_weight(
+            name="codebook",
+            shape=(size, dim),
+            trainable=learned,
+            dtype="float32",
+            initializer=keras.initializers.RandomUniform(-limit, limit, seed=self.seed),
+        )
         state = {"trainable": False, "dtype": "float32", "initializer": "zeros"}
-        self.idle = self.add_weight(name="idle", shape=(size,), **state)          # batches since a code was chosen
+        self.idle = self.add_weight(
+            name="idle", shape=(size,), **state
+        )  # batches since a code was chosen
         self.started = self.add_weight(name="started", shape=(), **state)
-        self.restarts = self.add_weight(name="restarts", shape=(), **state)       # codes restarted so far
+        self.restarts = self.add_weight(
+            name="restarts", shape=(), **state
+        )  # codes restarted so far
         if not learned:
-            self.sizes = self.add_weight(name="sizes", shape=(size,), **{**state, "initializer": "ones"})
+            self.sizes = self.add_weight(
+                name="sizes", shape=(size,), **{**state, "initializer": "ones"}
+            )
             self.sums = self.add_weight(name="sums", shape=(size, dim), **state)
         self.built = True
 
     def call(self, inputs, training=False):
-        z = ops.cast(inputs, "float32")                  # distances in half precision would tie
-        flat = ops.reshape(z, (-1, z.shape[-1]))                               # (N, D), N = B*h*w
+        z = ops.cast(inputs, "float32")  # distances in half precision would tie
+        flat = ops.reshape(z, (-1, z.shape[-1]))  # (N, D), N = B*h*w
         if training:
             self._start(ops.stop_gradient(flat))
-        codes = nearest_code(flat, self.codebook)                              # (N,)
-        chosen = ops.one_hot(codes, self.codebook_size, dtype="float32")       # (N, K)
+        codes = nearest_code(flat, self.codebook)  # (N,)
+        chosen = ops.one_hot(codes, self.codebook_size, dtype="float32")  # (N, K)
         counts = ops.sum(chosen, axis=0)
         self.usage.update_state(counts)
         quantised = ops.reshape(ops.take(self.codebook, codes, axis=0), ops.shape(z))
         self._add_losses(z, quantised)
         if training:
-            self._update(ops.stop_gradient(flat), ops.stop_gradient(ops.reshape(quantised, ops.shape(flat))), chosen, counts)
+            self._update(
+                ops.stop_gradient(flat),
+                ops.stop_gradient(ops.reshape(quantised, ops.shape(flat))),
+                chosen,
+                counts,
+            )
         return ops.cast(z + ops.stop_gradient(quantised - z), inputs.dtype)
 
     def codes(self, z):
@@ -121,8 +158,11 @@ class VectorQuantizer(keras.layers.Layer):
         """The first training batch gives the codes; a start that was made is never made again, nor after loading."""
         begin = self.codebook * 1.0
         if self.kmeans_start:
-            begin = ops.cond(self.started > 0, lambda: self.codebook * 1.0,
-                             lambda: kmeans(flat, self.codebook_size, seed=self.seed_generator))
+            begin = ops.cond(
+                self.started > 0,
+                lambda: self.codebook * 1.0,
+                lambda: kmeans(flat, self.codebook_size, seed=self.seed_generator),
+            )
             self.codebook.assign(begin)
         if self.kind == "average":
             self.sums.assign(ops.where(self.started > 0, self.sums, begin * self.sizes[:, None]))
@@ -131,7 +171,10 @@ class VectorQuantizer(keras.layers.Layer):
     def _update(self, flat, quantised, chosen, counts):
         if self.kind == "average":
             self.sizes.assign(self.decay * self.sizes + (1.0 - self.decay) * counts)
-            self.sums.assign(self.decay * self.sums + (1.0 - self.decay) * ops.matmul(ops.transpose(chosen), flat))
+            self.sums.assign(
+                self.decay * self.sums
+                + (1.0 - self.decay) * ops.matmul(ops.transpose(chosen), flat)
+            )
             self.codebook.assign(self.sums / ops.maximum(self.sizes, 1e-5)[:, None])
         self.idle.assign(ops.where(counts > 0, 0.0, self.idle + 1.0))
         if self.restart_after:
@@ -139,9 +182,11 @@ class VectorQuantizer(keras.layers.Layer):
 
     def _restart(self, flat, error):
         """Dead codes become vectors of the batch, rather those that are far from their own code. error: (N,)."""
-        dead = self.idle >= self.restart_after                                 # (K,)
-        drawn = keras.random.categorical(ops.log(error + 1e-9)[None], self.codebook_size, seed=self.seed_generator)[0]
-        vectors = ops.take(flat, drawn, axis=0)                                # (K, D)
+        dead = self.idle >= self.restart_after  # (K,)
+        drawn = keras.random.categorical(
+            ops.log(error + 1e-9)[None], self.codebook_size, seed=self.seed_generator
+        )[0]
+        vectors = ops.take(flat, drawn, axis=0)  # (K, D)
         self.codebook.assign(ops.where(dead[:, None], vectors, self.codebook))
         if self.kind == "average":
             self.sizes.assign(ops.where(dead, 1.0, self.sizes))
@@ -153,9 +198,17 @@ class VectorQuantizer(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "codebook_size": self.codebook_size, "codebook": self.kind,
-                "commitment": self.commitment, "decay": self.decay, "kmeans_start": self.kmeans_start,
-                "restart_after": self.restart_after, "loss_weight": self.loss_weight, "seed": self.seed}
+        return {
+            **super().get_config(),
+            "codebook_size": self.codebook_size,
+            "codebook": self.kind,
+            "commitment": self.commitment,
+            "decay": self.decay,
+            "kmeans_start": self.kmeans_start,
+            "restart_after": self.restart_after,
+            "loss_weight": self.loss_weight,
+            "seed": self.seed,
+        }
 
 
 def kmeans(points, count, *, seed, rounds=10):
@@ -164,9 +217,9 @@ def kmeans(points, count, *, seed, rounds=10):
     The start draws all centres but the first at once, with a probability that grows with the squared distance from the
     mean. A centre that nothing chooses stays where it is. N may be smaller than `count`: then points come up twice.
     """
-    far = ops.sum(ops.square(points - ops.mean(points, axis=0)), axis=1)       # (N,)
+    far = ops.sum(ops.square(points - ops.mean(points, axis=0)), axis=1)  # (N,)
     drawn = keras.random.categorical(ops.log(far + 1e-9)[None], count, seed=seed)[0]
-    centres = ops.take(points, drawn, axis=0)                                  # (K, D)
+    centres = ops.take(points, drawn, axis=0)  # (K, D)
     for _ in range(rounds):
         chosen = ops.one_hot(nearest_code(points, centres), count, dtype="float32")
         sizes = ops.sum(chosen, axis=0)[:, None]
@@ -182,7 +235,9 @@ def code_shares(codes, codebook_size, *, mask=None):
     """Share of each code, (K,). codes: whole numbers of any shape; mask: bool of that shape, all places when absent."""
     codes = np.asarray(codes)
     if codes.size and (codes.min() < 0 or codes.max() >= codebook_size):
-        raise ValueError(f"codes: expected 0 to {codebook_size - 1}, got {codes.min()} to {codes.max()}.")
+        raise ValueError(
+            f"codes: expected 0 to {codebook_size - 1}, got {codes.min()} to {codes.max()}."
+        )
     if mask is not None and np.shape(mask) != codes.shape:
         raise ValueError(f"mask: expected the codes' shape {codes.shape}, got {np.shape(mask)}.")
     kept = codes.ravel() if mask is None else codes[np.asarray(mask, bool)]
@@ -222,5 +277,11 @@ def code_mask(masks, grid, *, share=0.5):
     masks = np.asarray(masks, float).reshape(np.shape(masks)[:3])
     for axis, cells in zip((1, 2), grid):
         edges = np.linspace(0, masks.shape[axis], cells + 1).round().astype(int)
-        masks = np.stack([masks.take(range(low, high), axis=axis).mean(axis=axis) for low, high in zip(edges[:-1], edges[1:])], axis=axis)
+        masks = np.stack(
+            [
+                masks.take(range(low, high), axis=axis).mean(axis=axis)
+                for low, high in zip(edges[:-1], edges[1:])
+            ],
+            axis=axis,
+        )
     return masks >= share

@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 REGISTERED = keras.saving.register_keras_serializable("brainlib")
-GROUPS, SMALLEST_GROUP = 32, 4                           # of 128 channels: 32 groups of 4, as Esser et al. 2021 have them
+GROUPS, SMALLEST_GROUP = 32, 4  # of 128 channels: 32 groups of 4, as Esser et al. 2021 have them
 EPSILON = 1e-6
 
 
@@ -16,12 +16,18 @@ def groups_of(channels):
     128 channels and more have 32 groups, as published. Groups of one channel, which 32 groups of 32 channels would be,
     would take from every channel of a narrow network how bright it is.
     """
-    return next(count for count in range(max(1, min(GROUPS, channels // SMALLEST_GROUP)), 0, -1) if channels % count == 0)
+    return next(
+        count
+        for count in range(max(1, min(GROUPS, channels // SMALLEST_GROUP)), 0, -1)
+        if channels % count == 0
+    )
 
 
 def norm(x, name):
     """Group norm over the channels of (B, h, w, C)."""
-    return layers.GroupNormalization(groups_of(x.shape[-1]), epsilon=EPSILON, name=f"{name}_norm")(x)
+    return layers.GroupNormalization(groups_of(x.shape[-1]), epsilon=EPSILON, name=f"{name}_norm")(
+        x
+    )
 
 
 def swish(x, name):
@@ -49,8 +55,10 @@ class Attention(layers.Layer):
 
     def call(self, inputs):
         shape = ops.shape(inputs[0])
-        query, key, value = (ops.reshape(part, (-1, part.shape[1] * part.shape[2], part.shape[3])) for part in inputs)
-        alike = ops.matmul(query, ops.transpose(key, (0, 2, 1)))               # (B, h*w, h*w)
+        query, key, value = (
+            ops.reshape(part, (-1, part.shape[1] * part.shape[2], part.shape[3])) for part in inputs
+        )
+        alike = ops.matmul(query, ops.transpose(key, (0, 2, 1)))  # (B, h*w, h*w)
         share = ops.softmax(alike / math.sqrt(query.shape[-1]), axis=-1)
         return ops.reshape(ops.matmul(share, value), shape)
 
@@ -61,8 +69,13 @@ class Attention(layers.Layer):
 def non_local(x, name):
     """Norm, three 1x1 convs, attention, a 1x1 conv, add."""
     channels, inner = x.shape[-1], norm(x, name)
-    parts = [layers.Conv2D(channels, 1, name=f"{name}_{part}")(inner) for part in ("query", "key", "value")]
-    inner = layers.Conv2D(channels, 1, name=f"{name}_out")(Attention(name=f"{name}_attention")(parts))
+    parts = [
+        layers.Conv2D(channels, 1, name=f"{name}_{part}")(inner)
+        for part in ("query", "key", "value")
+    ]
+    inner = layers.Conv2D(channels, 1, name=f"{name}_out")(
+        Attention(name=f"{name}_attention")(parts)
+    )
     return layers.Add(name=f"{name}_add")([x, inner])
 
 
@@ -85,4 +98,8 @@ def grow(x, sides, kernel, name):
     """
     x = layers.Conv2DTranspose(x.shape[-1], kernel, name=name)(x)
     over = [max(0, present - wanted) for present, wanted in zip(x.shape[1:3], sides)]
-    return layers.Cropping2D([(part // 2, part - part // 2) for part in over], name=f"{name}_cut")(x) if any(over) else x
+    return (
+        layers.Cropping2D([(part // 2, part - part // 2) for part in over], name=f"{name}_cut")(x)
+        if any(over)
+        else x
+    )

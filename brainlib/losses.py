@@ -23,10 +23,14 @@ class DSSIM(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         if min(y_pred.shape[1:3]) < SSIM_WINDOW:
-            raise ValueError(f"DSSIM needs images of {SSIM_WINDOW}x{SSIM_WINDOW} pixels or more, "
-                             f"got {y_pred.shape[1]}x{y_pred.shape[2]}. Use mse or dssim_contrib.")
+            raise ValueError(
+                f"DSSIM needs images of {SSIM_WINDOW}x{SSIM_WINDOW} pixels or more, "
+                f"got {y_pred.shape[1]}x{y_pred.shape[2]}. Use mse or dssim_contrib."
+            )
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-        similarity = tf.image.ssim(y_true, y_pred, max_val=1.0, filter_size=SSIM_WINDOW, filter_sigma=SSIM_SIGMA)
+        similarity = tf.image.ssim(
+            y_true, y_pred, max_val=1.0, filter_size=SSIM_WINDOW, filter_sigma=SSIM_SIGMA
+        )
         return (1.0 - similarity) / 2.0
 
 
@@ -42,7 +46,7 @@ class DSSIMContrib(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         c1, c2 = 0.01**2, 0.03**2
-        true, output = self._patches(y_true), self._patches(y_pred)           # (B, h, w, 9 C)
+        true, output = self._patches(y_true), self._patches(y_pred)  # (B, h, w, 9 C)
         mean_true, mean_output = ops.mean(true, axis=-1), ops.mean(output, axis=-1)
         covariance = ops.mean(true * output, axis=-1) - mean_true * mean_output
         similarity = (2 * mean_true * mean_output + c1) * (2 * covariance + c2)
@@ -79,8 +83,12 @@ def get(name):
     """The loss of a name; a Keras loss is returned as it is."""
     if isinstance(name, keras.losses.Loss):
         return name
-    makers = {"mse": lambda: keras.losses.MeanSquaredError(name="mse"),
-              "l1": lambda: keras.losses.MeanAbsoluteError(name="l1"), "dssim": DSSIM, "dssim_contrib": DSSIMContrib}
+    makers = {
+        "mse": lambda: keras.losses.MeanSquaredError(name="mse"),
+        "l1": lambda: keras.losses.MeanAbsoluteError(name="l1"),
+        "dssim": DSSIM,
+        "dssim_contrib": DSSIMContrib,
+    }
     if name not in makers:
         raise ValueError(f"loss: expected one of {', '.join(NAMES)} or a Keras loss, got {name!r}.")
     return makers[name]()

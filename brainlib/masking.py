@@ -15,9 +15,9 @@ from skimage.transform import resize
 from brainlib import files, volumes
 
 GRAPH_SHA256 = "6be50752ff151808dc7f8059fef39852759de8502d831949b40e991502225a2a"
-FIELD_MM = 256.0                                         # field of view on which DeepBrain does best
-BRAIN_ML = (700, 2300)                                   # volumes of human brains with their outer fluid, generously
-_SIDE = 128                                              # the graph's input is a cube of this side
+FIELD_MM = 256.0  # field of view on which DeepBrain does best
+BRAIN_ML = (700, 2300)  # volumes of human brains with their outer fluid, generously
+_SIDE = 128  # the graph's input is a cube of this side
 
 
 def brain_probability(volume, *, field_mm=FIELD_MM):
@@ -37,7 +37,9 @@ def brain_probability(volume, *, field_mm=FIELD_MM):
         float32 array of the volume's shape, 0 to 1.
     """
     head = nibabel.apply_orientation(_from_zero(volume.array), _between("RAS", "PSR"))
-    sides_mm = np.array(volume.voxel_mm)[[1, 2, 0]]      # the network learned from P,S,R: coronal, axial, sagittal
+    sides_mm = np.array(volume.voxel_mm)[
+        [1, 2, 0]
+    ]  # the network learned from P,S,R: coronal, axial, sagittal
     missing = np.maximum(np.round(field_mm / sides_mm).astype(int) - head.shape, 0)
     before = missing // 2
     padded = np.pad(head, np.stack([before, missing - before], axis=1))
@@ -47,8 +49,12 @@ def brain_probability(volume, *, field_mm=FIELD_MM):
     cube = np.clip(cube / top, 0, 1).astype(np.float32)
     probability = _network()(cube[None, ..., None]).reshape((_SIDE,) * 3)
     probability = resize(probability, padded.shape, mode="constant", anti_aliasing=True)
-    probability = probability[tuple(slice(start, start + side) for start, side in zip(before, head.shape))]
-    return np.ascontiguousarray(nibabel.apply_orientation(probability, _between("PSR", "RAS")), dtype=np.float32)
+    probability = probability[
+        tuple(slice(start, start + side) for start, side in zip(before, head.shape))
+    ]
+    return np.ascontiguousarray(
+        nibabel.apply_orientation(probability, _between("PSR", "RAS")), dtype=np.float32
+    )
 
 
 def _from_zero(array):
@@ -72,8 +78,10 @@ def brain_mask(volume, *, threshold=0.5, field_mm=FIELD_MM):
         return stripped
     mask = _largest_piece(brain_probability(volume, field_mm=field_mm) > threshold)
     if not mask.any():
-        raise ValueError(f"{volume.path}: expected a T1 head, but DeepBrain finds no brain in it. "
-                         "Check the picture in 01_explore, or give a mask of your own.")
+        raise ValueError(
+            f"{volume.path}: expected a T1 head, but DeepBrain finds no brain in it. "
+            "Check the picture in 01_explore, or give a mask of your own."
+        )
     return mask
 
 
@@ -110,7 +118,9 @@ def read_mask(path, volume):
     """
     ras = volumes.read_labels(path, volume, grey=True)
     if not ras.any():
-        raise ValueError(f"{path}: expected labels above 0 where brain is, got none. Check the file.")
+        raise ValueError(
+            f"{path}: expected labels above 0 where brain is, got none. Check the file."
+        )
     return ras
 
 
@@ -120,14 +130,27 @@ def find_masks(folder, subjects):
     Raises:
         ValueError: there is no such folder, a subject has several files, or nobody has one.
     """
-    found, seen = {}, sorted(path for path in Path(folder).rglob("*.nii*") if path.name.endswith((".nii", ".nii.gz")))
+    found, seen = (
+        {},
+        sorted(
+            path for path in Path(folder).rglob("*.nii*") if path.name.endswith((".nii", ".nii.gz"))
+        ),
+    )
     for subject in subjects:
-        own = [path for path in seen if re.fullmatch(rf"{re.escape(subject)}([^0-9A-Za-z].*)?\.nii(\.gz)?", path.name)]
+        own = [
+            path
+            for path in seen
+            if re.fullmatch(rf"{re.escape(subject)}([^0-9A-Za-z].*)?\.nii(\.gz)?", path.name)
+        ]
         if len(own) > 1:
-            raise ValueError(f"mask_folder: expected one file for {subject} in {folder}, got {', '.join(path.name for path in own[:3])}. Move the others away.")
+            raise ValueError(
+                f"mask_folder: expected one file for {subject} in {folder}, got {', '.join(path.name for path in own[:3])}. Move the others away."
+            )
         found |= {subject: str(path) for path in own}
     if not found:
-        raise ValueError(f"mask_folder: expected files in {folder} that are named as the subjects, such as {next(iter(subjects), 'subject')}_mask.nii.gz; got {len(seen)} others.")
+        raise ValueError(
+            f"mask_folder: expected files in {folder} that are named as the subjects, such as {next(iter(subjects), 'subject')}_mask.nii.gz; got {len(seen)} others."
+        )
     return found
 
 
@@ -148,15 +171,25 @@ def cached_mask(volume, *, cache, method="deepbrain", given="", threshold=0.5, f
     if method == "given" and given:
         return read_mask(given, volume)
     if method == "given":
-        warnings.warn(f"{volume.path}: no brain mask came with this head; DeepBrain's is taken.", stacklevel=2)
-    key = files.digest("deepbrain, largest piece, from zero", GRAPH_SHA256, threshold, field_mm, files.sha256(volume.path))
+        warnings.warn(
+            f"{volume.path}: no brain mask came with this head; DeepBrain's is taken.", stacklevel=2
+        )
+    key = files.digest(
+        "deepbrain, largest piece, from zero",
+        GRAPH_SHA256,
+        threshold,
+        field_mm,
+        files.sha256(volume.path),
+    )
     path = Path(cache) / f"{key}.npz"
     mask = _read_packed(path, volume.array.shape)
     if mask is None:
         mask = brain_mask(volume, threshold=threshold, field_mm=field_mm)
         packed = np.packbits(mask)
         with files.whole_file(path) as temporary, open(temporary, "wb") as handle:
-            np.savez(handle, bits=packed, shape=mask.shape, check=files.digest(packed.tobytes().hex()))
+            np.savez(
+                handle, bits=packed, shape=mask.shape, check=files.digest(packed.tobytes().hex())
+            )
     return mask
 
 
@@ -165,10 +198,12 @@ def _read_packed(path, shape):
     try:
         with np.load(path, allow_pickle=False) as stored:
             packed = stored["bits"]
-            if tuple(stored["shape"]) != shape or str(stored["check"]) != files.digest(packed.tobytes().hex()):
+            if tuple(stored["shape"]) != shape or str(stored["check"]) != files.digest(
+                packed.tobytes().hex()
+            ):
                 return None
             return np.unpackbits(packed, count=int(np.prod(shape))).reshape(shape).astype(bool)
-    except Exception:                                    # missing, cut off, another format: all mean 'make it again'
+    except Exception:  # missing, cut off, another format: all mean 'make it again'
         return None
 
 
@@ -182,12 +217,14 @@ def dice(first, second):
 def _network():
     """DeepBrain's frozen graph as a function (1, 128, 128, 128, 1) -> probabilities; read once a process."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf                              # here, not above: reading a cached mask needs no TensorFlow
+    import tensorflow as tf  # here, not above: reading a cached mask needs no TensorFlow
 
     path = _graph_path()
     graph_def = tf.compat.v1.GraphDef()
     graph_def.ParseFromString(path.read_bytes())
-    for node in graph_def.node:                          # its dropout, which is off: unseeded, deterministic mode refuses it
+    for (
+        node
+    ) in graph_def.node:  # its dropout, which is off: unseeded, deterministic mode refuses it
         if node.op == "RandomUniform":
             node.attr["seed"].i = 1
 
@@ -195,7 +232,8 @@ def _network():
         return tf.import_graph_def(graph_def, {"img:0": image, "training:0": training}, ["prob:0"])
 
     wrapped = tf.compat.v1.wrap_function(
-        run, [tf.TensorSpec((1, _SIDE, _SIDE, _SIDE, 1), tf.float32), tf.TensorSpec((), tf.bool)])
+        run, [tf.TensorSpec((1, _SIDE, _SIDE, _SIDE, 1), tf.float32), tf.TensorSpec((), tf.bool)]
+    )
     return lambda image: wrapped(tf.constant(image), tf.constant(False))[0].numpy()
 
 
@@ -203,10 +241,14 @@ def _graph_path():
     """Where the installed wheel keeps its graph; the package itself is TensorFlow 1 and is never imported."""
     spec = importlib.util.find_spec("deepbrain")
     if spec is None:
-        raise FileNotFoundError("deepbrain: expected the package deepbrain 0.1, which carries the trained graph, to be "
-                                "installed. Run ./run_all.sh --prepare, or pip install deepbrain==0.1.")
+        raise FileNotFoundError(
+            "deepbrain: expected the package deepbrain 0.1, which carries the trained graph, to be "
+            "installed. Run ./run_all.sh --prepare, or pip install deepbrain==0.1."
+        )
     path = Path(spec.submodule_search_locations[0]) / "models" / "graph.pb"
     if not path.exists() or files.sha256(path) != GRAPH_SHA256:
-        raise OSError(f"{path}: expected DeepBrain's graph with SHA-256 {GRAPH_SHA256[:12]}..., got another file or none. "
-                      "Install deepbrain==0.1 again.")
+        raise OSError(
+            f"{path}: expected DeepBrain's graph with SHA-256 {GRAPH_SHA256[:12]}..., got another file or none. "
+            "Install deepbrain==0.1 again."
+        )
     return path

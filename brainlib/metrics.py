@@ -6,7 +6,7 @@ Averages, intervals and comparisons are the business of `stats`; nothing here kn
 import numpy as np
 from skimage.metrics import structural_similarity
 
-SSIM_WINDOW = 11                                         # pixels; a Gaussian of sigma 1.5, as in Wang et al. 2004
+SSIM_WINDOW = 11  # pixels; a Gaussian of sigma 1.5, as in Wang et al. 2004
 SSIM_SIGMA = 1.5
 
 
@@ -33,11 +33,19 @@ def ssim(target, output, *, data_range):
         raise ValueError(
             f"SSIM needs images of {SSIM_WINDOW}x{SSIM_WINDOW} pixels or more, got {target.shape[1]}x{target.shape[2]}."
         )
-    return np.array([
-        structural_similarity(a[..., 0], b[..., 0], data_range=data_range,
-                              gaussian_weights=True, sigma=SSIM_SIGMA, use_sample_covariance=False)
-        for a, b in zip(target, output)
-    ])
+    return np.array(
+        [
+            structural_similarity(
+                a[..., 0],
+                b[..., 0],
+                data_range=data_range,
+                gaussian_weights=True,
+                sigma=SSIM_SIGMA,
+                use_sample_covariance=False,
+            )
+            for a, b in zip(target, output)
+        ]
+    )
 
 
 def dssim(target, output, *, data_range):
@@ -59,7 +67,11 @@ def measure(target, output, *, data_range=1.0):
 def _pair(target, output):
     target, output = np.asarray(target, dtype="float64"), np.asarray(output, dtype="float64")
     if target.shape != output.shape:
-        raise ValueError(f"target and output must have one shape, got {target.shape} and {output.shape}.")
+        raise ValueError(
+            f"target and output must have one shape, got {target.shape} and {output.shape}."
+        )
     if target.ndim != 4 or target.shape[-1] != 1:
-        raise ValueError(f"expected images of shape (B, H, W, 1), got {target.shape}. Add the missing axes.")
+        raise ValueError(
+            f"expected images of shape (B, H, W, 1), got {target.shape}. Add the missing axes."
+        )
     return target, output

@@ -9,7 +9,14 @@ from typing import Callable, NamedTuple
 import keras
 import numpy as np
 
-from brainlib import models_residual, models_resnet50, models_uad, models_vae, models_vq, models_vqgan
+from brainlib import (
+    models_residual,
+    models_resnet50,
+    models_uad,
+    models_vae,
+    models_vq,
+    models_vqgan,
+)
 from brainlib import released as _released
 from brainlib.models_layers import blocks, layer_table, shape_words  # noqa: F401  part of this room
 from brainlib.models_outputs import outputs_of
@@ -36,7 +43,7 @@ TABLE = {
     "resnet50": Family(models_resnet50.resnet50, (256, 256, 1), 32, "003"),
     "resnet50_short": Family(models_resnet50.resnet50_short, (256, 256, 1), 32, "003"),
     "vae_uad": Family(models_uad.vae_uad, (95, 79, 1), 1, "002"),
-    "vqvae": Family(models_vq.vqvae, (128, 128, 1), 1, "000"),                 # its stride depends on its depth
+    "vqvae": Family(models_vq.vqvae, (128, 128, 1), 1, "000"),  # its stride depends on its depth
     "vqvae_uad": Family(models_vq.vqvae_uad, (95, 79, 1), 1, "002"),
     "vqgan_uad": Family(models_vqgan.vqgan_uad, (95, 79, 1), 1, "002"),
 }
@@ -58,9 +65,14 @@ def build(name, *, image_shape=None, width=1.0, seed=None, norm_momentum=0.99, *
     family = _family(name)
     shape = _shape(name, image_shape or family.shape, family.stride)
     if not width > 0:
-        raise ValueError(f"width: expected a factor above 0, got {width!r}. 1 is the published network.")
-    known = [option for option in inspect.signature(family.builder).parameters
-             if option not in ("image_shape", "width", "seed")]
+        raise ValueError(
+            f"width: expected a factor above 0, got {width!r}. 1 is the published network."
+        )
+    known = [
+        option
+        for option in inspect.signature(family.builder).parameters
+        if option not in ("image_shape", "width", "seed")
+    ]
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ValueError(f"{name} has no option {', '.join(unknown)}; it has {', '.join(known)}.")
@@ -86,7 +98,9 @@ def released(name, *, image_shape=None, folder=_released.FOLDER, url=_released.U
     """
     row = _released.find(name, **how)
     sides = {} if image_shape is None else {"image_shape": image_shape}
-    return load_released(build(name, **sides, **_released.options_of(row)), _released.fetch(row, folder, url=url))
+    return load_released(
+        build(name, **sides, **_released.options_of(row)), _released.fetch(row, folder, url=url)
+    )
 
 
 def _flat(model):
@@ -105,11 +119,15 @@ def _shape(name, image_shape, stride):
     shape = tuple(int(side) for side in image_shape)
     shape = shape if len(shape) == 3 else (*shape, 1)
     if len(shape) != 3 or min(shape) < 1:
-        raise ValueError(f"image_shape: expected (height, width, channels), got {tuple(image_shape)}.")
+        raise ValueError(
+            f"image_shape: expected (height, width, channels), got {tuple(image_shape)}."
+        )
     if shape[0] % stride or shape[1] % stride:
         sides = [max(stride, round(side / stride) * stride) for side in shape[:2]]
-        raise ValueError(f"{name} halves the image {stride.bit_length() - 1} times, so both sides must be divisible by "
-                         f"{stride}; got {shape[0]}x{shape[1]}. Take {sides[0]}x{sides[1]}, for instance.")
+        raise ValueError(
+            f"{name} halves the image {stride.bit_length() - 1} times, so both sides must be divisible by "
+            f"{stride}; got {shape[0]}x{shape[1]}. Take {sides[0]}x{sides[1]}, for instance."
+        )
     return shape
 
 
@@ -166,7 +184,9 @@ def decoder(model):
         return model.get_layer("decoder")
     skips = [layer.name for layer in model.layers if layer.name.startswith("skip_")]
     if skips:
-        raise ValueError(f"{model.name} has no decoder of its own: {', '.join(skips)} pass the latent by.")
+        raise ValueError(
+            f"{model.name} has no decoder of its own: {', '.join(skips)} pass the latent by."
+        )
     return keras.Model(model.get_layer("latent").output, model.outputs, name="decoder")
 
 
@@ -184,11 +204,14 @@ def reconstruct(model, images, *, sample=False, seed=0, batch_size=64):
     A VAE decodes the posterior mean; with `sample=True` a draw from the posterior (seed 000, equation 3.4).
     """
     if not sample:
-        return outputs_of(model, images, batch_size=batch_size).astype("float32")   # of mixed precision, too
+        return outputs_of(model, images, batch_size=batch_size).astype(
+            "float32"
+        )  # of mixed precision, too
     if not is_vae(model):
         raise ValueError(f"{model.name} has no posterior to sample from; leave sample=False.")
-    mean, log_var, _ = (part.astype("float32") for part in
-                        outputs_of(encoder(model), images, batch_size=batch_size))
+    mean, log_var, _ = (
+        part.astype("float32") for part in outputs_of(encoder(model), images, batch_size=batch_size)
+    )
     noise = np.random.default_rng(seed).standard_normal(mean.shape).astype(mean.dtype)
     latents = mean + np.exp(log_var / 2) * noise
     return outputs_of(decoder(model), latents, batch_size=batch_size).astype("float32")
@@ -204,7 +227,11 @@ def describe(model):
         VQ-VAE counts as one number; its `bits` an image are told, too.
     """
     shape = encoder(model).outputs[0].shape[1:]
-    skipped = sum(math.prod(layer.output.shape[1:]) for layer in model.layers if layer.name.startswith("skip_"))
+    skipped = sum(
+        math.prod(layer.output.shape[1:])
+        for layer in model.layers
+        if layer.name.startswith("skip_")
+    )
     pixels, latent = math.prod(model.input_shape[1:]), math.prod(shape)
     parts, codebook, bits = [model], 0, {}
     if _in_two_parts(model):
@@ -214,10 +241,16 @@ def describe(model):
         codebook, bits = math.prod(model.quantizer.codebook.shape), {"bits": count}
     return {
         "parameters": codebook + sum(part.count_params() for part in parts),
-        "trainable": codebook + sum(math.prod(weight.shape) for part in parts for weight in part.trainable_weights),
-        "input_shape": tuple(model.input_shape[1:]), "pixels": pixels, "latent_shape": tuple(shape), "latent": latent,
-        "skipped": skipped, "latent_per_pixel": (latent + skipped) / pixels,
-        "could_copy": latent + skipped >= pixels, **bits,
+        "trainable": codebook
+        + sum(math.prod(weight.shape) for part in parts for weight in part.trainable_weights),
+        "input_shape": tuple(model.input_shape[1:]),
+        "pixels": pixels,
+        "latent_shape": tuple(shape),
+        "latent": latent,
+        "skipped": skipped,
+        "latent_per_pixel": (latent + skipped) / pixels,
+        "could_copy": latent + skipped >= pixels,
+        **bits,
     }
 
 

@@ -4,7 +4,17 @@ import math
 
 import keras
 
-SETTINGS = ("filters", "units", "kernel_size", "pool_size", "strides", "rate", "cropping", "size", "negative_slope")
+SETTINGS = (
+    "filters",
+    "units",
+    "kernel_size",
+    "pool_size",
+    "strides",
+    "rate",
+    "cropping",
+    "size",
+    "negative_slope",
+)
 
 
 def layer_table(model):
@@ -19,7 +29,7 @@ def layer_table(model):
         feed it; "image" for the model's input).
     """
     rows = []
-    if getattr(model, "inputs", None) is None:           # a class of its own, which has no graph to read
+    if getattr(model, "inputs", None) is None:  # a class of its own, which has no graph to read
         return [_row(layer, None, "", []) for layer in model.layers]
     _walk(model, "", {id(tensor): "image" for tensor in model.inputs}, rows, set())
     return rows
@@ -29,11 +39,19 @@ def _walk(model, prefix, names, rows, counted):
     """Adds the rows of one model; `names` says which layer made which tensor, `counted` whose weights were counted."""
     for operation, node in _nodes(model):
         if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
-            names.update((id(inner), names[id(outer)]) for outer, inner in zip(node.input_tensors, operation.inputs))
+            names.update(
+                (id(inner), names[id(outer)])
+                for outer, inner in zip(node.input_tensors, operation.inputs)
+            )
             _walk(operation, f"{prefix}{operation.name}/", names, rows, counted)
-            names.update((id(outer), names[id(inner)]) for outer, inner in zip(node.output_tensors, operation.outputs))
+            names.update(
+                (id(outer), names[id(inner)])
+                for outer, inner in zip(node.output_tensors, operation.outputs)
+            )
             continue
-        inputs = list(dict.fromkeys(names[id(tensor)] for tensor in node.input_tensors if id(tensor) in names))
+        inputs = list(
+            dict.fromkeys(names[id(tensor)] for tensor in node.input_tensors if id(tensor) in names)
+        )
         row = _row(operation, node, prefix, inputs)
         if id(operation) in counted:
             row |= {"layer": _unused(row["layer"], rows), "parameters": 0, "trainable": 0}
@@ -44,14 +62,18 @@ def _walk(model, prefix, names, rows, counted):
 
 def _unused(name, rows):
     taken = {row["layer"] for row in rows}
-    return next(f"{name} (again {count})" for count in range(1, len(rows) + 2) if f"{name} (again {count})" not in taken)
+    return next(
+        f"{name} (again {count})"
+        for count in range(1, len(rows) + 2)
+        if f"{name} (again {count})" not in taken
+    )
 
 
 def _nodes(model):
     """(layer or operation, node) from a model's inputs to its outputs, each after what feeds it."""
     stop, seen, order = {id(tensor) for tensor in model.inputs}, set(), []
     waiting = [(tensor, False) for tensor in reversed(model.outputs)]
-    while waiting:                                       # depth first without recursion: ResNet50 is deep
+    while waiting:  # depth first without recursion: ResNet50 is deep
         tensor, fed = waiting.pop()
         if id(tensor) in stop:
             continue
@@ -68,9 +90,15 @@ def _nodes(model):
 
 def _row(operation, node, prefix, inputs):
     output = tuple(node.output_tensors[0].shape[1:]) if node is not None else ()
-    return {"layer": f"{prefix}{operation.name}", "kind": type(operation).__name__, "settings": _settings(operation),
-            "output": output, "parameters": _count(getattr(operation, "weights", [])),
-            "trainable": _count(getattr(operation, "trainable_weights", [])), "inputs": inputs}
+    return {
+        "layer": f"{prefix}{operation.name}",
+        "kind": type(operation).__name__,
+        "settings": _settings(operation),
+        "output": output,
+        "parameters": _count(getattr(operation, "weights", [])),
+        "trainable": _count(getattr(operation, "trainable_weights", [])),
+        "inputs": inputs,
+    }
 
 
 def _count(weights):
@@ -82,7 +110,12 @@ def _settings(operation):
     said = []
     for name in SETTINGS:
         value = getattr(operation, name, None)
-        if value is None or callable(value) or value == 0 or (name == "strides" and value in (1, (1, 1))):
+        if (
+            value is None
+            or callable(value)
+            or value == 0
+            or (name == "strides" and value in (1, (1, 1)))
+        ):
             continue
         said.append(_setting(name, value))
     activation = getattr(getattr(operation, "activation", None), "__name__", "linear")
@@ -91,7 +124,11 @@ def _settings(operation):
 
 def _setting(name, value):
     if name == "strides":
-        return f"stride {value[0] if len(set(value)) == 1 else shape_words(value)}" if isinstance(value, tuple) else f"stride {value}"
+        return (
+            f"stride {value[0] if len(set(value)) == 1 else shape_words(value)}"
+            if isinstance(value, tuple)
+            else f"stride {value}"
+        )
     if isinstance(value, (tuple, list)):
         return shape_words(value)
     return f"{name.replace('_', ' ')} {value:g}"
@@ -104,11 +141,30 @@ def shape_words(shape):
 
 # ------------------------------------------------------------------------------------------------ blocks, for a diagram
 
-CARRIERS = {"Conv2D": "conv", "Conv2DTranspose": "transposed conv", "Dense": "dense", "Add": "add", "Concatenate": "concatenate"}
+CARRIERS = {
+    "Conv2D": "conv",
+    "Conv2DTranspose": "transposed conv",
+    "Dense": "dense",
+    "Add": "add",
+    "Concatenate": "concatenate",
+}
 WORDS = {**CARRIERS, "Sampling": "latent", "KLDivergence": "KL term", "KeepFirst": "output"}
-FOLLOWERS = ("BatchNormalization", "GroupNormalization", "LayerNormalization", "ReLU", "LeakyReLU", "Activation", "Dropout",
-             "SpatialDropout2D", "Identity", "Reshape", "Flatten", "Cropping2D", "Likelihood")
-WITHIN_A_BLOCK = 16                                      # layers of the largest residual block
+FOLLOWERS = (
+    "BatchNormalization",
+    "GroupNormalization",
+    "LayerNormalization",
+    "ReLU",
+    "LeakyReLU",
+    "Activation",
+    "Dropout",
+    "SpatialDropout2D",
+    "Identity",
+    "Reshape",
+    "Flatten",
+    "Cropping2D",
+    "Likelihood",
+)
+WITHIN_A_BLOCK = 16  # layers of the largest residual block
 
 
 def blocks(model):
@@ -124,7 +180,9 @@ def blocks(model):
     """
     rows = layer_table(model)
     if any(not row["inputs"] for row in rows):
-        raise ValueError(f"{model.name} is a class without a graph: a diagram needs a functional model.")
+        raise ValueError(
+            f"{model.name} is a class without a graph: a diagram needs a functional model."
+        )
     numbers = {row["layer"]: number for number, row in enumerate(rows)}
     group = _in_residual_blocks(rows, numbers)
     group = _with_what_follows(rows, numbers, group)
@@ -146,7 +204,11 @@ def _in_residual_blocks(rows, numbers):
         if row["kind"] == "Add":
             inside = _between_fork_and(number, rows, numbers)
             closed = all(children[one] <= inside for one in inside - {number})
-            if len(inside) <= WITHIN_A_BLOCK and closed and not any(_is_landmark(rows[one]) for one in inside):
+            if (
+                len(inside) <= WITHIN_A_BLOCK
+                and closed
+                and not any(_is_landmark(rows[one]) for one in inside)
+            ):
                 for one in inside:
                     group[one] = number
     return group
@@ -154,7 +216,9 @@ def _in_residual_blocks(rows, numbers):
 
 def _is_landmark(row):
     """Layers that are never hidden inside a residual block."""
-    return row["kind"] == "Conv2DTranspose" or row["layer"].split("/")[-1].startswith(("latent", "skip_"))
+    return row["kind"] == "Conv2DTranspose" or row["layer"].split("/")[-1].startswith(
+        ("latent", "skip_")
+    )
 
 
 def _between_fork_and(number, rows, numbers):
@@ -184,14 +248,24 @@ def _summaries(rows, numbers, group):
     members = {}
     for number, home in enumerate(group):
         members.setdefault(home, []).append(number)
-    order = sorted(members)                              # a block's home comes after the homes of all that feed it
+    order = sorted(members)  # a block's home comes after the homes of all that feed it
     place = {number: index for index, home in enumerate(order) for number in members[home]}
     found = []
     for index, home in enumerate(order):
         inside = [rows[number] for number in members[home]]
-        feeding = {place.get(numbers.get(name), -1) for row in inside for name in row["inputs"]} - {index}
-        found.append({**_kind(inside), "output": _output(inside), "parameters": sum(row["parameters"] for row in inside),
-                      "repeats": 1, "layers": [row["layer"] for row in inside], "inputs": sorted(feeding)})
+        feeding = {place.get(numbers.get(name), -1) for row in inside for name in row["inputs"]} - {
+            index
+        }
+        found.append(
+            {
+                **_kind(inside),
+                "output": _output(inside),
+                "parameters": sum(row["parameters"] for row in inside),
+                "repeats": 1,
+                "layers": [row["layer"] for row in inside],
+                "inputs": sorted(feeding),
+            }
+        )
     return found
 
 
@@ -200,14 +274,19 @@ def _kind(inside):
     carriers = [row for row in inside if row["kind"] in CARRIERS]
     convs = [row for row in carriers if row["kind"] == "Conv2D"]
     if inside[0]["layer"].split("/")[-1] in ("latent", "quantizer"):
-        return {"kind": "latent" if inside[0]["layer"].endswith("latent") else "codebook", "settings": ""}
+        return {
+            "kind": "latent" if inside[0]["layer"].endswith("latent") else "codebook",
+            "settings": "",
+        }
     if len(carriers) > 1 and any(row["kind"] == "Add" for row in carriers):
         stride = ", stride 2" if any("stride 2" in row["settings"] for row in convs) else ""
         return {"kind": "residual block", "settings": f"{len(convs)} convs{stride}"}
     head, name = carriers[0] if carriers else inside[0], inside[0]["layer"].split("/")[-1]
     if head["kind"] == "Dense" and not name.startswith("dense"):
         return {"kind": "dense", "settings": name}
-    settings = ", ".join(part for part in head["settings"].split(", ") if not part.startswith(("filters", "units")))
+    settings = ", ".join(
+        part for part in head["settings"].split(", ") if not part.startswith(("filters", "units"))
+    )
     return {"kind": WORDS.get(head["kind"], head["kind"]), "settings": settings}
 
 
@@ -225,7 +304,11 @@ def _repeated(found):
         last = kept[-1] if kept else {}
         alike = all(block[name] == last.get(name) for name in ("kind", "settings", "output"))
         if alike and inputs == [len(kept) - 1] and _leaves_once(found, number - 1):
-            last.update(repeats=last["repeats"] + 1, parameters=last["parameters"] + block["parameters"], layers=last["layers"] + block["layers"])
+            last.update(
+                repeats=last["repeats"] + 1,
+                parameters=last["parameters"] + block["parameters"],
+                layers=last["layers"] + block["layers"],
+            )
         else:
             kept.append({**block, "inputs": inputs})
         place[number] = len(kept) - 1

@@ -13,10 +13,17 @@ def outputs_of(model, images, *, batch_size=64):
     large network each takes seconds. The model is not in training mode.
     """
     images = np.asarray(images)
-    graphs = model.__dict__.setdefault("_graphs_of_outputs", {})               # goes with the model
+    graphs = model.__dict__.setdefault("_graphs_of_outputs", {})  # goes with the model
     if images.shape[1:] not in graphs:
         run = tf.function(lambda batch: model(batch, training=False))
-        graphs[images.shape[1:]] = run.get_concrete_function(tf.TensorSpec((None, *images.shape[1:]), keras.backend.floatx()))
+        graphs[images.shape[1:]] = run.get_concrete_function(
+            tf.TensorSpec((None, *images.shape[1:]), keras.backend.floatx())
+        )
     run = graphs[images.shape[1:]]
-    parts = [run(tf.convert_to_tensor(images[start:start + batch_size], keras.backend.floatx())) for start in range(0, max(1, len(images)), batch_size)]
-    return keras.tree.map_structure(lambda *some: np.concatenate([np.asarray(one) for one in some]), *parts)
+    parts = [
+        run(tf.convert_to_tensor(images[start : start + batch_size], keras.backend.floatx()))
+        for start in range(0, max(1, len(images)), batch_size)
+    ]
+    return keras.tree.map_structure(
+        lambda *some: np.concatenate([np.asarray(one) for one in some]), *parts
+    )

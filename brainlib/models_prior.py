@@ -19,7 +19,15 @@ from keras import layers
 from brainlib import files, layers_prior
 from brainlib.layers_prior import REGISTERED
 from brainlib.models_prior_draw import (  # noqa: F401  part of this room
-    bits_a_code, draw, part_of, restore, sample, sample_independent, surprise, unigram_bits)
+    bits_a_code,
+    draw,
+    part_of,
+    restore,
+    sample,
+    sample_independent,
+    surprise,
+    unigram_bits,
+)
 
 MODEL, RECORD = "prior.keras", "prior.json"
 
@@ -50,17 +58,25 @@ class CodePrior(keras.Model):
         codes, size = np.asarray(codes), self.codebook_size
         whole = codes.dtype.kind in "iu" and codes.shape[1:] == self.grid
         if not whole or codes.size and not 0 <= codes.min() <= codes.max() < size:
-            raise ValueError(f"codes: expected whole numbers (N, {self.grid[0]}, {self.grid[1]}) of 0 to {size - 1}, got "
-                             f"{codes.dtype} {codes.shape}" + (f" of {codes.min()} to {codes.max()}." if codes.size else "."))
+            raise ValueError(
+                f"codes: expected whole numbers (N, {self.grid[0]}, {self.grid[1]}) of 0 to {size - 1}, got "
+                f"{codes.dtype} {codes.shape}"
+                + (f" of {codes.min()} to {codes.max()}." if codes.size else ".")
+            )
         return codes.astype("int32")
 
     def given(self, codes, conditions=None):
         """What the model takes: codes (N, h, w), or {"codes", "conditions"}. conditions: {name: one value, or N}."""
         if not self.conditions:
             if conditions:
-                raise ValueError(f"this prior was built without conditions, got {', '.join(conditions)}.")
+                raise ValueError(
+                    f"this prior was built without conditions, got {', '.join(conditions)}."
+                )
             return codes
-        return {"codes": codes, "conditions": self.get_layer("known").columns(conditions, len(codes))}
+        return {
+            "codes": codes,
+            "conditions": self.get_layer("known").columns(conditions, len(codes)),
+        }
 
 
 def build(grid, codebook_size, *, width=64, layers=4, conditions=None, dropout=0.1, seed=None):
@@ -86,7 +102,9 @@ def build(grid, codebook_size, *, width=64, layers=4, conditions=None, dropout=0
     if codebook_size < 2:
         raise ValueError(f"codebook_size: expected 2 codes or more, got {codebook_size}.")
     if width < 4 or width % 4 or layers < 1:
-        raise ValueError(f"width: expected a multiple of 4, layers: 1 or more; got {width} and {layers}.")
+        raise ValueError(
+            f"width: expected a multiple of 4, layers: 1 or more; got {width} and {layers}."
+        )
     with _seeded(seed):
         return _assemble(grid, codebook_size, width, layers, conditions, dropout)
 
@@ -97,17 +115,35 @@ def _assemble(grid, codebook_size, width, blocks, conditions, dropout):
     if conditions:
         given = keras.Input((len(conditions),), name="conditions")
         inputs = {"codes": codes, "conditions": given}
-        about = layers_prior.Conditions(conditions, seed=random.randrange(2**31), name="known")(given)
-    x = layers.Embedding(codebook_size, width, name="embedding")(codes)                  # (B, h, w, C)
-    above = layers_prior.moved(layers_prior.causal_convolution(x, width, (1, 3), name="above"), down=1)
-    before = layers.Add()([above, layers_prior.moved(layers_prior.causal_convolution(x, width, (1, 2), name="before"), right=1)])
-    above, before = layers_prior.Places(name="places_above")(above), layers_prior.Places(name="places")(before)
+        about = layers_prior.Conditions(conditions, seed=random.randrange(2**31), name="known")(
+            given
+        )
+    x = layers.Embedding(codebook_size, width, name="embedding")(codes)  # (B, h, w, C)
+    above = layers_prior.moved(
+        layers_prior.causal_convolution(x, width, (1, 3), name="above"), down=1
+    )
+    before = layers.Add()(
+        [
+            above,
+            layers_prior.moved(
+                layers_prior.causal_convolution(x, width, (1, 2), name="before"), right=1
+            ),
+        ]
+    )
+    above, before = (
+        layers_prior.Places(name="places_above")(above),
+        layers_prior.Places(name="places")(before),
+    )
     for number in range(blocks):
         above = layers_prior.gated(above, (2, 3), dropout, about, name=f"above_{number}")
-        before = layers_prior.gated(before, (2, 2), dropout, about, more=above, name=f"before_{number}")
+        before = layers_prior.gated(
+            before, (2, 2), dropout, about, more=above, name=f"before_{number}"
+        )
     before = layers_prior.attention(before, x, width, dropout)
     x = layers.Activation("swish")(layers.Dense(width, name="last")(before))
-    logits = layers.Dense(codebook_size, kernel_initializer="zeros", dtype="float32", name="logits")(x)
+    logits = layers.Dense(
+        codebook_size, kernel_initializer="zeros", dtype="float32", name="logits"
+    )(x)
     return CodePrior(inputs, logits, name="code_prior")
 
 
@@ -136,15 +172,30 @@ def condition_ranges(values):
         if len(set(known)) < 2:
             continue
         text = isinstance(known[0], str)
-        found[name] = tuple(sorted(set(known))) if text else (float(np.mean(known)), float(np.std(known)))
+        found[name] = (
+            tuple(sorted(set(known))) if text else (float(np.mean(known)), float(np.std(known)))
+        )
     return found
 
 
 # ------------------------------------------------------------------------------------------------ training
 
 
-def fit(prior, train, validation, *, conditions=None, validation_conditions=None, epochs=100, learning_rate=2e-3,
-        batch_size=32, least_steps=0, patience=10, seed=0, show=print):
+def fit(
+    prior,
+    train,
+    validation,
+    *,
+    conditions=None,
+    validation_conditions=None,
+    epochs=100,
+    learning_rate=2e-3,
+    batch_size=32,
+    least_steps=0,
+    patience=10,
+    seed=0,
+    show=print,
+):
     """Trains a prior and leaves it with the weights of its best epoch by validation.
 
     Args:
@@ -164,32 +215,76 @@ def fit(prior, train, validation, *, conditions=None, validation_conditions=None
     """
     train, validation = prior.maps(train), prior.maps(validation)
     if not len(train) or not len(validation):
-        raise ValueError(f"a prior needs maps to train and to validate, got {len(train)} and {len(validation)}.")
+        raise ValueError(
+            f"a prior needs maps to train and to validate, got {len(train)} and {len(validation)}."
+        )
     # Full batches only: oneDNN of TensorFlow 2.21 fails on a batch that is smaller than the one before.
     steps = max(1, len(train) // batch_size, least_steps)
     whole = np.arange(max(steps * batch_size, len(train))) % len(train)
-    data = tf.data.Dataset.from_tensor_slices((part_of(prior.given(train, conditions), whole), train[whole]))
-    data = data.shuffle(len(whole), seed=seed, reshuffle_each_iteration=True).batch(batch_size, drop_remainder=True)
+    data = tf.data.Dataset.from_tensor_slices(
+        (part_of(prior.given(train, conditions), whole), train[whole])
+    )
+    data = data.shuffle(len(whole), seed=seed, reshuffle_each_iteration=True).batch(
+        batch_size, drop_remainder=True
+    )
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps * epochs)
-    prior.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                  jit_compile=False)
-    prior.optimizer.build(prior.trainable_variables)     # otherwise Keras traces the training step twice
-    best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)
-    log = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _tell(show, epoch, epochs, logs))
-    checked = tf.data.Dataset.from_tensor_slices((prior.given(validation, validation_conditions), validation)).batch(256)
-    found = prior.fit(data, epochs=epochs, validation_data=checked, callbacks=[best, log], shuffle=False, verbose=0).history
-    bits = {name.replace("loss", "bits"): [value / math.log(2) for value in values] for name, values in found.items()}
+    prior.compile(
+        keras.optimizers.Adam(rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    prior.optimizer.build(
+        prior.trainable_variables
+    )  # otherwise Keras traces the training step twice
+    best = keras.callbacks.EarlyStopping(
+        "val_loss", patience=patience or epochs, restore_best_weights=True
+    )
+    log = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: _tell(show, epoch, epochs, logs)
+    )
+    checked = tf.data.Dataset.from_tensor_slices(
+        (prior.given(validation, validation_conditions), validation)
+    ).batch(256)
+    found = prior.fit(
+        data,
+        epochs=epochs,
+        validation_data=checked,
+        callbacks=[best, log],
+        shuffle=False,
+        verbose=0,
+    ).history
+    bits = {
+        name.replace("loss", "bits"): [value / math.log(2) for value in values]
+        for name, values in found.items()
+    }
     return {"epoch": list(range(1, len(found["loss"]) + 1)), **found, **bits}
 
 
 def _tell(show, epoch, epochs, logs):
     if show and ((epoch + 1) % max(1, epochs // 5) == 0 or epoch == 0):
-        show(f"prior: epoch {epoch + 1}/{epochs}  {logs['loss'] / math.log(2):.3f} bits a code, validation "
-             f"{logs['val_loss'] / math.log(2):.3f}", flush=True)
+        show(
+            f"prior: epoch {epoch + 1}/{epochs}  {logs['loss'] / math.log(2):.3f} bits a code, validation "
+            f"{logs['val_loss'] / math.log(2):.3f}",
+            flush=True,
+        )
 
 
-def load_or_fit(train, validation, *, codebook_size, folder, conditions=None, validation_conditions=None, ranges=None,
-                width=64, layers=4, dropout=0.1, seed=0, show=print, **fit_options):
+def load_or_fit(
+    train,
+    validation,
+    *,
+    codebook_size,
+    folder,
+    conditions=None,
+    validation_conditions=None,
+    ranges=None,
+    width=64,
+    layers=4,
+    dropout=0.1,
+    seed=0,
+    show=print,
+    **fit_options,
+):
     """Trains a prior, or loads it when the folder holds one of the same codes and options.
 
     Args:
@@ -202,21 +297,56 @@ def load_or_fit(train, validation, *, codebook_size, folder, conditions=None, va
     """
     train, validation = np.asarray(train, "int32"), np.asarray(validation, "int32")
     ranges = condition_ranges(conditions or {}) if ranges is None else ranges
-    built = {"codebook_size": codebook_size, "width": width, "layers": layers, "dropout": dropout, "seed": seed}
-    known = [{name: np.asarray(values, object) for name, values in (part or {}).items()} for part in (conditions, validation_conditions)]
-    key = files.digest(_content(train), _content(validation), built, list(ranges.items()), known, fit_options,
-                       keras.__version__, tf.__version__)
+    built = {
+        "codebook_size": codebook_size,
+        "width": width,
+        "layers": layers,
+        "dropout": dropout,
+        "seed": seed,
+    }
+    known = [
+        {name: np.asarray(values, object) for name, values in (part or {}).items()}
+        for part in (conditions, validation_conditions)
+    ]
+    key = files.digest(
+        _content(train),
+        _content(validation),
+        built,
+        list(ranges.items()),
+        known,
+        fit_options,
+        keras.__version__,
+        tf.__version__,
+    )
     folder = Path(folder)
     history = _finished(folder, key)
     if history:
         return load(folder / MODEL), history
     (folder / RECORD).unlink(missing_ok=True)
-    prior = build(train.shape[1:], codebook_size, width=width, layers=layers, conditions=ranges, dropout=dropout, seed=seed)
-    history = fit(prior, train, validation, conditions=conditions, validation_conditions=validation_conditions, seed=seed,
-                  show=show, **fit_options)
+    prior = build(
+        train.shape[1:],
+        codebook_size,
+        width=width,
+        layers=layers,
+        conditions=ranges,
+        dropout=dropout,
+        seed=seed,
+    )
+    history = fit(
+        prior,
+        train,
+        validation,
+        conditions=conditions,
+        validation_conditions=validation_conditions,
+        seed=seed,
+        show=show,
+        **fit_options,
+    )
     with files.whole_file(folder / MODEL) as temporary:
         prior.save(temporary, include_optimizer=False)
-    files.write_json(folder / RECORD, {"key": key, "sha256": files.sha256(folder / MODEL), "history": history})
+    files.write_json(
+        folder / RECORD, {"key": key, "sha256": files.sha256(folder / MODEL), "history": history}
+    )
     return prior, history
 
 

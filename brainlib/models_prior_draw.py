@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-LEAST_TEMPERATURE = 1e-6                                 # below it the likeliest code is taken
+LEAST_TEMPERATURE = 1e-6  # below it the likeliest code is taken
 
 
 def surprise(prior, codes, *, conditions=None, batch_size=64):
@@ -30,7 +30,13 @@ def unigram_bits(train_codes, codes, codebook_size, *, by_place=False):
         by_place: each place has its own shares; they begin as those of all places, with the weight of ten maps.
     """
     shares, codes = _shares(train_codes, codebook_size, by_place), np.asarray(codes)
-    return _mean(-np.log2(np.take_along_axis(shares, codes.reshape(len(codes), -1).T, axis=1).T.reshape(codes.shape)))
+    return _mean(
+        -np.log2(
+            np.take_along_axis(shares, codes.reshape(len(codes), -1).T, axis=1).T.reshape(
+                codes.shape
+            )
+        )
+    )
 
 
 def _shares(codes, size, by_place):
@@ -67,7 +73,9 @@ def sample(prior, n, *, temperature=1.0, seed=0, conditions=None, batch_size=64)
         some = part_of(given, part)
         for row, column in np.ndindex(*prior.grid):
             logits = np.asarray(prior.predict_on_batch(some))
-            _codes(some)[:, row, column] = draw(logits[:, row, column], noise[part, row, column], temperature)
+            _codes(some)[:, row, column] = draw(
+                logits[:, row, column], noise[part, row, column], temperature
+            )
         codes[part] = _codes(some)
     return codes
 
@@ -80,18 +88,39 @@ def draw(logits, noise, temperature=1.0):
         return logits.argmax(axis=1).astype("int32")
     logits = np.asarray(logits, float) / temperature
     total = np.cumsum(np.exp(logits - logits.max(axis=1, keepdims=True)), axis=1)
-    return (noise[:, None] * total[:, -1:] >= total).sum(axis=1).clip(max=logits.shape[1] - 1).astype("int32")
+    return (
+        (noise[:, None] * total[:, -1:] >= total)
+        .sum(axis=1)
+        .clip(max=logits.shape[1] - 1)
+        .astype("int32")
+    )
 
 
 def sample_independent(train_codes, n, codebook_size, *, by_place=False, seed=0):
     """Draws maps (n, h, w) whose codes know nothing of each other; see `unigram_bits`."""
     shares = _shares(train_codes, codebook_size, by_place)
     noise = np.random.default_rng(seed).random((n, len(shares)))
-    codes = np.stack([draw(np.log(np.tile(place, (n, 1))), noise[:, number]) for number, place in enumerate(shares)], axis=1)
+    codes = np.stack(
+        [
+            draw(np.log(np.tile(place, (n, 1))), noise[:, number])
+            for number, place in enumerate(shares)
+        ],
+        axis=1,
+    )
     return codes.reshape(n, *np.shape(train_codes)[1:])
 
 
-def restore(prior, codes, threshold_bits, *, seed=0, samples=1, temperature=1.0, conditions=None, batch_size=64):
+def restore(
+    prior,
+    codes,
+    threshold_bits,
+    *,
+    seed=0,
+    samples=1,
+    temperature=1.0,
+    conditions=None,
+    batch_size=64,
+):
     """Replaces codes that the prior finds unlikely, in reading order (Naval Marimont and Tarroni 2021).
 
     A code that costs more than `threshold_bits`, given the codes before it as they stand by then, is drawn anew.
@@ -109,7 +138,13 @@ def restore(prior, codes, threshold_bits, *, seed=0, samples=1, temperature=1.0,
     for number in range(samples):
         for part in _parts(len(codes), batch_size):
             some = part_of(given, part)
-            _restore(prior, some, threshold_bits, noise[number, part].reshape(len(_codes(some)), -1), temperature)
+            _restore(
+                prior,
+                some,
+                threshold_bits,
+                noise[number, part].reshape(len(_codes(some)), -1),
+                temperature,
+            )
             restored[number, part] = _codes(some)
     return restored
 
@@ -117,15 +152,22 @@ def restore(prior, codes, threshold_bits, *, seed=0, samples=1, temperature=1.0,
 def _restore(prior, given, threshold, noise, temperature):
     """Each map goes on to its own next unlikely code, so that it takes as many passes as the worst map has of them."""
     codes = _codes(given)
-    flat, place = codes.reshape(len(codes), -1), np.zeros(len(codes), int)   # a view; where each map has got to
+    flat, place = (
+        codes.reshape(len(codes), -1),
+        np.zeros(len(codes), int),
+    )  # a view; where each map has got to
     while True:
         logits, bits = _bits(prior, given)
-        unlikely = (bits.reshape(flat.shape) > threshold) & (np.arange(flat.shape[1]) >= place[:, None])
+        unlikely = (bits.reshape(flat.shape) > threshold) & (
+            np.arange(flat.shape[1]) >= place[:, None]
+        )
         rows = np.flatnonzero(unlikely.any(axis=1))
         if not len(rows):
             return
         where = unlikely[rows].argmax(axis=1)
-        flat[rows, where] = draw(logits.reshape(*flat.shape, -1)[rows, where], noise[rows, where], temperature)
+        flat[rows, where] = draw(
+            logits.reshape(*flat.shape, -1)[rows, where], noise[rows, where], temperature
+        )
         place[rows] = where + 1
 
 
@@ -138,7 +180,11 @@ def _codes(given):
 
 def part_of(given, part):
     """A copy of some of the maps."""
-    return {name: values[part].copy() for name, values in given.items()} if isinstance(given, dict) else given[part].copy()
+    return (
+        {name: values[part].copy() for name, values in given.items()}
+        if isinstance(given, dict)
+        else given[part].copy()
+    )
 
 
 def _parts(count, batch_size):

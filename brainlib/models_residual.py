@@ -8,7 +8,7 @@ made in the order of the seeds' own code, which is the order of the arrays in th
 import keras
 from keras import layers, regularizers
 
-L2 = 1e-5                                                # seed 004: encoder kernels and the last conv only
+L2 = 1e-5  # seed 004: encoder kernels and the last conv only
 
 
 def filters_of(filters, width):
@@ -24,8 +24,15 @@ class Blocks:
         self.regularizer = regularizers.L2(L2 if l2 is True else float(l2)) if l2 else None
 
     def conv(self, x, filters, *, kernel=3, stride=1, name=None):
-        return layers.Conv2D(filters_of(filters, self.width), kernel, strides=stride, padding="same", name=name,
-                             use_bias=self.bias, kernel_regularizer=self.regularizer)(x)
+        return layers.Conv2D(
+            filters_of(filters, self.width),
+            kernel,
+            strides=stride,
+            padding="same",
+            name=name,
+            use_bias=self.bias,
+            kernel_regularizer=self.regularizer,
+        )(x)
 
     def norm_relu(self, x):
         return layers.ReLU()(layers.BatchNormalization()(x))
@@ -54,16 +61,24 @@ class Blocks:
 
     def transposed(self, x, filters):
         """Transposed conv of stride 2, then BN."""
-        x = layers.Conv2DTranspose(filters_of(filters, self.width), 3, strides=2, padding="same",
-                                   use_bias=self.bias)(x)
+        x = layers.Conv2DTranspose(
+            filters_of(filters, self.width), 3, strides=2, padding="same", use_bias=self.bias
+        )(x)
         return layers.BatchNormalization()(x)
 
     def up(self, x, filters):
         return layers.ReLU()(self.transposed(x, filters))
 
     def output(self, x, channels):
-        return layers.Conv2D(channels, 3, padding="same", activation="sigmoid", use_bias=self.bias, name="output",
-                             kernel_regularizer=self.regularizer)(x)
+        return layers.Conv2D(
+            channels,
+            3,
+            padding="same",
+            activation="sigmoid",
+            use_bias=self.bias,
+            name="output",
+            kernel_regularizer=self.regularizer,
+        )(x)
 
 
 def _latent(x):
@@ -82,10 +97,10 @@ def _shallow_encoder(x, blocks, block):
     if block not in ("original", "full_pre"):
         raise ValueError(f"block: expected original or full_pre, got {block!r}.")
     residual = getattr(blocks, block)
-    first = blocks.conv(x, 32, stride=2, name="first")                        # (B, H/2, W/2, 32)
-    y = residual(first, 64, stride=2, project="last")                         # (B, H/4, W/4, 64)
-    second = residual(y, 64)                                                  # (B, H/4, W/4, 64)
-    return first, second, residual(second, 128, stride=2, project="last")     # (B, H/8, W/8, 128)
+    first = blocks.conv(x, 32, stride=2, name="first")  # (B, H/2, W/2, 32)
+    y = residual(first, 64, stride=2, project="last")  # (B, H/4, W/4, 64)
+    second = residual(y, 64)  # (B, H/4, W/4, 64)
+    return first, second, residual(second, 128, stride=2, project="last")  # (B, H/8, W/8, 128)
 
 
 def shallow_residual(image_shape, width, *, block="full_pre", l2=False, doubled_norm=False):
@@ -123,7 +138,7 @@ def skip_connection_cae(image_shape, width, *, l2=False):
     for filters in (32, 64, 128):
         normed.append(layers.BatchNormalization()(blocks.conv(x, filters, stride=2)))
         x = layers.ReLU()(normed[-1])
-    x = _latent(x)                                                            # (B, H/8, W/8, 128)
+    x = _latent(x)  # (B, H/8, W/8, 128)
     for number, filters in enumerate((64, 32), start=1):
         x = layers.Add()([blocks.transposed(x, filters), _skip(normed[2 - number], number)])
         x = layers.ReLU()(x)
@@ -139,7 +154,7 @@ def myronenko_cae(image_shape, width, *, l2=False, dropout=0.1):
         for _ in range(repeats):
             x = blocks.full_pre(x, filters, project="first")
         x = blocks.conv(x, filters, stride=2)
-    x = _latent(x)                                                            # (B, H/8, W/8, 128)
+    x = _latent(x)  # (B, H/8, W/8, 128)
     for filters in (64, 32, 16):
         x = blocks.up(x, filters)
     return keras.Model(inputs, blocks.output(x, image_shape[-1]), name="myronenko_cae")
@@ -147,16 +162,23 @@ def myronenko_cae(image_shape, width, *, l2=False, dropout=0.1):
 
 # ------------------------------------------------------------------------------------------------ seed 003
 
-SMALL = ((64, 2), (64, 1), (128, 2), (256, 2))           # filters and stride of each residual block, table 4.1
+SMALL = (
+    (64, 2),
+    (64, 1),
+    (128, 2),
+    (256, 2),
+)  # filters and stride of each residual block, table 4.1
 BIG = ((64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (256, 1), (256, 1))
 
 
 def _resnet(image_shape, width, encoder, name, l2):
     blocks, inputs = Blocks(width=width, l2=l2, bias=False), keras.Input(image_shape)
-    x = blocks.conv(inputs, 32, stride=2)                                     # no batch norm, no activation
+    x = blocks.conv(inputs, 32, stride=2)  # no batch norm, no activation
     for filters, stride in encoder:
-        x = blocks.original(x, filters, stride=stride, project="last" if stride == 2 else None, norm_shortcut=True)
-    x = _latent(x)                                                            # (B, H/16, W/16, 256)
+        x = blocks.original(
+            x, filters, stride=stride, project="last" if stride == 2 else None, norm_shortcut=True
+        )
+    x = _latent(x)  # (B, H/16, W/16, 256)
     for filters in (256, 128, 64, 32):
         x = blocks.up(x, filters)
     return keras.Model(inputs, blocks.output(x, image_shape[-1]), name=name)

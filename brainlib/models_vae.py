@@ -11,7 +11,7 @@ from brainlib.layers import KLDivergence, Likelihood, Sampling
 from brainlib.models_residual import filters_of
 
 REGISTERED = keras.saving.register_keras_serializable("brainlib")
-FILTERS = (16, 32, 64, 256, 1024)                        # seed 000, figure 3.8
+FILTERS = (16, 32, 64, 256, 1024)  # seed 000, figure 3.8
 
 
 @REGISTERED
@@ -49,11 +49,22 @@ class VAE(keras.Model):
         if sample_weight is not None:
             distortion = distortion * ops.reshape(sample_weight, (-1,))
         # Keras adds the losses of several devices up, each on its part of the batch.
-        return (ops.mean(distortion) + sum(self.losses)) / tf.distribute.get_strategy().num_replicas_in_sync
+        return (
+            ops.mean(distortion) + sum(self.losses)
+        ) / tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def vae(image_shape, width, *, latent_dim=None, likelihood="optimal_sigma", beta=1.0, free_nats=0.0, log_var_bias=0.0,
-        seed=None):
+def vae(
+    image_shape,
+    width,
+    *,
+    latent_dim=None,
+    likelihood="optimal_sigma",
+    beta=1.0,
+    free_nats=0.0,
+    log_var_bias=0.0,
+    seed=None,
+):
     """Seed 000's VAE: five 4x4 convs of stride 2, each BN and LeakyReLU; the decoder mirrors them.
 
     Args:
@@ -69,7 +80,9 @@ def vae(image_shape, width, *, latent_dim=None, likelihood="optimal_sigma", beta
     grid = (image_shape[0] // 32, image_shape[1] // 32, filters_of(FILTERS[-1], width))
     encoder = _encoder(image_shape, width, latent_dim, log_var_bias, seed)
     decoder = _decoder(grid, width, latent_dim, image_shape[-1])
-    return assemble(encoder, decoder, likelihood=likelihood, beta=beta, free_nats=free_nats, name="vae")
+    return assemble(
+        encoder, decoder, likelihood=likelihood, beta=beta, free_nats=free_nats, name="vae"
+    )
 
 
 def assemble(encoder, decoder, *, likelihood, beta, free_nats, name):
@@ -98,13 +111,16 @@ def _encoder(image_shape, width, latent_dim, log_var_bias, seed):
     inputs = keras.Input(image_shape, name="image")
     x = inputs
     for number, filters in enumerate(FILTERS, start=1):
-        x = layers.Conv2D(filters_of(filters, width), 4, strides=2, padding="same", name=f"conv_{number}")(x)
+        x = layers.Conv2D(
+            filters_of(filters, width), 4, strides=2, padding="same", name=f"conv_{number}"
+        )(x)
         x = layers.BatchNormalization(name=f"bn_{number}")(x)
         x = layers.LeakyReLU(negative_slope=0.3, name=f"lrelu_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     mean = layers.Dense(latent_dim, name="mean")(x)
-    log_var = layers.Dense(latent_dim, name="log_var",
-                           bias_initializer=keras.initializers.Constant(log_var_bias))(x)
+    log_var = layers.Dense(
+        latent_dim, name="log_var", bias_initializer=keras.initializers.Constant(log_var_bias)
+    )(x)
     sample = Sampling(seed=seed, name="sampling")([mean, log_var])
     return keras.Model(inputs, [mean, log_var, sample], name="encoder")
 
@@ -113,8 +129,12 @@ def _decoder(grid, width, latent_dim, channels):
     inputs = keras.Input((latent_dim,), name="latent")
     x = layers.Reshape(grid, name="grid")(layers.Dense(math.prod(grid), name="dense")(inputs))
     for number, filters in enumerate(FILTERS[-2::-1], start=1):
-        x = layers.Conv2DTranspose(filters_of(filters, width), 4, strides=2, padding="same", name=f"up_{number}")(x)
+        x = layers.Conv2DTranspose(
+            filters_of(filters, width), 4, strides=2, padding="same", name=f"up_{number}"
+        )(x)
         x = layers.BatchNormalization(name=f"bn_{number}")(x)
         x = layers.LeakyReLU(negative_slope=0.3, name=f"lrelu_{number}")(x)
-    outputs = layers.Conv2DTranspose(channels, 4, strides=2, padding="same", activation="sigmoid", name="output")(x)
+    outputs = layers.Conv2DTranspose(
+        channels, 4, strides=2, padding="same", activation="sigmoid", name="output"
+    )(x)
     return keras.Model(inputs, outputs, name="decoder")

@@ -12,9 +12,9 @@ from brainlib.models_residual import filters_of
 from brainlib.models_uad import up
 
 REGISTERED = keras.saving.register_keras_serializable("brainlib")
-FILTERS_000 = (32, 32, 64, 64, 64, 64)                   # seed 000, figure 3.11
-FILTERS_002 = (32, 64, 128)                              # seed 002, figure 4.3
-BOTTLENECK = 32                                          # filters inside a residual block of seed 002
+FILTERS_000 = (32, 32, 64, 64, 64, 64)  # seed 000, figure 3.11
+FILTERS_002 = (32, 64, 128)  # seed 002, figure 4.3
+BOTTLENECK = 32  # filters inside a residual block of seed 002
 
 
 @REGISTERED
@@ -50,8 +50,20 @@ def assemble(encoder, decoder, quantizer, *, name, kind=VQVAE):
     return kind(inputs, decoder(quantizer(encoder(inputs))), name=name)
 
 
-def vqvae(image_shape, width, *, codebook_size=128, code_dim=16, depth=6, codebook="gradient", commitment=0.25,
-          kmeans_start=True, restart_after=20, loss_weight=1.0, seed=None):
+def vqvae(
+    image_shape,
+    width,
+    *,
+    codebook_size=128,
+    code_dim=16,
+    depth=6,
+    codebook="gradient",
+    commitment=0.25,
+    kmeans_start=True,
+    restart_after=20,
+    loss_weight=1.0,
+    seed=None,
+):
     """Seed 000's VQ-VAE: 4x4 convs of stride 2, each BN and LeakyReLU, a 1x1 conv to the codes; the decoder mirrors them.
 
     Its six layers leave a map of 2x2 codes of a 128x128 picture: 28 bits.
@@ -68,15 +80,30 @@ def vqvae(image_shape, width, *, codebook_size=128, code_dim=16, depth=6, codebo
     inputs = keras.Input(image_shape, name="image")
     x = inputs
     for number, count in enumerate(filters):
-        x = _normed(layers.Conv2D(count, 4, strides=2, padding="same", name=f"conv_{number}")(x), number)
+        x = _normed(
+            layers.Conv2D(count, 4, strides=2, padding="same", name=f"conv_{number}")(x), number
+        )
     encoder = keras.Model(inputs, layers.Conv2D(code_dim, 1, name="to_codes")(x), name="encoder")
     vectors = keras.Input(encoder.output_shape[1:], name="vectors")
     x = vectors
     for number, count in enumerate(filters[-2::-1]):
-        x = _normed(layers.Conv2DTranspose(count, 4, strides=2, padding="same", name=f"up_{number}")(x), number)
-    outputs = layers.Conv2DTranspose(image_shape[-1], 4, strides=2, padding="same", activation="sigmoid", name="output")(x)
-    quantizer = VectorQuantizer(codebook_size, codebook=codebook, commitment=commitment, kmeans_start=kmeans_start,
-                                restart_after=restart_after, loss_weight=loss_weight, seed=seed, name="quantizer")
+        x = _normed(
+            layers.Conv2DTranspose(count, 4, strides=2, padding="same", name=f"up_{number}")(x),
+            number,
+        )
+    outputs = layers.Conv2DTranspose(
+        image_shape[-1], 4, strides=2, padding="same", activation="sigmoid", name="output"
+    )(x)
+    quantizer = VectorQuantizer(
+        codebook_size,
+        codebook=codebook,
+        commitment=commitment,
+        kmeans_start=kmeans_start,
+        restart_after=restart_after,
+        loss_weight=loss_weight,
+        seed=seed,
+        name="quantizer",
+    )
     return assemble(encoder, keras.Model(vectors, outputs, name="decoder"), quantizer, name="vqvae")
 
 
@@ -84,8 +111,10 @@ def _filters_000(image_shape, depth):
     if not 1 <= depth <= len(FILTERS_000):
         raise ValueError(f"depth: expected 1 to {len(FILTERS_000)}, got {depth}.")
     if image_shape[0] % 2**depth or image_shape[1] % 2**depth:
-        raise ValueError(f"vqvae of depth {depth} halves the image {depth} times, so both sides must be divisible by "
-                         f"{2**depth}; got {image_shape[0]}x{image_shape[1]}. Take a smaller depth or other sides.")
+        raise ValueError(
+            f"vqvae of depth {depth} halves the image {depth} times, so both sides must be divisible by "
+            f"{2**depth}; got {image_shape[0]}x{image_shape[1]}. Take a smaller depth or other sides."
+        )
     return FILTERS_000[:depth]
 
 
@@ -94,8 +123,19 @@ def _normed(x, number):
     return layers.LeakyReLU(negative_slope=0.3, name=f"lrelu_{number}")(x)
 
 
-def vqvae_uad(image_shape, width, *, codebook_size=128, code_dim=128, codebook="gradient", commitment=0.25,
-              kmeans_start=True, restart_after=20, loss_weight=1.0, seed=None):
+def vqvae_uad(
+    image_shape,
+    width,
+    *,
+    codebook_size=128,
+    code_dim=128,
+    codebook="gradient",
+    commitment=0.25,
+    kmeans_start=True,
+    restart_after=20,
+    loss_weight=1.0,
+    seed=None,
+):
     """Seed 002's VQ-VAE: three 5x5 convs of stride 2 and padding 1, two residual blocks on either side of the codes.
 
     95x79 -> 47x39 -> 23x19 -> 11x9 codes and back by the same paddings; 1,005,825 trainable weights with 128 codes of
@@ -109,14 +149,18 @@ def vqvae_uad(image_shape, width, *, codebook_size=128, code_dim=128, codebook="
             kmeans_start=False and restart_after=0.
     """
     if min(image_shape[:2]) < 19:
-        raise ValueError(f"vqvae_uad: expected sides of 19 or more, got {image_shape[0]}x{image_shape[1]}.")
+        raise ValueError(
+            f"vqvae_uad: expected sides of 19 or more, got {image_shape[0]}x{image_shape[1]}."
+        )
     first, second, wide = (filters_of(count, width) for count in FILTERS_002)
     inputs, sides = keras.Input(image_shape, name="image"), []
     x = inputs
     for number, count in enumerate((first, second, wide), start=1):
         sides.insert(0, x.shape[1:3])
         x = layers.ZeroPadding2D(1, name=f"pad_{number}")(x)
-        x = layers.ReLU(name=f"relu_{number}")(layers.Conv2D(count, 5, strides=2, name=f"conv_{number}")(x))
+        x = layers.ReLU(name=f"relu_{number}")(
+            layers.Conv2D(count, 5, strides=2, name=f"conv_{number}")(x)
+        )
     x = layers.Conv2D(wide, 3, padding="same", name="conv_4")(x)
     x = _residual_stack(x, wide, width)
     encoder = keras.Model(inputs, layers.Conv2D(code_dim, 1, name="to_codes")(x), name="encoder")
@@ -125,9 +169,21 @@ def vqvae_uad(image_shape, width, *, codebook_size=128, code_dim=128, codebook="
     x = _residual_stack(x, wide, width)
     for number, (count, wanted) in enumerate(zip((second, first, image_shape[-1]), sides), start=1):
         x = up(x, count, wanted, name=f"up_{number}")
-        x = layers.ReLU(name=f"relu_{number}")(x) if number < 3 else layers.Activation("sigmoid", name="output")(x)
-    quantizer = VectorQuantizer(codebook_size, codebook=codebook, commitment=commitment, kmeans_start=kmeans_start,
-                                restart_after=restart_after, loss_weight=loss_weight, seed=seed, name="quantizer")
+        x = (
+            layers.ReLU(name=f"relu_{number}")(x)
+            if number < 3
+            else layers.Activation("sigmoid", name="output")(x)
+        )
+    quantizer = VectorQuantizer(
+        codebook_size,
+        codebook=codebook,
+        commitment=commitment,
+        kmeans_start=kmeans_start,
+        restart_after=restart_after,
+        loss_weight=loss_weight,
+        seed=seed,
+        name="quantizer",
+    )
     return assemble(encoder, keras.Model(vectors, x, name="decoder"), quantizer, name="vqvae_uad")
 
 
@@ -135,9 +191,17 @@ def _residual_stack(x, filters, width):
     """Two blocks ReLU, 3x3 conv, ReLU, 3x3 conv, add; no biases, as the published count says. A ReLU ends the stack."""
     for number in (1, 2):
         inner = layers.ReLU(name=f"block_{number}_relu_1")(x)
-        inner = layers.Conv2D(filters_of(BOTTLENECK, width), 3, padding="same", use_bias=False, name=f"block_{number}_conv_1")(inner)
+        inner = layers.Conv2D(
+            filters_of(BOTTLENECK, width),
+            3,
+            padding="same",
+            use_bias=False,
+            name=f"block_{number}_conv_1",
+        )(inner)
         inner = layers.ReLU(name=f"block_{number}_relu_2")(inner)
-        inner = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"block_{number}_conv_2")(inner)
+        inner = layers.Conv2D(
+            filters, 3, padding="same", use_bias=False, name=f"block_{number}_conv_2"
+        )(inner)
         x = layers.Add(name=f"block_{number}_add")([x, inner])
     return layers.ReLU(name="blocks_relu")(x)
 
@@ -152,21 +216,31 @@ def codes_of(model, images, *, batch_size=64):
         ValueError: the model has no codebook, or the images are of another shape.
     """
     if not hasattr(model, "quantizer"):
-        raise ValueError(f"{model.name}: expected a model with a codebook (vqvae, vqvae_uad, vqgan_uad), this has none.")
+        raise ValueError(
+            f"{model.name}: expected a model with a codebook (vqvae, vqvae_uad, vqgan_uad), this has none."
+        )
     if np.shape(images)[1:] != tuple(model.input_shape[1:]):
-        raise ValueError(f"{model.name} takes images of {('N', *model.input_shape[1:])}, got {np.shape(images)}.")
+        raise ValueError(
+            f"{model.name} takes images of {('N', *model.input_shape[1:])}, got {np.shape(images)}."
+        )
     vectors = outputs_of(model.encoder, images, batch_size=batch_size)
-    return np.concatenate([np.asarray(model.quantizer.codes(part)) for part in
-                           np.array_split(vectors, max(1, len(vectors) // 256))])
+    return np.concatenate(
+        [
+            np.asarray(model.quantizer.codes(part))
+            for part in np.array_split(vectors, max(1, len(vectors) // 256))
+        ]
+    )
 
 
 def decode_codes(model, codes, *, batch_size=64):
     """Images of code maps. (N, h, w) whole numbers -> (N, H, W, C) float32."""
     codes, size = np.asarray(codes), model.quantizer.codebook_size
     if codes.shape[1:] != model.grid or codes.size and not 0 <= codes.min() <= codes.max() < size:
-        raise ValueError(f"codes: expected (N, {model.grid[0]}, {model.grid[1]}) of 0 to {size - 1}, got shape {codes.shape}"
-                         + (f" of {codes.min()} to {codes.max()}." if codes.size else "."))
-    vectors = np.asarray(model.quantizer.codebook)[codes]                      # (N, h, w, D)
+        raise ValueError(
+            f"codes: expected (N, {model.grid[0]}, {model.grid[1]}) of 0 to {size - 1}, got shape {codes.shape}"
+            + (f" of {codes.min()} to {codes.max()}." if codes.size else ".")
+        )
+    vectors = np.asarray(model.quantizer.codebook)[codes]  # (N, h, w, D)
     return outputs_of(model.decoder, vectors, batch_size=batch_size).astype("float32")
 
 

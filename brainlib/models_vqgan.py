@@ -10,11 +10,11 @@ from brainlib.models_residual import filters_of
 from brainlib.models_vq import VQVAE, assemble
 
 REGISTERED = keras.saving.register_keras_serializable("brainlib")
-ENCODER = (128, 128, 256, 256, 512)                      # filters at each size, four times halved
-DECODER = (512, 256, 256, 128, 128)                      # four times doubled
-GROWING = (5, 5, 5, 4)                                   # kernels of the transposed convs behind: 80x64 -> 95x79
+ENCODER = (128, 128, 256, 256, 512)  # filters at each size, four times halved
+DECODER = (512, 256, 256, 128, 128)  # four times doubled
+GROWING = (5, 5, 5, 4)  # kernels of the transposed convs behind: 80x64 -> 95x79
 DISCRIMINATOR = (64, 128, 256, 512)
-SMALLEST = 24                                            # side that leaves the discriminator one answer
+SMALLEST = 24  # side that leaves the discriminator one answer
 
 
 @REGISTERED
@@ -27,9 +27,22 @@ class VQGAN(VQVAE):
         return self.decoder.get_layer("output").kernel
 
 
-def vqgan_uad(image_shape, width, *, codebook_size=128, code_dim=128, codebook="gradient", commitment=0.25,
-              kmeans_start=True, restart_after=20, loss_weight=1.0, depth=4, encoder_blocks=2, decoder_blocks=3,
-              seed=None):
+def vqgan_uad(
+    image_shape,
+    width,
+    *,
+    codebook_size=128,
+    code_dim=128,
+    codebook="gradient",
+    commitment=0.25,
+    kmeans_start=True,
+    restart_after=20,
+    loss_weight=1.0,
+    depth=4,
+    encoder_blocks=2,
+    decoder_blocks=3,
+    seed=None,
+):
     """Seed 002's VQGAN: 95x79 -> 47x39 -> 23x19 -> 11x9 -> 5x4 codes, and back by 80x64 to exactly 95x79.
 
     Together with the discriminator it has 73,445,826 trainable weights with 128 codes of 128 numbers and 73,462,210
@@ -51,15 +64,30 @@ def vqgan_uad(image_shape, width, *, codebook_size=128, code_dim=128, codebook="
             longer does.
     """
     if min(image_shape[:2]) < SMALLEST:
-        raise ValueError(f"vqgan_uad: expected sides of {SMALLEST} or more, got {image_shape[0]}x{image_shape[1]}.")
+        raise ValueError(
+            f"vqgan_uad: expected sides of {SMALLEST} or more, got {image_shape[0]}x{image_shape[1]}."
+        )
     if not 1 <= depth < len(ENCODER):
         raise ValueError(f"depth: expected 1 to {len(ENCODER) - 1}, got {depth}.")
-    sizes = [0, *range(len(ENCODER) - depth, len(ENCODER))]                    # of five sizes those nearest to the codes
-    encoder = _encoder(image_shape, [filters_of(ENCODER[size], width) for size in sizes], code_dim, encoder_blocks)
-    filters = [filters_of(count, width) for count in DECODER[:depth + 1]]
+    sizes = [
+        0,
+        *range(len(ENCODER) - depth, len(ENCODER)),
+    ]  # of five sizes those nearest to the codes
+    encoder = _encoder(
+        image_shape, [filters_of(ENCODER[size], width) for size in sizes], code_dim, encoder_blocks
+    )
+    filters = [filters_of(count, width) for count in DECODER[: depth + 1]]
     decoder = _decoder(encoder.output_shape[1:], image_shape, filters, code_dim, decoder_blocks)
-    quantizer = VectorQuantizer(codebook_size, codebook=codebook, commitment=commitment, kmeans_start=kmeans_start,
-                                restart_after=restart_after, loss_weight=loss_weight, seed=seed, name="quantizer")
+    quantizer = VectorQuantizer(
+        codebook_size,
+        codebook=codebook,
+        commitment=commitment,
+        kmeans_start=kmeans_start,
+        restart_after=restart_after,
+        loss_weight=loss_weight,
+        seed=seed,
+        name="quantizer",
+    )
     return assemble(encoder, decoder, quantizer, name="vqgan_uad", kind=VQGAN)
 
 
@@ -88,15 +116,17 @@ def _decoder(grid, image_shape, filters, code_dim, blocks):
     for number, count in enumerate(filters):
         for part in range(1, blocks + 1):
             x = residual(x, count, f"size_{number}_block_{part}")
-            if number < 2:                               # both at the size of the codes
+            if number < 2:  # both at the size of the codes
                 x = non_local(x, f"size_{number}_far_{part}")
         if number:
             x = double(x, f"up_{number}")
     for number, kernel in enumerate(GROWING, start=1):
-        if x.shape[1:3] != tuple(image_shape[:2]):       # sides that 16 divides are there already
+        if x.shape[1:3] != tuple(image_shape[:2]):  # sides that 16 divides are there already
             x = grow(x, image_shape[:2], kernel, f"grow_{number}")
     x = swish(norm(x, "last"), "last")
-    outputs = layers.Conv2D(image_shape[-1], 3, padding="same", activation="sigmoid", name="output")(x)
+    outputs = layers.Conv2D(
+        image_shape[-1], 3, padding="same", activation="sigmoid", name="output"
+    )(x)
     return keras.Model(inputs, outputs, name="decoder")
 
 
@@ -112,15 +142,23 @@ def discriminator(image_shape, *, width=1.0, norm_momentum=0.99, seed=None):
         seed: of the weights, N(0, 0.02) as patch discriminators have them (Isola et al. 2017).
     """
     if min(image_shape[:2]) < SMALLEST:
-        raise ValueError(f"discriminator: expected sides of {SMALLEST} or more, got {image_shape[0]}x{image_shape[1]}.")
+        raise ValueError(
+            f"discriminator: expected sides of {SMALLEST} or more, got {image_shape[0]}x{image_shape[1]}."
+        )
     seeds = [None] * 5 if seed is None else np.random.SeedSequence(seed).generate_state(5).tolist()
     start = [keras.initializers.RandomNormal(0.0, 0.02, seed=one) for one in seeds]
     inputs = keras.Input(image_shape, name="image")
     x = inputs
     for number, count in enumerate(DISCRIMINATOR):
         x = layers.ZeroPadding2D(1, name=f"pad_{number}")(x)
-        x = layers.Conv2D(filters_of(count, width), 4, strides=2 if number < 3 else 1, use_bias=number == 0,
-                          kernel_initializer=start[number], name=f"conv_{number}")(x)
+        x = layers.Conv2D(
+            filters_of(count, width),
+            4,
+            strides=2 if number < 3 else 1,
+            use_bias=number == 0,
+            kernel_initializer=start[number],
+            name=f"conv_{number}",
+        )(x)
         if number:
             x = layers.BatchNormalization(momentum=norm_momentum, name=f"bn_{number}")(x)
         x = layers.LeakyReLU(negative_slope=0.2, name=f"lrelu_{number}")(x)

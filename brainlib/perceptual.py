@@ -10,10 +10,10 @@ from typing import NamedTuple
 import keras
 from keras import layers, ops
 
-LEVELS = ("level0", "level1", "level2", "level3")        # of `features.build`
+LEVELS = ("level0", "level1", "level2", "level3")  # of `features.build`
 VGG16_LEVELS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
-VGG16_MEANS = (103.939, 116.779, 123.68)                 # of ImageNet: blue, green, red
-SMALL = 1e-3                                             # keeps the direction of features that are almost nothing still
+VGG16_MEANS = (103.939, 116.779, 123.68)  # of ImageNet: blue, green, red
+SMALL = 1e-3  # keeps the direction of features that are almost nothing still
 
 
 class Maps(NamedTuple):
@@ -28,9 +28,13 @@ def maps_of(space):
     network = space.model
     missing = [name for name in LEVELS if name not in [layer.name for layer in network.layers]]
     if missing:
-        raise ValueError(f"perceptual loss: {network.name} has no layers {', '.join(missing)}; expected the network that "
-                         f"`features.train` makes. For VGG16 call `vgg16_maps`.")
-    found = keras.Model(network.input, [network.get_layer(name).output for name in LEVELS], name="feature_maps")
+        raise ValueError(
+            f"perceptual loss: {network.name} has no layers {', '.join(missing)}; expected the network that "
+            f"`features.train` makes. For VGG16 call `vgg16_maps`."
+        )
+    found = keras.Model(
+        network.input, [network.get_layer(name).output for name in LEVELS], name="feature_maps"
+    )
     return Maps(_fixed(found), space.name)
 
 
@@ -41,17 +45,25 @@ def vgg16_maps(weights):
         weights: path of Keras's `vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5`, or "imagenet": Keras downloads it.
     """
     if weights != "imagenet" and not Path(weights).is_file():
-        raise FileNotFoundError(f"{weights}: expected Keras's VGG16 weights without top (..._notop.h5). Download them where "
-                                f"there is a network, or take the feature space that the workbook trains.")
+        raise FileNotFoundError(
+            f"{weights}: expected Keras's VGG16 weights without top (..._notop.h5). Download them where "
+            f"there is a network, or take the feature space that the workbook trains."
+        )
     network = keras.applications.VGG16(include_top=False, weights=None, input_shape=(None, None, 3))
     if weights == "imagenet":
-        network = keras.applications.VGG16(include_top=False, weights="imagenet", input_shape=(None, None, 3))
+        network = keras.applications.VGG16(
+            include_top=False, weights="imagenet", input_shape=(None, None, 3)
+        )
     else:
         network.load_weights(weights)
     inner = keras.Model(network.input, [network.get_layer(name).output for name in VGG16_LEVELS])
     inputs = keras.Input((None, None, 1))
-    colours = layers.Concatenate()([layers.Rescaling(255.0, offset=-mean)(inputs) for mean in VGG16_MEANS])
-    return Maps(_fixed(keras.Model(inputs, inner(colours), name="vgg16_maps")), "VGG16, trained on ImageNet")
+    colours = layers.Concatenate()(
+        [layers.Rescaling(255.0, offset=-mean)(inputs) for mean in VGG16_MEANS]
+    )
+    return Maps(
+        _fixed(keras.Model(inputs, inner(colours), name="vgg16_maps")), "VGG16, trained on ImageNet"
+    )
 
 
 def _fixed(network):
@@ -64,8 +76,14 @@ def distance(maps, target, output):
 
     That is LPIPS (Zhang et al. 2018) without its learned weights. target, output: (B, H, W, 1) -> scalar.
     """
-    found = [ops.mean(ops.sum(ops.square(_direction(ops.stop_gradient(one)) - _direction(other)), axis=-1))
-             for one, other in zip(maps.network(target, training=False), maps.network(output, training=False))]
+    found = [
+        ops.mean(
+            ops.sum(ops.square(_direction(ops.stop_gradient(one)) - _direction(other)), axis=-1)
+        )
+        for one, other in zip(
+            maps.network(target, training=False), maps.network(output, training=False)
+        )
+    ]
     return sum(found) / len(found)
 
 

@@ -10,12 +10,14 @@ from scipy import ndimage
 
 from brainlib import files
 
-BOX_MM = ((-128, 136), (-170, 108), (-104, 104))         # P, S, R
-RECIPE = 1                                               # raised whenever the atlas changes: the key of its cache
+BOX_MM = ((-128, 136), (-170, 108), (-104, 104))  # P, S, R
+RECIPE = 1  # raised whenever the atlas changes: the key of its cache
 # Codes 0 to 119: outside the brain, inside the vault, at code / 4 mm from the brain's hull. Others:
-AIR, SKIN, FAT, MUSCLE, BONE, MARROW, EYE, LENS, MUCOSA, CORD, CANAL_FLUID, RIM_FLUID = range(200, 212)
-LATTICE_MM = 6                                           # of the coarse fields: hull distance and ventricle push
-NOISE_MM = (3.5, 6, 9)                                   # control-point spacings of smooth noise inside the brain
+AIR, SKIN, FAT, MUSCLE, BONE, MARROW, EYE, LENS, MUCOSA, CORD, CANAL_FLUID, RIM_FLUID = range(
+    200, 212
+)
+LATTICE_MM = 6  # of the coarse fields: hull distance and ventricle push
+NOISE_MM = (3.5, 6, 9)  # control-point spacings of smooth noise inside the brain
 
 
 def bspline(count, step_mm, spacing_mm):
@@ -40,7 +42,7 @@ def load(cache, resolution):
             atlas = {name: stored[name] for name in stored.files if name != "check"}
             if str(stored["check"]) == _check(atlas):
                 return atlas
-    except Exception:                                    # missing, cut off or damaged: built again
+    except Exception:  # missing, cut off or damaged: built again
         pass
     atlas = build(resolution)
     with files.whole_file(path) as temporary, open(temporary, "wb") as handle:
@@ -49,29 +51,60 @@ def load(cache, resolution):
 
 
 def _check(atlas):
-    return files.digest({name: [list(array.shape), float(np.sum(array, dtype=np.float64))] for name, array in sorted(atlas.items())})
+    return files.digest(
+        {
+            name: [list(array.shape), float(np.sum(array, dtype=np.float64))]
+            for name, array in sorted(atlas.items())
+        }
+    )
 
 
 def build(resolution):
     """Builds the atlas on a grid of `resolution` mm (1 or 2). Returns a dict of arrays; vectors run over brain voxels."""
-    t1, grey, white = (_block_mean(_in_box(image), resolution) for image in (
-        nilearn_datasets.load_mni152_template(resolution=1), nilearn_datasets.load_mni152_gm_template(resolution=1),
-        nilearn_datasets.load_mni152_wm_template(resolution=1)))
+    t1, grey, white = (
+        _block_mean(_in_box(image), resolution)
+        for image in (
+            nilearn_datasets.load_mni152_template(resolution=1),
+            nilearn_datasets.load_mni152_gm_template(resolution=1),
+            nilearn_datasets.load_mni152_wm_template(resolution=1),
+        )
+    )
     brain = ndimage.binary_fill_holes(t1 > 0.02)
-    axes = np.meshgrid(*[low + (resolution - 1) / 2 + resolution * np.arange((high - low) // resolution) for low, high in BOX_MM],
-                       indexing="ij", sparse=True)
+    axes = np.meshgrid(
+        *[
+            low + (resolution - 1) / 2 + resolution * np.arange((high - low) // resolution)
+            for low, high in BOX_MM
+        ],
+        indexing="ij",
+        sparse=True,
+    )
     p, s, r = (axis.astype(np.float32) for axis in axes)
     hull = _hull_distance(brain, resolution)
     code = _head_codes(p, s, r, hull, resolution)
     fluid = np.clip(1 - grey - white, 0, 1) * brain
     ventricles = _ventricles(fluid, t1, -hull, p, s, r, resolution)
-    valley = np.clip(ndimage.gaussian_filter(t1, 2.2 / resolution) - ndimage.gaussian_filter(t1, 0.6 / resolution), 0, 0.25)
+    valley = np.clip(
+        ndimage.gaussian_filter(t1, 2.2 / resolution)
+        - ndimage.gaussian_filter(t1, 0.6 / resolution),
+        0,
+        0.25,
+    )
     coarse = LATTICE_MM // resolution
-    push = np.stack(np.gradient(ndimage.gaussian_filter(ventricles.astype(np.float32), 5 / resolution)[::coarse, ::coarse, ::coarse]))
-    return {"resolution": np.array(resolution), "code": code, "brain": brain,
-            "hull_coarse": hull[::coarse, ::coarse, ::coarse].astype(np.float32),
-            "push": (push / np.sqrt((push**2).sum(axis=0)).max()).astype(np.float32),
-            **_brain_vectors(brain, t1, grey, white, fluid, -hull, valley, p, s, r)}
+    push = np.stack(
+        np.gradient(
+            ndimage.gaussian_filter(ventricles.astype(np.float32), 5 / resolution)[
+                ::coarse, ::coarse, ::coarse
+            ]
+        )
+    )
+    return {
+        "resolution": np.array(resolution),
+        "code": code,
+        "brain": brain,
+        "hull_coarse": hull[::coarse, ::coarse, ::coarse].astype(np.float32),
+        "push": (push / np.sqrt((push**2).sum(axis=0)).max()).astype(np.float32),
+        **_brain_vectors(brain, t1, grey, white, fluid, -hull, valley, p, s, r),
+    }
 
 
 def _in_box(image):
@@ -91,14 +124,19 @@ def _in_box(image):
 
 def _block_mean(array, size):
     a, b, c = (side // size for side in array.shape)
-    return array[:a * size, :b * size, :c * size].reshape(a, size, b, size, c, size).mean(axis=(1, 3, 5)).astype(np.float32)
+    return (
+        array[: a * size, : b * size, : c * size]
+        .reshape(a, size, b, size, c, size)
+        .mean(axis=(1, 3, 5))
+        .astype(np.float32)
+    )
 
 
 def _hull_distance(brain, resolution):
     """Signed distance in mm from the brain's smooth hull, the inner surface of the skull; negative inside."""
-    coarse = _block_mean(brain.astype(np.float32), 2 // resolution) >= 0.5               # always on a 2 mm grid
+    coarse = _block_mean(brain.astype(np.float32), 2 // resolution) >= 0.5  # always on a 2 mm grid
     distance = ndimage.distance_transform_edt
-    closed = distance(distance(~coarse) < 7) > 7                                         # closing by 14 mm
+    closed = distance(distance(~coarse) < 7) > 7  # closing by 14 mm
     hull = ndimage.gaussian_filter((closed | coarse).astype(np.float32), 1.5) > 0.5
     signed = ndimage.gaussian_filter((distance(~hull) - distance(hull)).astype(np.float32) * 2, 0.7)
     return signed if resolution == 2 else ndimage.zoom(signed, 2, order=1)
@@ -106,7 +144,11 @@ def _hull_distance(brain, resolution):
 
 def _ellipsoid(p, s, r, centre, radii):
     """Approximate signed distance in mm from an ellipsoid mirrored over the midline. centre, radii: right, anterior, superior."""
-    scaled = ((-p - centre[1]) / radii[1]) ** 2 + ((s - centre[2]) / radii[2]) ** 2 + ((np.abs(r) - centre[0]) / radii[0]) ** 2
+    scaled = (
+        ((-p - centre[1]) / radii[1]) ** 2
+        + ((s - centre[2]) / radii[2]) ** 2
+        + ((np.abs(r) - centre[0]) / radii[0]) ** 2
+    )
     return (np.sqrt(scaled) - 1) * np.float32(min(radii))
 
 
@@ -119,14 +161,20 @@ def _smooth_min(first, second, width):
 def _head_surface(p, s, r, hull):
     """Signed distance from the skin: vault and temporal muscle, face, neck, jaw, nose and ears, joined smoothly."""
     y = -p
-    temporal = 6 * np.exp(-((y - 18) / 38) ** 2 - ((s + 12) / 26) ** 2) * (np.abs(r) > 35)
+    temporal = 6 * np.exp(-(((y - 18) / 38) ** 2) - ((s + 12) / 26) ** 2) * (np.abs(r) > 35)
     neck_axis = -28 + 0.18 * (s + 70)
     neck = np.maximum((np.sqrt((r / 59) ** 2 + ((y - neck_axis) / 58) ** 2) - 1) * 58, s + 45)
     head = hull - 12.8 - temporal
-    for part, width in ((_ellipsoid(p, s, r, (0, 34, -68), (63, 58, 66)), 14), (neck, 22),
-                        (_ellipsoid(p, s, r, (0, 46, -112), (45, 44, 34)), 14), (_ellipsoid(p, s, r, (0, 92, -58), (15, 20, 22)), 7)):
+    for part, width in (
+        (_ellipsoid(p, s, r, (0, 34, -68), (63, 58, 66)), 14),
+        (neck, 22),
+        (_ellipsoid(p, s, r, (0, 46, -112), (45, 44, 34)), 14),
+        (_ellipsoid(p, s, r, (0, 92, -58), (15, 20, 22)), 7),
+    ):
         head = _smooth_min(head, part, width)
-    return np.minimum(head, _ellipsoid(p, s, r, (84, -22, -42), (7, 17, 29))).astype(np.float32), temporal
+    return np.minimum(head, _ellipsoid(p, s, r, (84, -22, -42), (7, 17, 29))).astype(
+        np.float32
+    ), temporal
 
 
 def _head_codes(p, s, r, hull, resolution):
@@ -134,8 +182,14 @@ def _head_codes(p, s, r, hull, resolution):
     y = -p
     head, temporal = _head_surface(p, s, r, hull)
     inside = head < 0
-    lattice = np.random.default_rng(7).standard_normal([(high - low) // 6 + 4 for low, high in BOX_MM]).astype(np.float32)
-    texture = ndimage.zoom(lattice, 6 // resolution, order=1)[tuple(slice(side) for side in hull.shape)]
+    lattice = (
+        np.random.default_rng(7)
+        .standard_normal([(high - low) // 6 + 4 for low, high in BOX_MM])
+        .astype(np.float32)
+    )
+    texture = ndimage.zoom(lattice, 6 // resolution, order=1)[
+        tuple(slice(side) for side in hull.shape)
+    ]
     code = np.where(inside, MUSCLE, AIR).astype(np.uint8)
     code[(head > -(4.5 + 2.5 * texture + np.where((y < -60) & (s < -30), 2, 0))) & inside] = FAT
     # Fat between the neck's muscles comes in lobules: thin bright sheets there look like cortex to DeepBrain.
@@ -158,14 +212,20 @@ def _head_codes(p, s, r, hull, resolution):
 def _face(code, p, s, r, hull, head, texture):
     """Tongue, nasal cavity, sinuses, mastoid cells, orbits and eyes, written into `code`."""
     y = -p
-    hollows = (((0, 60, -98), (30, 34, 22), MUSCLE), ((0, 64, -58), (13, 30, 24), MUCOSA), ((30, 52, -66), (15, 17, 18), AIR),
-               ((8, 28, -44), (10, 12, 9), AIR), ((9, 77, -8), (13, 6, 10), AIR), ((52, -34, -50), (13, 15, 16), AIR))
+    hollows = (
+        ((0, 60, -98), (30, 34, 22), MUSCLE),
+        ((0, 64, -58), (13, 30, 24), MUCOSA),
+        ((30, 52, -66), (15, 17, 18), AIR),
+        ((8, 28, -44), (10, 12, 9), AIR),
+        ((9, 77, -8), (13, 6, 10), AIR),
+        ((52, -34, -50), (13, 15, 16), AIR),
+    )
     for centre, radii, kind in hollows:
         shape = _ellipsoid(p, s, r, centre, radii)
         within = (shape < 0) & (hull > 4) & (head < -4)
         code[within] = kind
         if centre[0] == 52:
-            code[within & (texture > -0.2)] = BONE       # mastoid cells
+            code[within & (texture > -0.2)] = BONE  # mastoid cells
         if kind == MUCOSA:
             code[within & (texture > -0.1)] = AIR
         if kind == AIR:
@@ -189,7 +249,14 @@ def _neck(code, p, s, r, inside, head, texture):
 
     code[(tube(14, 11, 7) < 1) & (s < -62) & (s > -175) & inside] = AIR
     arc = np.sqrt((r / 36) ** 2 + ((y - 42) / 40) ** 2)
-    jaw = (np.abs(arc - 1) < 0.08) & (y > 30 + 0.12 * (s + 100)) & (s < -82) & (s > -122 + 4 * texture) & inside & (head < -5)
+    jaw = (
+        (np.abs(arc - 1) < 0.08)
+        & (y > 30 + 0.12 * (s + 100))
+        & (s < -82)
+        & (s > -122 + 4 * texture)
+        & inside
+        & (head < -5)
+    )
     code[jaw] = BONE
     code[jaw & (np.abs(arc - 1) < 0.045) & (s < -104) & (s > -118)] = MARROW
     body, canal, cord, below = tube(-19, 12, 9), tube(-41, 11, 9), tube(-42, 6.5, 5), s < -66
@@ -202,7 +269,16 @@ def _neck(code, p, s, r, inside, head, texture):
 
 def _ventricles(fluid, t1, depth, p, s, r, resolution):
     """The lateral and third ventricles: deep fluid near the middle, in pieces of more than 0.4 ml."""
-    deep = (fluid > 0.6) & (t1 < 0.62) & (depth > 22) & (np.abs(r) < 34) & (s > -22) & (s < 36) & (-p > -62) & (-p < 42)
+    deep = (
+        (fluid > 0.6)
+        & (t1 < 0.62)
+        & (depth > 22)
+        & (np.abs(r) < 34)
+        & (s > -22)
+        & (s < 36)
+        & (-p > -62)
+        & (-p < 42)
+    )
     pieces, count = ndimage.label(deep)
     sizes = ndimage.sum_labels(deep, pieces, np.arange(1, count + 1))
     return np.isin(pieces, 1 + np.flatnonzero(sizes > 400 / resolution**3))
@@ -211,12 +287,27 @@ def _ventricles(fluid, t1, depth, p, s, r, resolution):
 def _brain_vectors(brain, t1, grey, white, fluid, depth, valley, p, s, r):
     """What is needed of each brain voxel, as vectors in the order of np.flatnonzero(brain)."""
     total = (grey + white + fluid)[brain]
-    shares = {"fluid": fluid[brain] / total, "grey": grey[brain] / total, "white": white[brain] / total}
+    shares = {
+        "fluid": fluid[brain] / total,
+        "grey": grey[brain] / total,
+        "white": white[brain] / total,
+    }
     mixing = np.stack(list(shares.values()), axis=1)
     levels = np.linalg.lstsq(mixing, t1[brain], rcond=None)[0]
-    right, anterior, superior = (np.broadcast_to(axis, brain.shape)[brain].astype(np.float32) for axis in (r, -p, s))
+    right, anterior, superior = (
+        np.broadcast_to(axis, brain.shape)[brain].astype(np.float32) for axis in (r, -p, s)
+    )
     stem = (np.abs(right) < 22) & (anterior < -8) & (anterior > -48) & (superior < 12)
     # Where tissue may be drawn anew: cortex and cerebellum yes, deep nuclei and brain stem hardly.
     free = (1 - 0.8 * np.clip((depth[brain] - 14) / 10, 0, 1)) * np.where(stem, 0.15, 1)
-    return {**shares, "texture": t1[brain] - mixing @ levels.astype(np.float32), "levels": levels, "depth": depth[brain],
-            "valley": valley[brain], "free": free.astype(np.float32), "right": right, "anterior": anterior, "superior": superior}
+    return {
+        **shares,
+        "texture": t1[brain] - mixing @ levels.astype(np.float32),
+        "levels": levels,
+        "depth": depth[brain],
+        "valley": valley[brain],
+        "free": free.astype(np.float32),
+        "right": right,
+        "anterior": anterior,
+        "superior": superior,
+    }

@@ -21,22 +21,40 @@ def report_figure(report, *, pictures=2, width=13.0):
         the figure.
     """
     height = 6.3 + 0.23 * len(report.findings)
-    figure = plt.figure(figsize=(width, height), layout="none")              # fitting two dozen axes by constraints takes seconds
-    grid = figure.add_gridspec(4, 4, height_ratios=[1.25, 1.25, 2.1, 0.23 * len(report.findings) + 0.4], left=0.05, right=0.985, top=0.925,
-                               bottom=0.02, hspace=0.38, wspace=0.34)
+    figure = plt.figure(
+        figsize=(width, height), layout="none"
+    )  # fitting two dozen axes by constraints takes seconds
+    grid = figure.add_gridspec(
+        4,
+        4,
+        height_ratios=[1.25, 1.25, 2.1, 0.23 * len(report.findings) + 0.4],
+        left=0.05,
+        right=0.985,
+        top=0.925,
+        bottom=0.02,
+        hspace=0.38,
+        wspace=0.34,
+    )
     _pictures(figure, grid, report, pictures)
     axes = [figure.add_subplot(grid[2, column]) for column in range(4)]
     for draw, ax in zip((_grey_values, _lost, _latent, _layers), axes):
         draw(report, ax)
     _findings(report, figure.add_subplot(grid[3, :]))
     count = len(report.flagged())
-    figure.suptitle(f"{report.name} ({report.kind}): {count} fault{'' if count == 1 else 's'} flagged" if count else f"{report.name} ({report.kind}): nothing flagged",
-                    color=plots.VERMILION if count else "black")
+    figure.suptitle(
+        f"{report.name} ({report.kind}): {count} fault{'' if count == 1 else 's'} flagged"
+        if count
+        else f"{report.name} ({report.kind}): nothing flagged",
+        color=plots.VERMILION if count else "black",
+    )
     return figure
 
 
 def _pictures(figure, grid, report, pictures):
-    window = (float(report.arrays["inputs"]["brains"].min()), float(report.arrays["inputs"]["brains"].max()))
+    window = (
+        float(report.arrays["inputs"]["brains"].min()),
+        float(report.arrays["inputs"]["brains"].max()),
+    )
     for column, name in enumerate(PROBES):
         inner = grid[0:2, column].subgridspec(2, pictures, wspace=0.02, hspace=0.02)
         inputs, outputs = report.arrays["inputs"][name], report.arrays["outputs"][name]
@@ -66,7 +84,13 @@ def _lost(report, ax):
         return _empty(ax, "not asked")
     for place, name in enumerate(PROBES):
         values = 100 * np.maximum(report.arrays["lost"][name], 1e-4)
-        ax.plot(np.full(len(values), place) + np.linspace(-0.2, 0.2, len(values)), values, ".", color=plots.BLUE if place == 0 else plots.ORANGE, markersize=4)
+        ax.plot(
+            np.full(len(values), place) + np.linspace(-0.2, 0.2, len(values)),
+            values,
+            ".",
+            color=plots.BLUE if place == 0 else plots.ORANGE,
+            markersize=4,
+        )
         ax.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color="black", linewidth=1.5)
     ax.axhline(25, color="0.6", linewidth=0.8, linestyle="--")
     ax.axhline(100, color="0.6", linewidth=0.8)
@@ -82,7 +106,11 @@ def _latent(report, ax):
     if "kl" in report.arrays:
         values = np.sort(report.arrays["kl"])[::-1]
         ax.bar(np.arange(len(values)), values, width=1.0, color=plots.BLUE)
-        ax.set(xlabel="unit, sorted", ylabel="KL (nats an image)", title=f"posterior: {values.sum():.3g} nats")
+        ax.set(
+            xlabel="unit, sorted",
+            ylabel="KL (nats an image)",
+            title=f"posterior: {values.sum():.3g} nats",
+        )
     elif "shares" in report.arrays:
         values = np.sort(report.arrays["shares"])[::-1]
         ax.bar(np.arange(len(values)), 100 * values, width=1.0, color=plots.BLUE)
@@ -99,11 +127,18 @@ def _layers(report, ax):
     shares = [100 * dead / of for dead, of in found.values()]
     ax.bar(np.arange(len(shares)), shares, color=plots.PURPLE)
     ax.axhline(75, color="0.6", linewidth=0.8, linestyle="--")
-    ax.set(xlabel="ReLU layer, from the input", ylabel="% of channels", ylim=(0, 100), title="dead units")
+    ax.set(
+        xlabel="ReLU layer, from the input",
+        ylabel="% of channels",
+        ylim=(0, 100),
+        title="dead units",
+    )
 
 
 def _empty(ax, words):
-    ax.text(0.5, 0.5, words, ha="center", va="center", color="0.5", transform=ax.transAxes, fontsize=9)
+    ax.text(
+        0.5, 0.5, words, ha="center", va="center", color="0.5", transform=ax.transAxes, fontsize=9
+    )
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
 
@@ -113,14 +148,32 @@ def _findings(report, ax):
     count = len(report.findings)
     for row, finding in enumerate(report.findings):
         height, colour = 1 - (row + 0.7) / count, plots.VERMILION if finding.flagged else "black"
-        value = "cannot be told" if np.isnan(finding.value) else f"{finding.value:.3g} {finding.unit}"
-        for place, words, weight in ((0.0, ("FAULT  " if finding.flagged else "") + finding.name, "bold" if finding.flagged else "normal"),
-                                     (0.21, value, "normal"), (0.37, f"expected {finding.expected}", "normal"), (0.53, _short(finding.why), "normal")):
-            ax.text(place, height, words, color=colour, weight=weight, fontsize=7.5, transform=ax.transAxes)
+        value = (
+            "cannot be told" if np.isnan(finding.value) else f"{finding.value:.3g} {finding.unit}"
+        )
+        for place, words, weight in (
+            (
+                0.0,
+                ("FAULT  " if finding.flagged else "") + finding.name,
+                "bold" if finding.flagged else "normal",
+            ),
+            (0.21, value, "normal"),
+            (0.37, f"expected {finding.expected}", "normal"),
+            (0.53, _short(finding.why), "normal"),
+        ):
+            ax.text(
+                place,
+                height,
+                words,
+                color=colour,
+                weight=weight,
+                fontsize=7.5,
+                transform=ax.transAxes,
+            )
 
 
 def _short(words, most=105):
-    return words if len(words) <= most else words[:most - 4].rsplit(" ", 1)[0] + " ..."
+    return words if len(words) <= most else words[: most - 4].rsplit(" ", 1)[0] + " ..."
 
 
 def filters_figure(filters, *, columns=16, size=0.55):
@@ -128,7 +181,9 @@ def filters_figure(filters, *, columns=16, size=0.55):
     largest = float(np.abs(filters).max()) or 1.0
     columns = min(columns, len(filters))
     rows = -(-len(filters) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(size * columns + 0.6, size * rows + 0.3), squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size * columns + 0.6, size * rows + 0.3), squeeze=False
+    )
     for index, ax in enumerate(axes.flat):
         ax.axis("off")
         if index < len(filters):
@@ -142,7 +197,9 @@ def maps_figure(maps, *, channels=None, columns=8, size=1.25):
     channels = list(range(min(maps.shape[-1], 2 * columns))) if channels is None else list(channels)
     columns = min(columns, len(channels))
     rows = -(-len(channels) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, (size + 0.15) * rows), squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size * columns, (size + 0.15) * rows), squeeze=False
+    )
     for index, ax in enumerate(axes.flat):
         ax.axis("off")
         if index < len(channels):
@@ -153,14 +210,26 @@ def maps_figure(maps, *, channels=None, columns=8, size=1.25):
 
 def occlusion_figure(images, maps, *, size=1.9):
     """Images in the first row, each kind of map under them, stretched over the image. images: (N, H, W, 1)."""
-    figure, axes = plt.subplots(1 + len(maps), len(images), figsize=(size * len(images) + 0.8, size * (1 + len(maps))), squeeze=False)
+    figure, axes = plt.subplots(
+        1 + len(maps),
+        len(images),
+        figsize=(size * len(images) + 0.8, size * (1 + len(maps))),
+        squeeze=False,
+    )
     height, width = images.shape[1:3]
     for ax, image in zip(axes[0], images):
         plots.brain(image, ax=ax)
     for row, (name, values) in zip(axes[1:], maps.items()):
         low, high = min(0.0, float(values.min())), float(values.max()) or 1.0
         for ax, one in zip(row, values):
-            shown = ax.imshow(one, cmap="magma", vmin=low, vmax=high, extent=(0, width, height, 0), interpolation="nearest")
+            shown = ax.imshow(
+                one,
+                cmap="magma",
+                vmin=low,
+                vmax=high,
+                extent=(0, width, height, 0),
+                interpolation="nearest",
+            )
             ax.set(xticks=[], yticks=[])
         row[0].set_ylabel(name, fontsize=8)
         figure.colorbar(shown, ax=list(row), fraction=0.02)

@@ -5,7 +5,10 @@ import shutil
 import time
 
 CLEAR_LINE, UP = "\x1b[2K\r", "\x1b[1A"
-PLAIN_EVERY_SECONDS, STILL_SECONDS = 5.0, 60.0           # between lines of one that moves, of one that stays in its place
+PLAIN_EVERY_SECONDS, STILL_SECONDS = (
+    5.0,
+    60.0,
+)  # between lines of one that moves, of one that stays in its place
 
 
 def clock(seconds):
@@ -35,7 +38,7 @@ class Job:
         self.epoch, self.epochs, self._epochs_began = 0, 0, time.monotonic()
 
     def at_epoch(self, epoch, epochs):
-        if epoch <= self.epoch:                          # a second training in the same cell
+        if epoch <= self.epoch:  # a second training in the same cell
             self._epochs_began = time.monotonic()
         self.epoch, self.epochs = epoch, epochs
 
@@ -44,7 +47,9 @@ class Job:
         elapsed = time.monotonic() - self.began
         if self.earlier:
             return max(self.earlier - elapsed, 0.0)
-        if 0 < self.epoch < self.epochs:                 # after the last one other things follow, nobody knows how long
+        if (
+            0 < self.epoch < self.epochs
+        ):  # after the last one other things follow, nobody knows how long
             return (time.monotonic() - self._epochs_began) / self.epoch * (self.epochs - self.epoch)
         return None
 
@@ -68,7 +73,7 @@ class Display:
         self.live = stream.isatty() and os.environ.get("TERM") != "dumb" if live is None else live
         self.jobs = {}
         self._drawn = 0
-        self._last = {}                                  # notebook -> (time, place) of its last plain line
+        self._last = {}  # notebook -> (time, place) of its last plain line
 
     def say(self, text=""):
         """A line that stays."""
@@ -82,13 +87,15 @@ class Display:
         if self.live:
             self._erase()
             for job in self.jobs.values():
-                print(job.line()[:self._width()], file=self.stream)
+                print(job.line()[: self._width()], file=self.stream)
             self._drawn = len(self.jobs)
             self.stream.flush()
             return
         for name, job in self.jobs.items():
             before, place = self._last.setdefault(name, (job.began, job.place()))
-            if time.monotonic() - before >= (STILL_SECONDS if job.place() == place else PLAIN_EVERY_SECONDS):
+            if time.monotonic() - before >= (
+                STILL_SECONDS if job.place() == place else PLAIN_EVERY_SECONDS
+            ):
                 self._last[name] = (time.monotonic(), job.place())
                 print(job.line(), file=self.stream, flush=True)
 
@@ -110,4 +117,6 @@ class Display:
 def table(rows):
     """Lines of a table of texts, columns padded; the first row is the head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows
+    ]

@@ -24,19 +24,25 @@ def made_from(notebook, parameters, *, data_fingerprint, folder, reads_exclusion
         A JSON-like dict: what `differences` compares, and whose digest decides.
     """
     exclusions = Path(folder) / "exclude.csv"
-    return {"cells": cells_digest(notebook.cells),
-            "parameters": {name: value for name, value in parameters.items() if name != "out"},
-            "data": data_fingerprint,
-            "exclude.csv": files.sha256(exclusions) if reads_exclusions and exclusions.exists() else None,
-            "modules": {path.name: files.sha256(path) for path in modules(notebook.cells)},
-            "requirements.txt": files.sha256(LIBRARY.parent / "requirements.txt"),
-            "versions": runs.versions(),
-            "missing": sorted(missing)}
+    return {
+        "cells": cells_digest(notebook.cells),
+        "parameters": {name: value for name, value in parameters.items() if name != "out"},
+        "data": data_fingerprint,
+        "exclude.csv": files.sha256(exclusions)
+        if reads_exclusions and exclusions.exists()
+        else None,
+        "modules": {path.name: files.sha256(path) for path in modules(notebook.cells)},
+        "requirements.txt": files.sha256(LIBRARY.parent / "requirements.txt"),
+        "versions": runs.versions(),
+        "missing": sorted(missing),
+    }
 
 
 def cells_digest(cells):
     """Digest of a notebook's cells without their outputs, so that running it by hand and saving changes nothing."""
-    return files.digest([[cell["cell_type"], source(cell)] for cell in cells if cell["cell_type"] == "code"])
+    return files.digest(
+        [[cell["cell_type"], source(cell)] for cell in cells if cell["cell_type"] == "code"]
+    )
 
 
 def source(cell):
@@ -51,7 +57,11 @@ def modules(cells, library=LIBRARY):
     waiting = set()
     for cell in cells:
         if cell["cell_type"] == "code":
-            plain = "\n".join(line for line in source(cell).splitlines() if not line.lstrip().startswith(("%", "!")))
+            plain = "\n".join(
+                line
+                for line in source(cell).splitlines()
+                if not line.lstrip().startswith(("%", "!"))
+            )
             waiting |= _imported(plain, library)
     while waiting:
         path = waiting.pop()
@@ -65,9 +75,13 @@ def _imported(text, library):
     """Files of brainlib that a piece of Python imports, inside functions too, but not under `if __name__ == ...`."""
     try:
         tree = ast.parse(text)
-    except SyntaxError:                                  # the cell will say so itself when it runs
+    except SyntaxError:  # the cell will say so itself when it runs
         return set()
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and "__name__" in ast.unparse(node.test))]
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and "__name__" in ast.unparse(node.test))
+    ]
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -89,7 +103,11 @@ def result_problem(folder, name, entry):
     """
     path = Path(folder) / "results" / f"{name}.json"
     if entry.get("result") != files.sha256(path):
-        return "its result was made by hand or changed" if entry.get("result") else "its result was made by hand"
+        return (
+            "its result was made by hand or changed"
+            if entry.get("result")
+            else "its result was made by hand"
+        )
     result = json.loads(path.read_text(encoding="utf-8"))
     for kind in ("figures", "tables", "files"):
         for made in result[kind]:
@@ -112,17 +130,25 @@ def differences(before, now):
             lines.append(f"{name} is now {value!r} (was {old!r})")
     if set(before.get("parameters", {})) - set(now["parameters"]):
         lines.append("it has fewer parameters")
-    for kind, said in (("data", "the data changed"), ("exclude.csv", "exclude.csv changed"),
-                       ("requirements.txt", "requirements.txt changed")):
+    for kind, said in (
+        ("data", "the data changed"),
+        ("exclude.csv", "exclude.csv changed"),
+        ("requirements.txt", "requirements.txt changed"),
+    ):
         if before.get(kind) != now[kind]:
             lines.append(said)
-    changed = [name for name in sorted({*before.get("modules", {}), *now["modules"]})
-               if before.get("modules", {}).get(name) != now["modules"].get(name)]
+    changed = [
+        name
+        for name in sorted({*before.get("modules", {}), *now["modules"]})
+        if before.get("modules", {}).get(name) != now["modules"].get(name)
+    ]
     if changed:
         lines.append("brainlib changed (" + ", ".join(changed) + ")")
     for package, version in now["versions"].items():
         if before.get("versions", {}).get(package) != version:
-            lines.append(f"{package} is now {version} (was {before.get('versions', {}).get(package, 'absent')})")
+            lines.append(
+                f"{package} is now {version} (was {before.get('versions', {}).get(package, 'absent')})"
+            )
     if before.get("missing") != now["missing"]:
         lines.append("other notebooks are missing" if now["missing"] else "it was partial")
     return lines

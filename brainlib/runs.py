@@ -24,18 +24,34 @@ from brainlib import files
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = Path(os.environ.get("BRAINLIB_NOTEBOOKS") or PROJECT / "notebooks").resolve()
-TOKEN = "BRAINLIB_RUN_TOKEN"                             # set by the executor: this kernel belongs to run_all.sh
-FINGERPRINT = "BRAINLIB_DATA_FINGERPRINT"                # the same, as JSON: spares every notebook the checksums
-PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pandas", "matplotlib", "scikit-image", "scikit-learn",
-            "nibabel", "nilearn", "papermill", "snakemake")
+TOKEN = "BRAINLIB_RUN_TOKEN"  # set by the executor: this kernel belongs to run_all.sh
+FINGERPRINT = "BRAINLIB_DATA_FINGERPRINT"  # the same, as JSON: spares every notebook the checksums
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "scikit-image",
+    "scikit-learn",
+    "nibabel",
+    "nilearn",
+    "papermill",
+    "snakemake",
+)
 IXI_COMMIT = "ec021b5aafc9ddf7ed08f0bca1ce4b673e3bfc4f"
 DATA_SUFFIXES = (".nii", ".nii.gz", ".xls", ".xlsx", ".csv", ".tsv", ".json")
 SYNTHETIC_NOTE = "Synthetic phantom data - not patients"
 IXI_NOTE = "Data: IXI, brain-development.org, CC BY-SA 3.0"
-IXI_HEAD = re.compile(r"(?<![A-Za-z0-9])IXI\d{3}(?!\d)")  # in a subject's or a file's name, whatever the folder is called
+IXI_HEAD = re.compile(
+    r"(?<![A-Za-z0-9])IXI\d{3}(?!\d)"
+)  # in a subject's or a file's name, whatever the folder is called
 
 
-def start(notebook, *, out="../outputs/quick-phantom", data="phantom", seed=0, keras=False, **parameters):
+def start(
+    notebook, *, out="../outputs/quick-phantom", data="phantom", seed=0, keras=False, **parameters
+):
     """Begins a notebook's part of a run: makes the folder, seeds, prints versions and device.
 
     Args:
@@ -71,8 +87,10 @@ def refuse_if_busy(folder):
         return
     with lock(folder, ".lock", shared=True) as held:
         if not held:
-            raise RuntimeError(f"{folder}: expected a folder that nobody writes into, but ./run_all.sh is running there. "
-                               "Wait until it has ended, or set another folder: out = ...")
+            raise RuntimeError(
+                f"{folder}: expected a folder that nobody writes into, but ./run_all.sh is running there. "
+                "Wait until it has ended, or set another folder: out = ..."
+            )
 
 
 @contextlib.contextmanager
@@ -97,7 +115,7 @@ def _seed(seed, keras):
     if keras:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         with _native_chatter_off():
-            from keras import utils                      # Keras takes seconds: only notebooks that use it pay
+            from keras import utils  # Keras takes seconds: only notebooks that use it pay
         utils.set_random_seed(seed)
         if "tensorflow" in sys.modules:
             sys.modules["tensorflow"].config.experimental.enable_op_determinism()
@@ -138,7 +156,9 @@ class Run:
     def path(self, *parts):
         """A path inside the run folder; its parent folders are made."""
         path = self.folder.joinpath(*map(str, parts))
-        if not Path(os.path.abspath(path)).is_relative_to(self.folder):      # links may lead out: a sweep shares its first steps
+        if not Path(os.path.abspath(path)).is_relative_to(
+            self.folder
+        ):  # links may lead out: a sweep shares its first steps
             raise ValueError(f"{path}: expected a path inside the run folder {self.folder}")
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
@@ -151,7 +171,10 @@ class Run:
             notes.append(SYNTHETIC_NOTE)
         real = cohort[~cohort["synthetic"].astype(bool)]
         paths = real["path"] if "path" in real else real["subject"]
-        of_ixi = [bool(IXI_HEAD.search(f"{subject} {Path(str(path)).name}")) for subject, path in zip(real["subject"], paths)]
+        of_ixi = [
+            bool(IXI_HEAD.search(f"{subject} {Path(str(path)).name}"))
+            for subject, path in zip(real["subject"], paths)
+        ]
         if any(of_ixi):
             notes.append(IXI_NOTE)
         others = sorted({str(name) for name, ixi in zip(real["cohort"], of_ixi) if not ixi})
@@ -167,12 +190,18 @@ class Run:
         Returns the figure, closed for pyplot: as a cell's last value it shows once, not twice.
         """
         if self.source_note and not getattr(figure, "_source_note", None):
-            figure.text(0.995, -0.01, self.source_note, ha="right", va="top", fontsize=6.5, color="0.35")
+            figure.text(
+                0.995, -0.01, self.source_note, ha="right", va="top", fontsize=6.5, color="0.35"
+            )
             figure._source_note = self.source_note
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")                 # laid out once, not for each file again
-        paths = [self.path("figures", self.notebook, f"{name}{suffix}") for suffix in (".png", ".pdf")]
-        for path, metadata in zip(paths, ({"Software": None}, {"CreationDate": None})):   # the same picture, the same file
+        figure.set_layout_engine("none")  # laid out once, not for each file again
+        paths = [
+            self.path("figures", self.notebook, f"{name}{suffix}") for suffix in (".png", ".pdf")
+        ]
+        for path, metadata in zip(
+            paths, ({"Software": None}, {"CreationDate": None})
+        ):  # the same picture, the same file
             with files.whole_file(path) as temporary:
                 figure.savefig(temporary, dpi=150, bbox_inches="tight", metadata=metadata)
         self._figures.pop(name, None)
@@ -192,12 +221,20 @@ class Run:
     def file(self, path, caption=""):
         """Registers another file of the run folder, such as a model; returns its path."""
         path = self.path(path)
-        self._files[path.name] = self._entry(path.relative_to(self.folder).as_posix(), caption, [path])
+        self._files[path.name] = self._entry(
+            path.relative_to(self.folder).as_posix(), caption, [path]
+        )
         return path
 
     def _entry(self, name, caption, paths):
-        return {"name": name, "caption": caption, "source": self.source_note,
-                "files": {path.relative_to(self.folder).as_posix(): files.sha256(path) for path in paths}}
+        return {
+            "name": name,
+            "caption": caption,
+            "source": self.source_note,
+            "files": {
+                path.relative_to(self.folder).as_posix(): files.sha256(path) for path in paths
+            },
+        }
 
     def note(self, key, value):
         """Keeps a summary value for later notebooks and the report; returns it."""
@@ -212,21 +249,28 @@ class Run:
         except FileNotFoundError:
             raise FileNotFoundError(
                 f"{self.notebook} needs the result of {notebook}, and {self.folder} has none. Run "
-                f"notebooks/{notebook}.ipynb into this folder first, or: ./run_all.sh {self.notebook}") from None
+                f"notebooks/{notebook}.ipynb into this folder first, or: ./run_all.sh {self.notebook}"
+            ) from None
 
     def missing(self):
         """Names of the notebooks that this one needs and that have no result here (a partial report says so)."""
-        from brainlib import arguments                   # reads the table of notebooks/Snakefile
+        from brainlib import arguments  # reads the table of notebooks/Snakefile
 
         needs = arguments.read_table(NOTEBOOKS / "Snakefile").get(self.notebook, [])
         return [name for name in needs if not (self.folder / "results" / f"{name}.json").exists()]
 
     def result(self):
         """The result as it is written: nothing in it depends on the clock, so what is unchanged has the same checksum."""
-        return {"notebook": self.notebook, "parameters": self.parameters,
-                "data_fingerprint": _known_fingerprint(self.parameters["data"]), "data_note": self.source_note,
-                "notes": self._notes, "figures": list(self._figures.values()), "tables": list(self._tables.values()),
-                "files": list(self._files.values())}
+        return {
+            "notebook": self.notebook,
+            "parameters": self.parameters,
+            "data_fingerprint": _known_fingerprint(self.parameters["data"]),
+            "data_note": self.source_note,
+            "notes": self._notes,
+            "figures": list(self._figures.values()),
+            "tables": list(self._tables.values()),
+            "files": list(self._files.values()),
+        }
 
     def done(self):
         """Writes the result, all at once: the last cell of every notebook."""
@@ -234,14 +278,22 @@ class Run:
         kinds = ("figures", "tables", "files")
         for name in [name for kind in kinds for entry in result[kind] for name in entry["files"]]:
             if not (self.folder / name).is_file():
-                raise FileNotFoundError(f"{self.folder / name}: registered by {self.notebook}, but gone before its end.")
+                raise FileNotFoundError(
+                    f"{self.folder / name}: registered by {self.notebook}, but gone before its end."
+                )
         token = os.environ.get(TOKEN)
-        if token:                                        # run_all.sh makes it the result when all cells are checked
-            files.write_json(self.folder / "results" / f".{self.notebook}.pending.json",
-                             {"token": token, "environment": self.environment, "result": result})
+        if token:  # run_all.sh makes it the result when all cells are checked
+            files.write_json(
+                self.folder / "results" / f".{self.notebook}.pending.json",
+                {"token": token, "environment": self.environment, "result": result},
+            )
         else:
             files.write_json(self.folder / "results" / f"{self.notebook}.json", result)
-        made = ", ".join(f"{len(result[kind])} {kind if len(result[kind]) > 1 else kind[:-1]}" for kind in kinds if result[kind])
+        made = ", ".join(
+            f"{len(result[kind])} {kind if len(result[kind]) > 1 else kind[:-1]}"
+            for kind in kinds
+            if result[kind]
+        )
         print(f"{self.notebook} is done{': ' + made if made else ''}.")
 
 
@@ -256,16 +308,22 @@ def versions():
 
 def _environment(run):
     """Versions, device and threads, as a dict, with the lines that `start` prints under `text`."""
-    found, device = versions(), None                     # a notebook without TensorFlow does not know
+    found, device = versions(), None  # a notebook without TensorFlow does not know
     if "tensorflow" in sys.modules:
         with _native_chatter_off():
             graphics = sys.modules["tensorflow"].config.list_physical_devices("GPU")
         device = f"{len(graphics)} GPU" if graphics else "CPU"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = min(int(os.environ.get("OMP_NUM_THREADS") or cores), cores)
-    shown = ", ".join(f"{name} {found[name]}" for name in ("python", "tensorflow", "keras", "numpy") if name in found)
-    text = (f"{shown}\ndevice: {device or 'CPU, no TensorFlow in use'}, threads: {threads}, seed: {run.parameters['seed']}\n"
-            f"data: {run.parameters['data']}\nrun folder: {run.folder}")
+    shown = ", ".join(
+        f"{name} {found[name]}"
+        for name in ("python", "tensorflow", "keras", "numpy")
+        if name in found
+    )
+    text = (
+        f"{shown}\ndevice: {device or 'CPU, no TensorFlow in use'}, threads: {threads}, seed: {run.parameters['seed']}\n"
+        f"data: {run.parameters['data']}\nrun folder: {run.folder}"
+    )
     return {"versions": found, "device": device, "threads": threads, "text": text}
 
 
@@ -289,7 +347,9 @@ def data_fingerprint(data):
         elif source == "ixi-sample":
             lines[source] = f"CBICA/CCL_NMF_Prediction, commit {IXI_COMMIT}"
         else:
-            raise ValueError(f"data {source!r}: expected phantom, ixi-sample, ixi or a folder, and there is no such folder.")
+            raise ValueError(
+                f"data {source!r}: expected phantom, ixi-sample, ixi or a folder, and there is no such folder."
+            )
     return lines
 
 
@@ -311,7 +371,7 @@ def _folder_fingerprint(folder):
             cache[key] = files.sha256(path)
         sums.append((path.relative_to(folder).as_posix(), cache[key]))
     if cache != known:
-        with contextlib.suppress(OSError):               # a read-only clone only loses the speed
+        with contextlib.suppress(OSError):  # a read-only clone only loses the speed
             files.write_json(cache_path, cache)
     return f"{len(sums)} files, checksum {files.digest(sums)}"
 

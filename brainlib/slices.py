@@ -15,14 +15,14 @@ from brainlib.volumes import PLANES
 METHODS = ("range", "middle", "nonzero_count", "nonzero_mean", "brain")
 RULES = ("first_quartile", "three_sigma", "tukey")
 SCALINGS = ("volume", "brain", "slice")
-FIELD_MM = 240.0                                         # IXI's field of view
-MIN_BRAIN_FRACTION = 3000 / 256**2                       # seed 004: more than 3000 of 256x256 pixels, 4.58 %
-RANGES = {                                               # as shares of the axis, half-open
-    "sagittal": (50 / 150, 110 / 150),                   # seed 003, section 3.1: slices 50 to 109 of 150
-    "axial": (160 / 256, 190 / 256),                     # seed 000, section 3.2: slices 160 to 189 of 256
-    "coronal": (0.35, 0.65),                             # ours: no seed cuts this plane
+FIELD_MM = 240.0  # IXI's field of view
+MIN_BRAIN_FRACTION = 3000 / 256**2  # seed 004: more than 3000 of 256x256 pixels, 4.58 %
+RANGES = {  # as shares of the axis, half-open
+    "sagittal": (50 / 150, 110 / 150),  # seed 003, section 3.1: slices 50 to 109 of 150
+    "axial": (160 / 256, 190 / 256),  # seed 000, section 3.2: slices 160 to 189 of 256
+    "coronal": (0.35, 0.65),  # ours: no seed cuts this plane
 }
-EDGES = {                                                # letters at the left, right, top and bottom of a picture
+EDGES = {  # letters at the left, right, top and bottom of a picture
     "sagittal": ("A", "P", "S", "I"),
     "coronal": ("L", "R", "S", "I"),
     "axial": ("L", "R", "A", "P"),
@@ -30,6 +30,7 @@ EDGES = {                                                # letters at the left, 
 
 
 # ---- pictures
+
 
 def _axis(plane):
     if plane not in PLANES:
@@ -45,8 +46,8 @@ def pictures(array, plane):
     sagittal and axial slices.
     """
     axis = _axis(plane)
-    stack = np.moveaxis(array, axis, 0)                  # sagittal (X, Y, Z), coronal (Y, X, Z), axial (Z, X, Y)
-    upright = stack.transpose(0, 2, 1)[:, ::-1]          # rows from superior (or anterior) down
+    stack = np.moveaxis(array, axis, 0)  # sagittal (X, Y, Z), coronal (Y, X, Z), axial (Z, X, Y)
+    upright = stack.transpose(0, 2, 1)[:, ::-1]  # rows from superior (or anterior) down
     return upright[:, :, ::-1] if plane == "sagittal" else upright
 
 
@@ -57,6 +58,7 @@ def pixel_mm(voxel_mm, plane):
 
 
 # ---- the slice table and the selection
+
 
 def measure(volume, mask, plane, *, name):
     """One row a slice: what the selection methods need.
@@ -73,15 +75,17 @@ def measure(volume, mask, plane, *, name):
     stack = pictures(volume.array, plane)
     nonzero = np.count_nonzero(stack, axis=(1, 2))
     total = stack.sum(axis=(1, 2), dtype=np.float64)
-    return pd.DataFrame({
-        "volume": name,
-        "slice": np.arange(len(stack)),
-        "slices": len(stack),
-        "picture_px": stack[0].size,
-        "brain_px": np.count_nonzero(pictures(mask, plane), axis=(1, 2)),
-        "nonzero_px": nonzero,
-        "nonzero_mean": np.divide(total, nonzero, out=np.zeros(len(stack)), where=nonzero > 0),
-    })
+    return pd.DataFrame(
+        {
+            "volume": name,
+            "slice": np.arange(len(stack)),
+            "slices": len(stack),
+            "picture_px": stack[0].size,
+            "brain_px": np.count_nonzero(pictures(mask, plane), axis=(1, 2)),
+            "nonzero_px": nonzero,
+            "nonzero_mean": np.divide(total, nonzero, out=np.zeros(len(stack)), where=nonzero > 0),
+        }
+    )
 
 
 def select(table, method, **options):
@@ -99,20 +103,37 @@ def select(table, method, **options):
     Raises:
         ValueError: unknown method or option, a column that the method needs is absent, or a range that holds no slice.
     """
-    choose = {"range": _in_range, "middle": _middle, "nonzero_count": _by_column, "nonzero_mean": _by_column,
-              "brain": _by_brain}
+    choose = {
+        "range": _in_range,
+        "middle": _middle,
+        "nonzero_count": _by_column,
+        "nonzero_mean": _by_column,
+        "brain": _by_brain,
+    }
     if method not in choose:
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}.")
-    column = {"nonzero_count": "nonzero_px", "nonzero_mean": "nonzero_mean", "brain": "brain_px"}.get(method, "slice")
+    column = {
+        "nonzero_count": "nonzero_px",
+        "nonzero_mean": "nonzero_mean",
+        "brain": "brain_px",
+    }.get(method, "slice")
     if column not in table:
-        raise ValueError(f"method {method!r}: expected a column {column!r} in the slice table, got {', '.join(table.columns)}.")
+        raise ValueError(
+            f"method {method!r}: expected a column {column!r} in the slice table, got {', '.join(table.columns)}."
+        )
     if not len(table):
         return table.copy()
-    call = functools.partial(choose[method], column=column) if method.startswith("nonzero") else choose[method]
+    call = (
+        functools.partial(choose[method], column=column)
+        if method.startswith("nonzero")
+        else choose[method]
+    )
     try:
         keep = call(table, **options)
     except TypeError as error:
-        raise ValueError(f"method {method!r}: {error}. See slices.select for the options of each method.") from error
+        raise ValueError(
+            f"method {method!r}: {error}. See slices.select for the options of each method."
+        ) from error
     return table[keep]
 
 
@@ -124,8 +145,11 @@ def threshold(values, rule="first_quartile"):
     """
     values = np.asarray(values, dtype=float)
     first, third = np.nanquantile(values, [0.25, 0.75])
-    limits = {"first_quartile": first, "three_sigma": np.nanmean(values) - 3 * np.nanstd(values),
-              "tukey": first - 1.5 * (third - first)}
+    limits = {
+        "first_quartile": first,
+        "three_sigma": np.nanmean(values) - 3 * np.nanstd(values),
+        "tukey": first - 1.5 * (third - first),
+    }
     if rule not in limits:
         raise ValueError(f"rule: expected one of {', '.join(limits)}, got {rule!r}.")
     return float(limits[rule])
@@ -135,7 +159,9 @@ def _slices_of_volume(table):
     if "slices" in table:
         return table["slices"]
     if "volume" not in table:
-        raise ValueError(f"expected a column 'slices' or 'volume' in the slice table, got {', '.join(table.columns)}.")
+        raise ValueError(
+            f"expected a column 'slices' or 'volume' in the slice table, got {', '.join(table.columns)}."
+        )
     return table.groupby("volume")["slice"].transform("max") + 1
 
 
@@ -144,17 +170,25 @@ def _in_range(table, *, start, stop):
         raise ValueError(f"range: expected start below stop, got {start} and {stop}.")
     whole = [isinstance(end, (int, np.integer)) for end in (start, stop)]
     if any(whole) and not all(whole) and (start, stop)[whole.index(True)] not in (0, 1):
-        raise ValueError(f"range: expected two integers (slice numbers) or two fractions (shares of the axis), got {start} and {stop}.")
+        raise ValueError(
+            f"range: expected two integers (slice numbers) or two fractions (shares of the axis), got {start} and {stop}."
+        )
     if all(whole):
         keep = table["slice"].between(start, stop, inclusive="left")
     else:
         if not (0 <= start and stop <= 1):
-            raise ValueError(f"range: expected shares of the axis between 0.0 and 1.0, got {start} and {stop}.")
-        position = table["slice"] / _slices_of_volume(table) + 1e-9          # 50/150 must not fall below itself
+            raise ValueError(
+                f"range: expected shares of the axis between 0.0 and 1.0, got {start} and {stop}."
+            )
+        position = (
+            table["slice"] / _slices_of_volume(table) + 1e-9
+        )  # 50/150 must not fall below itself
         keep = position.between(start, stop + 1e-9, inclusive="left")
     if not keep.any():
-        raise ValueError(f"range: expected slices of numbers {table['slice'].min()} to {table['slice'].max()} in it, got none between "
-                         f"{start} and {stop}. Choose a range inside the axis, or shares of it such as 0.3 and 0.7.")
+        raise ValueError(
+            f"range: expected slices of numbers {table['slice'].min()} to {table['slice'].max()} in it, got none between "
+            f"{start} and {stop}. Choose a range inside the axis, or shares of it such as 0.3 and 0.7."
+        )
     return keep
 
 
@@ -162,7 +196,7 @@ def _middle(table):
     return table["slice"] == _slices_of_volume(table) // 2
 
 
-_rule_limit = threshold                                  # `_by_column` has an argument of that name
+_rule_limit = threshold  # `_by_column` has an argument of that name
 
 
 def _by_column(table, *, column, rule="first_quartile", threshold=None):
@@ -174,7 +208,9 @@ def _by_brain(table, *, min_fraction=None, min_px=None):
     if min_fraction is not None and min_px is not None:
         raise ValueError("brain: expected min_fraction or min_px, got both.")
     if min_fraction is not None and not 0 <= min_fraction <= 1:
-        raise ValueError(f"brain: expected min_fraction between 0 and 1, got {min_fraction}. Divide per cent by 100.")
+        raise ValueError(
+            f"brain: expected min_fraction between 0 and 1, got {min_fraction}. Divide per cent by 100."
+        )
     if min_px is None:
         pixels = table["picture_px"] if "picture_px" in table else 256**2
         min_px = (MIN_BRAIN_FRACTION if min_fraction is None else min_fraction) * pixels
@@ -182,6 +218,7 @@ def _by_brain(table, *, min_fraction=None, min_px=None):
 
 
 # ---- geometry and intensities
+
 
 def scale_limits(array, mask, scaling):
     """(low, high) grey values that become 0 and 1: robust percentiles of the volume.
@@ -216,7 +253,11 @@ def window(shape, spacing_mm, brain_box, *, field_mm, centre=None):
     """
     edges = []
     for side, spacing, box, middle in zip(shape, spacing_mm, brain_box, centre or (None, None)):
-        start = (side * spacing - field_mm) / 2 if middle is None else (middle + 0.5) * spacing - field_mm / 2
+        start = (
+            (side * spacing - field_mm) / 2
+            if middle is None
+            else (middle + 0.5) * spacing - field_mm / 2
+        )
         if middle is None and side * spacing > field_mm:
             start = min(max(start, (box[1] + 1) * spacing - field_mm), box[0] * spacing)
         edges.append((start, start + field_mm))
@@ -230,20 +271,42 @@ def fit_square(picture, spacing_mm, edges, size):
     rows and columns are cut or padded with the picture's smallest value.
     """
     step = (edges[0][1] - edges[0][0]) / size
-    shape = [max(1, round(side * spacing / step)) for side, spacing in zip(picture.shape, spacing_mm)]
-    resampled = resize(picture.astype(np.float32), shape, order=1, mode="edge", anti_aliasing=True, preserve_range=True)
+    shape = [
+        max(1, round(side * spacing / step)) for side, spacing in zip(picture.shape, spacing_mm)
+    ]
+    resampled = resize(
+        picture.astype(np.float32),
+        shape,
+        order=1,
+        mode="edge",
+        anti_aliasing=True,
+        preserve_range=True,
+    )
     result = np.full((size, size), picture.min(), np.float32)
     source, target = [], []
     for side, (start, _) in zip(shape, edges):
         first = round(start / step)
         source.append(slice(max(first, 0), min(first + size, side)))
-        target.append(slice(max(-first, 0), max(-first, 0) + max(0, source[-1].stop - source[-1].start)))
+        target.append(
+            slice(max(-first, 0), max(-first, 0) + max(0, source[-1].stop - source[-1].start))
+        )
     result[tuple(target)] = resampled[tuple(source)]
     return result
 
 
-def prepare(volume, mask, numbers, *, plane, size, scaling="volume", field_mm=FIELD_MM, brain_only=False, centre=False,
-            lesion=None):
+def prepare(
+    volume,
+    mask,
+    numbers,
+    *,
+    plane,
+    size,
+    scaling="volume",
+    field_mm=FIELD_MM,
+    brain_only=False,
+    centre=False,
+    lesion=None,
+):
     """Network-ready pictures of some slices of a head.
 
     Args:
@@ -265,12 +328,18 @@ def prepare(volume, mask, numbers, *, plane, size, scaling="volume", field_mm=FI
     spacing = pixel_mm(volume.voxel_mm, plane)
     brains = pictures(mask, plane)
     silhouette = brains.any(axis=0)
-    box = [(int(hit[0]), int(hit[-1])) if len(hit := np.flatnonzero(silhouette.any(axis=1 - axis))) else (0, side - 1)
-           for axis, side in enumerate(silhouette.shape)]
+    box = [
+        (int(hit[0]), int(hit[-1]))
+        if len(hit := np.flatnonzero(silhouette.any(axis=1 - axis)))
+        else (0, side - 1)
+        for axis, side in enumerate(silhouette.shape)
+    ]
     middle = None
     if centre and mask.any():
-        middle = tuple(float(np.average(np.arange(side), weights=brains.sum(axis=(0, 2 - axis))))
-                       for axis, side in enumerate(silhouette.shape))
+        middle = tuple(
+            float(np.average(np.arange(side), weights=brains.sum(axis=(0, 2 - axis))))
+            for axis, side in enumerate(silhouette.shape)
+        )
     edges = window(silhouette.shape, spacing, box, field_mm=field_mm, centre=middle)
     limits = scale_limits(volume.array, mask, scaling)
     array = np.where(mask, volume.array, volume.array.min()) if brain_only else volume.array
@@ -290,6 +359,7 @@ def prepare(volume, mask, numbers, *, plane, size, scaling="volume", field_mm=FI
 
 # ---- storage
 
+
 class Writer(contextlib.AbstractContextManager):
     """Writes pictures head by head into one .npy that training maps into memory; whole or not at all.
 
@@ -302,19 +372,26 @@ class Writer(contextlib.AbstractContextManager):
     def __init__(self, path, shape, dtype="float32"):
         self._stack = contextlib.ExitStack()
         self._temporary = self._stack.enter_context(files.whole_file(path))
-        self._array = np.lib.format.open_memmap(self._temporary, mode="w+", dtype=dtype, shape=tuple(shape))
+        self._array = np.lib.format.open_memmap(
+            self._temporary, mode="w+", dtype=dtype, shape=tuple(shape)
+        )
         self._filled = 0
 
     def add(self, images):
         """Appends images (n, H, W, 1)."""
         if self._filled + len(images) > len(self._array):
-            raise ValueError(f"expected {len(self._array)} pictures in all, got {self._filled + len(images)}.")
-        self._array[self._filled:self._filled + len(images)] = images
+            raise ValueError(
+                f"expected {len(self._array)} pictures in all, got {self._filled + len(images)}."
+            )
+        self._array[self._filled : self._filled + len(images)] = images
         self._filled += len(images)
 
     def __exit__(self, kind, error, trace):
         if kind is None and self._filled != len(self._array):
-            kind, error = ValueError, ValueError(f"expected {len(self._array)} pictures, got {self._filled}.")
+            kind, error = (
+                ValueError,
+                ValueError(f"expected {len(self._array)} pictures, got {self._filled}."),
+            )
             self._stack.__exit__(kind, error, None)
             raise error
         self._array.flush()
@@ -346,12 +423,15 @@ def export_png(folder, images, names, *, bits=8):
     for image, name in zip(images, names, strict=True):
         path = Path(folder) / f"{name}.png"
         with files.whole_file(path) as temporary:
-            Image.fromarray(np.rint(np.clip(image[..., 0], 0, 1) * top).astype(kind)).save(temporary, format="PNG")
+            Image.fromarray(np.rint(np.clip(image[..., 0], 0, 1) * top).astype(kind)).save(
+                temporary, format="PNG"
+            )
         paths.append(path)
     return paths
 
 
 # ---- quality
+
 
 def quality(volume, mask):
     """Measures of a head that give bad scans and bad masks away.
@@ -372,7 +452,9 @@ def quality(volume, mask):
     pieces, count = ndimage.label(mask)
     largest = np.bincount(pieces.ravel())[1:].max() if count else 0
     second = np.diff(volume.array, n=2, axis=0)[mask[:-2] & mask[1:-1] & mask[2:]]
-    deviation = 1.4826 * np.median(np.abs(second - np.median(second))) / np.sqrt(6)      # white noise: variance 1+4+1
+    deviation = (
+        1.4826 * np.median(np.abs(second - np.median(second))) / np.sqrt(6)
+    )  # white noise: variance 1+4+1
     return {
         "brain_ml": np.count_nonzero(mask) * voxel_ml,
         "edge_share": np.count_nonzero(mask & border) / mask.sum(),
@@ -396,6 +478,14 @@ def outliers(table, columns, *, limit=3.5):
         spread = max(float(distance.median()), 0.02 * abs(float(values.median())), 1e-3)
         scores[column] = 0.6745 * distance / spread
     scores = pd.DataFrame(scores)
-    why = [", ".join(f"{column} {table.loc[row, column]:.3g} (median {table[column].median():.3g})"
-                     for column in columns if scores.loc[row, column] > limit) for row in table.index]
-    return table.assign(outlier=scores.max(axis=1), why=why).sort_values("outlier", ascending=False, kind="stable")
+    why = [
+        ", ".join(
+            f"{column} {table.loc[row, column]:.3g} (median {table[column].median():.3g})"
+            for column in columns
+            if scores.loc[row, column] > limit
+        )
+        for row in table.index
+    ]
+    return table.assign(outlier=scores.max(axis=1), why=why).sort_values(
+        "outlier", ascending=False, kind="stable"
+    )

@@ -12,18 +12,18 @@ SETS = ("train", "validation", "test")
 PRESETS = {
     "004": (0.782, 0.138, 0.080),
     "003": (0.77, 0.15, 0.08),
-    "003-counts": (447 / 581, 86 / 581, 48 / 581),              # table 3.1 to the subject
+    "003-counts": (447 / 581, 86 / 581, 48 / 581),  # table 3.1 to the subject
     "002": (0.7, 0.1, 0.2),
-    "000": (0.9 * 0.9, 0.9 * 0.1, 0.1),                         # 90/10, as its text says
-    "000-counts": (0.933 * 0.9, 0.933 * 0.1, 0.067),            # 93.3/6.7, as its counts of images are
+    "000": (0.9 * 0.9, 0.9 * 0.1, 0.1),  # 90/10, as its text says
+    "000-counts": (0.933 * 0.9, 0.933 * 0.1, 0.067),  # 93.3/6.7, as its counts of images are
 }
 LESION_SHARES = (0.0, 1 / 3, 2 / 3)
 
 ATTRIBUTES = ("cohort", "sex", "ethnic", "age_group")
-DROP_ORDER = ("age_group", "ethnic", "sex", "cohort")           # what a rare stratum gives up first
+DROP_ORDER = ("age_group", "ethnic", "sex", "cohort")  # what a rare stratum gives up first
 AGE_GROUPS = {"[0,25)": (0, 25), "[25,65)": (25, 65), "[65,inf)": (65, np.inf)}
 NO_DEMOGRAPHICS = "no demographics"
-HOLD_OUT_FROM = 20                                              # healthy subjects; with fewer, cross-validation
+HOLD_OUT_FROM = 20  # healthy subjects; with fewer, cross-validation
 
 
 class LeakageError(ValueError):
@@ -74,20 +74,34 @@ def split(participants, *, preset="002", fractions=None, seed=0, minimum=None):
 def subjects(participants):
     """One row a subject, sorted by subject, with the columns that strata need; what is missing becomes "" or NaN."""
     if "subject" not in participants or not len(participants):
-        raise ValueError("expected a table of participants with a column 'subject', got "
-                         f"{len(participants)} rows with columns {list(participants.columns)}")
+        raise ValueError(
+            "expected a table of participants with a column 'subject', got "
+            f"{len(participants)} rows with columns {list(participants.columns)}"
+        )
     table = pd.DataFrame({"subject": participants["subject"].astype(str)})
     for column, default in {"cohort": "", "group": "healthy", "sex": "", "ethnic": ""}.items():
-        values = participants[column] if column in participants else pd.Series(default, participants.index)
-        table[column] = values.astype(object).fillna(default).replace("", default).astype(str)       # categories take no new value
-    table["age"] = pd.to_numeric(participants["age"].astype(object), errors="coerce") if "age" in participants else np.nan
+        values = (
+            participants[column]
+            if column in participants
+            else pd.Series(default, participants.index)
+        )
+        table[column] = (
+            values.astype(object).fillna(default).replace("", default).astype(str)
+        )  # categories take no new value
+    table["age"] = (
+        pd.to_numeric(participants["age"].astype(object), errors="coerce")
+        if "age" in participants
+        else np.nan
+    )
     for column in ("cohort", "group"):
         doubles = table.groupby("subject")[column].agg(lambda values: sorted(set(values)))
         doubles = doubles[doubles.str.len() > 1]
         if len(doubles):
-            raise ValueError(f"expected each subject in one {column}, but {doubles.index[0]} is in "
-                             f"{' and '.join(doubles.iloc[0])} ({len(doubles)} such subjects). Give them different names.")
-    known_first = ["subject", "sex", "ethnic", "age"]            # "" sorts last when descending, NaN always
+            raise ValueError(
+                f"expected each subject in one {column}, but {doubles.index[0]} is in "
+                f"{' and '.join(doubles.iloc[0])} ({len(doubles)} such subjects). Give them different names."
+            )
+    known_first = ["subject", "sex", "ethnic", "age"]  # "" sorts last when descending, NaN always
     table = table.sort_values(known_first, ascending=[True, False, False, True])
     return table.drop_duplicates("subject").reset_index(drop=True)
 
@@ -95,8 +109,10 @@ def subjects(participants):
 def set_sizes(count, shares):
     """Subjects in training, validation and test: largest remainder, and no set is left empty."""
     if count < 3:
-        raise ValueError(f"expected 3 healthy subjects or more (one for training, validation and test each), got {count}. "
-                         "Add subjects, or take --data phantom.")
+        raise ValueError(
+            f"expected 3 healthy subjects or more (one for training, validation and test each), got {count}. "
+            "Add subjects, or take --data phantom."
+        )
     sizes = _largest_remainder(count, shares)
     for index in np.flatnonzero(sizes == 0):
         sizes[np.argmax(sizes)] -= 1
@@ -107,7 +123,7 @@ def set_sizes(count, shares):
 def _largest_remainder(count, shares):
     exact = count * np.asarray(shares, float)
     sizes = np.floor(exact + 1e-9).astype(int)
-    for index in np.argsort(sizes - exact, kind="stable")[:count - sizes.sum()]:
+    for index in np.argsort(sizes - exact, kind="stable")[: count - sizes.sum()]:
         sizes[index] += 1
     return sizes
 
@@ -119,7 +135,9 @@ def _shares(preset, fractions):
         return PRESETS[preset]
     shares = np.asarray(fractions, float)
     if shares.shape != (3,) or not (shares > 0).all() or not np.isfinite(shares).all():
-        raise ValueError(f"expected three positive shares (train, validation, test), got {fractions!r}")
+        raise ValueError(
+            f"expected three positive shares (train, validation, test), got {fractions!r}"
+        )
     return tuple(shares / shares.sum())
 
 
@@ -133,7 +151,9 @@ def _pinned(layers, room):
     if not without:
         return [], []
     if len(without) > room:
-        return [], [f"{len(without)} subjects have no demographics, training holds {room}: they were drawn at random"]
+        return [], [
+            f"{len(without)} subjects have no demographics, training holds {room}: they were drawn at random"
+        ]
     return without, [f"{len(without)} subjects without demographics went to training"]
 
 
@@ -188,8 +208,10 @@ def strata(participants, *, minimum=10):
         rare &= levels[attribute] != "any"
         if levels.loc[~lacks, attribute].nunique() > 1:
             counts = label[rare].value_counts().sort_index()
-            merged += [f"{_words(name)} ({count} subjects): {attribute.replace('_', ' ')} dropped"
-                       for name, count in counts.items()]
+            merged += [
+                f"{_words(name)} ({count} subjects): {attribute.replace('_', ' ')} dropped"
+                for name, count in counts.items()
+            ]
         levels.loc[rare, attribute] = "any"
     table["stratum"] = levels.agg(" | ".join, axis=1).mask(lacks, NO_DEMOGRAPHICS)
     return table, merged
@@ -222,19 +244,25 @@ def folds(participants, *, folds=5, seed=0):
     """
     healthy = subjects(participants).query("group == 'healthy'")
     if len(healthy) < 3 or folds < 3:
-        raise ValueError("expected 3 folds or more and 3 healthy subjects or more (one fold tests, one validates, the "
-                         f"others train), got {folds} folds and {len(healthy)} subjects. Add subjects or folds.")
+        raise ValueError(
+            "expected 3 folds or more and 3 healthy subjects or more (one fold tests, one validates, the "
+            f"others train), got {folds} folds and {len(healthy)} subjects. Add subjects or folds."
+        )
     count = min(folds, len(healthy))
     layers, merged = strata(healthy, minimum=count)
     sizes = dict(enumerate(_largest_remainder(len(healthy), [1 / count] * count)))
     fold = _spread(layers, sizes, np.random.default_rng(seed))
     table = healthy.assign(fold=healthy.subject.map(fold).astype(int)).reset_index(drop=True)
-    notes = [f"{folds} folds asked for, {count} made: there are {count} healthy subjects"] if count < folds else []
+    notes = (
+        [f"{folds} folds asked for, {count} made: there are {count} healthy subjects"]
+        if count < folds
+        else []
+    )
     table.attrs = {"merged": merged, "notes": notes}
     return table
 
 
-_folds = folds                                           # `rounds` has an argument of that name
+_folds = folds  # `rounds` has an argument of that name
 
 
 def rounds(split_table, *, folds=5, seed=0, hold_out_from=HOLD_OUT_FROM):
@@ -257,18 +285,32 @@ def rounds(split_table, *, folds=5, seed=0, hold_out_from=HOLD_OUT_FROM):
         parts = {name: _sorted_subjects(healthy[healthy["split"] == name]) for name in SETS}
         return [{"name": "holdout", **parts, "note": f"{number} healthy subjects, one division"}]
     if number < 3:
-        set_sizes(number, (1, 1, 1))                             # raises, and says how many are needed
+        set_sizes(number, (1, 1, 1))  # raises, and says how many are needed
     table = _folds(healthy, folds=folds, seed=seed)
     count = table.fold.max() + 1
-    note = "; ".join([f"{number} healthy subjects, fewer than {hold_out_from}: {count} folds", *table.attrs["notes"]])
+    note = "; ".join(
+        [
+            f"{number} healthy subjects, fewer than {hold_out_from}: {count} folds",
+            *table.attrs["notes"],
+        ]
+    )
     result = []
     for fold in range(count):
         following = np.flatnonzero(table.fold == (fold + 1) % count)
         most = max(1, (table.fold != fold).sum() // 3)
         chosen = np.random.default_rng([seed, fold]).permutation(following)[:most]
-        role = np.where(table.fold == fold, "test", np.where(np.isin(np.arange(len(table)), chosen), "validation", "train"))
-        result.append({"name": f"fold{fold}", **{name: _sorted_subjects(table[role == name]) for name in SETS},
-                       "note": note})
+        role = np.where(
+            table.fold == fold,
+            "test",
+            np.where(np.isin(np.arange(len(table)), chosen), "validation", "train"),
+        )
+        result.append(
+            {
+                "name": f"fold{fold}",
+                **{name: _sorted_subjects(table[role == name]) for name in SETS},
+                "note": note,
+            }
+        )
     return result
 
 
@@ -284,12 +326,18 @@ def read_exclusions(path):
     try:
         text = Path(path).read_text(encoding="utf-8-sig") if Path(path).exists() else ""
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected text in UTF-8, got another encoding ({error}). "
-                         "Save it as UTF-8 ('CSV UTF-8' in Excel).") from error
+        raise ValueError(
+            f"{path}: expected text in UTF-8, got another encoding ({error}). "
+            "Save it as UTF-8 ('CSV UTF-8' in Excel)."
+        ) from error
     for number, line in enumerate(text.splitlines(), 1):
-        subject, _, reason = (part.strip().strip('"') for part in re.sub("[;\t]", ",", line, count=1).partition(","))
+        subject, _, reason = (
+            part.strip().strip('"') for part in re.sub("[;\t]", ",", line, count=1).partition(",")
+        )
         if not subject and reason:
-            raise ValueError(f"{path}: expected lines of subject,reason, got {line!r} in line {number}. Name the subject first.")
+            raise ValueError(
+                f"{path}: expected lines of subject,reason, got {line!r} in line {number}. Name the subject first."
+            )
         if subject and not (number == 1 and subject.lower() == "subject"):
             rows.append({"subject": subject, "reason": reason})
     return pd.DataFrame(rows, columns=["subject", "reason"])
@@ -313,17 +361,21 @@ def check(table):
     """
     missing = {"subject", "split"} - set(table.columns)
     if missing:
-        raise ValueError(f"expected columns subject and split, missing: {', '.join(sorted(missing))}")
-    odd = sorted(set(map(str, table["split"])) - set(SETS))          # None and NaN too, by their names
+        raise ValueError(
+            f"expected columns subject and split, missing: {', '.join(sorted(missing))}"
+        )
+    odd = sorted(set(map(str, table["split"])) - set(SETS))  # None and NaN too, by their names
     if odd:
         raise ValueError(f"expected a set of {', '.join(SETS)} in every row, got {', '.join(odd)}")
     pairs = table[["subject", "split"]].drop_duplicates()
     twice = pairs[pairs.duplicated("subject", keep=False)].sort_values(["subject", "split"])
     if len(twice):
         sets = twice.groupby("subject")["split"].agg(" and ".join)
-        raise LeakageError(f"{len(sets)} subjects are in more than one set: "
-                           + _first(f"{subject} ({names})" for subject, names in sets.items())
-                           + ". Divide subjects, never volumes or slices.")
+        raise LeakageError(
+            f"{len(sets)} subjects are in more than one set: "
+            + _first(f"{subject} ({names})" for subject, names in sets.items())
+            + ". Divide subjects, never volumes or slices."
+        )
     if "group" in table:
         ill = table[(table["split"] == "train") & ~_is_healthy(table)]
         if len(ill):
@@ -347,17 +399,30 @@ def balance(table):
         `all_share`, and `difference`, the largest distance of a set's share from the share among all.
     """
     layers, _ = strata(table)
-    sets = table.assign(subject=table["subject"].astype(str)).drop_duplicates("subject").set_index("subject")
+    sets = (
+        table.assign(subject=table["subject"].astype(str))
+        .drop_duplicates("subject")
+        .set_index("subject")
+    )
     layers["split"] = layers.subject.map(sets["split"])
     if "site" in table:
         layers["site"] = layers.subject.map(sets["site"]).fillna("")
     layers = layers[layers.group == "healthy"]
     stated = layers[layers.stratum != NO_DEMOGRAPHICS]
     rows = []
-    for attribute in [name for name in (*ATTRIBUTES, "site") if name in layers and set(layers[name]) != {""}]:
-        counts = pd.crosstab(stated[attribute], stated["split"]).reindex(columns=list(SETS), fill_value=0)
-        rows += [_balance_row(attribute, level, counts.loc[level], counts.sum()) for level in counts.index]
-    counts = pd.crosstab(layers.stratum == NO_DEMOGRAPHICS, layers["split"]).reindex(columns=list(SETS), fill_value=0)
+    for attribute in [
+        name for name in (*ATTRIBUTES, "site") if name in layers and set(layers[name]) != {""}
+    ]:
+        counts = pd.crosstab(stated[attribute], stated["split"]).reindex(
+            columns=list(SETS), fill_value=0
+        )
+        rows += [
+            _balance_row(attribute, level, counts.loc[level], counts.sum())
+            for level in counts.index
+        ]
+    counts = pd.crosstab(layers.stratum == NO_DEMOGRAPHICS, layers["split"]).reindex(
+        columns=list(SETS), fill_value=0
+    )
     if True in counts.index:
         rows.append(_balance_row("demographics", "none", counts.loc[True], counts.sum()))
     return pd.DataFrame(rows)
@@ -366,6 +431,16 @@ def balance(table):
 def _balance_row(attribute, level, counts, totals):
     shares = {f"{name}_share": counts[name] / max(totals[name], 1) for name in SETS}
     overall = counts.sum() / max(totals.sum(), 1)
-    difference = max(abs(share - overall) for name, share in shares.items() if totals[name.removesuffix("_share")])
-    return {"attribute": attribute, "level": level or "not stated", **{name: int(counts[name]) for name in SETS},
-            **shares, "all_share": overall, "difference": difference}
+    difference = max(
+        abs(share - overall)
+        for name, share in shares.items()
+        if totals[name.removesuffix("_share")]
+    )
+    return {
+        "attribute": attribute,
+        "level": level or "not stated",
+        **{name: int(counts[name]) for name in SETS},
+        **shares,
+        "all_share": overall,
+        "difference": difference,
+    }

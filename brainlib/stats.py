@@ -36,8 +36,15 @@ def bootstrap_interval(values, subjects, *, n=2000, level=0.95, seed=0):
     names, means = by_subject(values, subjects)
     if len(names) < 2:
         return Interval(float(means.mean()), np.nan, np.nan, len(names))
-    result = stats.bootstrap((means,), np.mean, n_resamples=n, confidence_level=level, method="percentile",
-                             vectorized=True, rng=np.random.default_rng(seed))
+    result = stats.bootstrap(
+        (means,),
+        np.mean,
+        n_resamples=n,
+        confidence_level=level,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
     low, high = result.confidence_interval
     return Interval(float(means.mean()), float(low), float(high), len(names))
 
@@ -55,9 +62,14 @@ def compare(values_a, values_b, subjects):
         `p_slices` are the seeds' t-test over slices, which takes slices of one head for independent. NaN where there
         are too few subjects, or where the subjects do not differ among themselves.
     """
-    values_a, values_b = np.asarray(values_a, dtype="float64"), np.asarray(values_b, dtype="float64")
+    values_a, values_b = (
+        np.asarray(values_a, dtype="float64"),
+        np.asarray(values_b, dtype="float64"),
+    )
     if values_a.shape != values_b.shape:
-        raise ValueError(f"both models need the same slices, got {values_a.shape} and {values_b.shape} values.")
+        raise ValueError(
+            f"both models need the same slices, got {values_a.shape} and {values_b.shape} values."
+        )
     names, differences = by_subject(values_a - values_b, subjects)
     t_subjects, p_subjects = _paired_t(differences)
     t_slices, p_slices = _paired_t(values_a - values_b)
@@ -65,8 +77,13 @@ def compare(values_a, values_b, subjects):
     return {
         "difference": float(differences.mean()),
         "d_z": float(differences.mean() / spread) if spread > 0 else np.nan,
-        "t": t_subjects, "p_t": p_subjects, "p_wilcoxon": _wilcoxon(differences), "subjects": len(names),
-        "t_slices": t_slices, "p_slices": p_slices, "slices": len(values_a),
+        "t": t_subjects,
+        "p_t": p_subjects,
+        "p_wilcoxon": _wilcoxon(differences),
+        "subjects": len(names),
+        "t_slices": t_slices,
+        "p_slices": p_slices,
+        "slices": len(values_a),
     }
 
 
@@ -81,7 +98,10 @@ def compare_all(values, subjects):
         A list of `compare`'s dictionaries with `a`, `b` (names of the models) and `p_t_holm`, `p_wilcoxon_holm`,
         `p_slices_holm`.
     """
-    rows = [{"a": a, "b": b, **compare(values[a], values[b], subjects)} for a, b in combinations(values, 2)]
+    rows = [
+        {"a": a, "b": b, **compare(values[a], values[b], subjects)}
+        for a, b in combinations(values, 2)
+    ]
     for name in ("p_t", "p_wilcoxon", "p_slices"):
         for row, corrected in zip(rows, holm([row[name] for row in rows])):
             row[f"{name}_holm"] = float(corrected)
@@ -115,7 +135,9 @@ def _wilcoxon(differences):
 def _columns(values, subjects):
     values, subjects = np.asarray(values, dtype="float64"), np.asarray(subjects)
     if values.ndim != 1 or values.shape != subjects.shape:
-        raise ValueError(f"expected one value and one subject a slice, got shapes {values.shape} and {subjects.shape}.")
+        raise ValueError(
+            f"expected one value and one subject a slice, got shapes {values.shape} and {subjects.shape}."
+        )
     if not len(values):
         raise ValueError("expected at least one value, got none.")
     return values, subjects

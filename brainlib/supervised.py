@@ -41,9 +41,14 @@ class Meaning:
 
     def labels(self, values):
         """Targets (N, heads) float32 of {name: (N,) values}; NaN where a value is missing or was never trained on."""
-        columns = [(np.asarray(values[name], float) - mean) / sd for name, (mean, sd) in self.numbers.items()]
+        columns = [
+            (np.asarray(values[name], float) - mean) / sd
+            for name, (mean, sd) in self.numbers.items()
+        ]
         for name, words in self.pairs.items():
-            columns.append([float(words.index(word)) if word in words else math.nan for word in values[name]])
+            columns.append(
+                [float(words.index(word)) if word in words else math.nan for word in values[name]]
+            )
         return np.stack(columns, axis=1).astype("float32")
 
 
@@ -59,9 +64,14 @@ def meaning_of(values, *, weight=1.0):
         if words:
             pairs |= {name: tuple(words)} if len(words) == 2 else {}
         elif np.nanstd(np.asarray(column, float)) > 0:
-            numbers[name] = (float(np.nanmean(np.asarray(column, float))), float(np.nanstd(np.asarray(column, float))))
+            numbers[name] = (
+                float(np.nanmean(np.asarray(column, float))),
+                float(np.nanstd(np.asarray(column, float))),
+            )
     if not numbers and not pairs:
-        raise ValueError(f"heads: expected a number that varies or two words, got none among {', '.join(values) or 'no columns'}.")
+        raise ValueError(
+            f"heads: expected a number that varies or two words, got none among {', '.join(values) or 'no columns'}."
+        )
     return Meaning(numbers, pairs, float(weight))
 
 
@@ -70,7 +80,9 @@ def network(latent_dim, meaning, *, hidden=32, seed=0):
     start = [keras.initializers.GlorotUniform(seed + number) for number in range(2)]
     inputs = keras.Input((latent_dim,))
     x = layers.Dense(hidden, activation="swish", kernel_initializer=start[0])(inputs)
-    return keras.Model(inputs, layers.Dense(len(meaning.names), kernel_initializer=start[1])(x), name="heads")
+    return keras.Model(
+        inputs, layers.Dense(len(meaning.names), kernel_initializer=start[1])(x), name="heads"
+    )
 
 
 class SupervisedVAE(VAE):
@@ -89,7 +101,7 @@ class SupervisedVAE(VAE):
 
     def answers_cost(self, labels, answers):
         """Nats an image: half the squared error of a standardised number, the cross-entropy of a pair of words."""
-        answers = ops.cast(answers, "float32")           # of a network in half precision
+        answers = ops.cast(answers, "float32")  # of a network in half precision
         known, labels = ops.logical_not(ops.isnan(labels)), ops.nan_to_num(labels)
         count = len(self.meaning.numbers)
         error = 0.5 * ops.square(answers[:, :count] - labels[:, :count])
@@ -103,7 +115,9 @@ def trainee(vae, heads, meaning):
     if not models.is_vae(vae):
         raise ValueError(f"heads: expected a VAE, whose posterior mean they read, got {vae.name}.")
     (inputs,) = vae.inputs
-    model = SupervisedVAE(inputs, {"image": vae.output, "answers": heads(vae.get_layer("kl").input[0])}, name=vae.name)
+    model = SupervisedVAE(
+        inputs, {"image": vae.output, "answers": heads(vae.get_layer("kl").input[0])}, name=vae.name
+    )
     model.meaning, model.answers_tracker = meaning, keras.metrics.Mean(name="answers")
     return model
 
@@ -112,18 +126,33 @@ def save(heads, meaning, folder):
     """Writes the heads and what they mean into a folder."""
     with files.whole_file(Path(folder) / HEADS) as temporary:
         heads.save(temporary)
-    files.write_json(Path(folder) / MEANING, {"numbers": meaning.numbers, "pairs": meaning.pairs, "weight": meaning.weight})
+    files.write_json(
+        Path(folder) / MEANING,
+        {"numbers": meaning.numbers, "pairs": meaning.pairs, "weight": meaning.weight},
+    )
 
 
 def load(folder):
     """(heads, meaning) of a folder."""
     told = json.loads((Path(folder) / MEANING).read_text(encoding="utf-8"))
-    meaning = Meaning({name: tuple(value) for name, value in told["numbers"].items()}, {name: tuple(value) for name, value in told["pairs"].items()}, told["weight"])
+    meaning = Meaning(
+        {name: tuple(value) for name, value in told["numbers"].items()},
+        {name: tuple(value) for name, value in told["pairs"].items()},
+        told["weight"],
+    )
     return keras.saving.load_model(Path(folder) / HEADS, compile=False), meaning
 
 
 def tell(vae, heads, meaning, images, *, batch_size=64):
     """What the heads say of images (N, H, W, 1): {name: (N,) numbers, or probabilities of the second word}."""
-    answers = outputs_of(heads, models.latent_of(vae, images), batch_size=batch_size).astype("float64")
-    told = {name: mean + sd * answers[:, place] for place, (name, (mean, sd)) in enumerate(meaning.numbers.items())}
-    return told | {name: 1 / (1 + np.exp(-answers[:, len(meaning.numbers) + place])) for place, name in enumerate(meaning.pairs)}
+    answers = outputs_of(heads, models.latent_of(vae, images), batch_size=batch_size).astype(
+        "float64"
+    )
+    told = {
+        name: mean + sd * answers[:, place]
+        for place, (name, (mean, sd)) in enumerate(meaning.numbers.items())
+    }
+    return told | {
+        name: 1 / (1 + np.exp(-answers[:, len(meaning.numbers) + place]))
+        for place, name in enumerate(meaning.pairs)
+    }

@@ -15,7 +15,7 @@ from brainlib import arguments, batch, command, files, progress, runs, sweep_res
 from brainlib.arguments import Refused
 from brainlib.command import shown
 
-LINKED = ("results", "tables", "models", "figures")      # folders whose entries are linked one by one
+LINKED = ("results", "tables", "models", "figures")  # folders whose entries are linked one by one
 LEFT_OUT = ("run.json", "logs", "notebooks", "exclude.csv")
 
 
@@ -25,14 +25,23 @@ def main(options, words):
     if options.list or options.dry_run:
         print("\n".join(listing(sweep, request, points=options.list)))
         return 0
-    return batch.guarded(lambda stop: _locked(sweep, requests, request, words, stop), interrupted="Interrupted; what is done stays done.")
+    return batch.guarded(
+        lambda stop: _locked(sweep, requests, request, words, stop),
+        interrupted="Interrupted; what is done stays done.",
+    )
 
 
 def check(options):
     """(Sweep, requests of the steps before by the name of their folder, request of the points). Writes nothing."""
-    for given, said in ((options.notebooks, "names of notebooks"), (options.first, "--from"), (options.keep_going, "--keep-going")):
+    for given, said in (
+        (options.notebooks, "names of notebooks"),
+        (options.first, "--from"),
+        (options.keep_going, "--keep-going"),
+    ):
         if given:
-            raise Refused(f"--sweep: the file names the notebook, and other points always go on; leave {said} out.")
+            raise Refused(
+                f"--sweep: the file names the notebook, and other points always go on; leave {said} out."
+            )
     path = sweeps.find(options.sweep)
     table = arguments.read_table(runs.NOTEBOOKS / "Snakefile")
     present = [name for name in table if (runs.NOTEBOOKS / f"{name}.ipynb").exists()]
@@ -40,8 +49,12 @@ def check(options):
     sweep = sweeps.read(path, table, notebooks)
     profile = arguments.read_profile(options.profile, table, notebooks)
     data, parallel = command.check_data(options.data), command.check_parallel(options.parallel)
-    folder = command.check_folder(options.out or runs.NOTEBOOKS.parent / "outputs" / _folder_name(sweep, profile, data),
-                                  profile.name, data, sweep=True)
+    folder = command.check_folder(
+        options.out or runs.NOTEBOOKS.parent / "outputs" / _folder_name(sweep, profile, data),
+        profile.name,
+        data,
+        sweep=True,
+    )
     swept = {name for point in sweep.points for name in point.columns()}
     for setting in options.settings:
         target, name, _ = arguments.split_setting(setting)
@@ -49,36 +62,74 @@ def check(options):
         if (name if own else f"{arguments.resolve([target], table)[0]}.{name}") in swept:
             raise Refused(f"-p {setting}: {name} is set by the sweep. Change it in {shown(path)}.")
     known = {name: notebooks[name] for name in (*sweep.needed, sweep.notebook)}
-    common = {"profile": profile, "data": data, "force": options.force, "parallel": parallel, "dry_run": False, "taken": (),
-              "again": _again(options)}
-    parameters = {}                                      # by folder: of the steps before and of the notebook
+    common = {
+        "profile": profile,
+        "data": data,
+        "force": options.force,
+        "parallel": parallel,
+        "dry_run": False,
+        "taken": (),
+        "again": _again(options),
+    }
+    parameters = {}  # by folder: of the steps before and of the notebook
     for point in sweep.points:
         place = folder / "shared" / point.shared_name
-        mine = arguments.parameters_of(known, profile, options.settings, data=data, out=_relative(place))
-        parameters[point.name] = {**mine, **{name: {**mine[name], **values} for name, values in point.shared.items()}}
-    requests = {point.shared_name: _request_before(sweep, known, folder, parameters[point.name], common)
-                for point in sweep.points if sweep.needed}
+        mine = arguments.parameters_of(
+            known, profile, options.settings, data=data, out=_relative(place)
+        )
+        parameters[point.name] = {
+            **mine,
+            **{name: {**mine[name], **values} for name, values in point.shared.items()},
+        }
+    requests = {
+        point.shared_name: _request_before(sweep, known, folder, parameters[point.name], common)
+        for point in sweep.points
+        if sweep.needed
+    }
     for point in sweep.points:
-        parameters[point.name] = {**parameters[point.name][sweep.notebook], **point.values,
-                                  "out": _relative(folder / "points" / point.name)}
+        parameters[point.name] = {
+            **parameters[point.name][sweep.notebook],
+            **point.values,
+            "out": _relative(folder / "points" / point.name),
+        }
     minutes = profile.minutes.get(sweep.notebook)
     request = command.Request(
-        table={point.name: [] for point in sweep.points}, targets=tuple(parameters), jobs={name: known[sweep.notebook] for name in parameters},
-        parameters=parameters, folder=folder, keep_going=False,
-        **{**common, "profile": replace(profile, minutes=dict.fromkeys(parameters, minutes) if minutes else {})})
+        table={point.name: [] for point in sweep.points},
+        targets=tuple(parameters),
+        jobs={name: known[sweep.notebook] for name in parameters},
+        parameters=parameters,
+        folder=folder,
+        keep_going=False,
+        **{
+            **common,
+            "profile": replace(
+                profile, minutes=dict.fromkeys(parameters, minutes) if minutes else {}
+            ),
+        },
+    )
     return sweep, requests, request
 
 
 def _request_before(sweep, known, folder, parameters, common):
     own = Path(parameters[sweep.notebook]["out"]).name
     return command.Request(
-        table={name: [need for need in known[name].needs if need in sweep.needed] for name in sweep.needed}, targets=sweep.needed,
-        jobs={name: known[name] for name in sweep.needed}, parameters={name: parameters[name] for name in sweep.needed},
-        folder=folder / "shared" / own, keep_going=False, **{**common, "force": False})
+        table={
+            name: [need for need in known[name].needs if need in sweep.needed]
+            for name in sweep.needed
+        },
+        targets=sweep.needed,
+        jobs={name: known[name] for name in sweep.needed},
+        parameters={name: parameters[name] for name in sweep.needed},
+        folder=folder / "shared" / own,
+        keep_going=False,
+        **{**common, "force": False},
+    )
 
 
 def _folder_name(sweep, profile, data):
-    return f"sweep-{sweep.path.stem}-{profile.name}-" + "+".join(Path(source).name for source in data.split(","))
+    return f"sweep-{sweep.path.stem}-{profile.name}-" + "+".join(
+        Path(source).name for source in data.split(",")
+    )
 
 
 def _relative(folder):
@@ -94,19 +145,27 @@ def _again(options):
 
 # What a person may ask before it starts
 
+
 def listing(sweep, request, *, points):
     """Lines of --dry-run, and with `points` of --list: how many points, how long about, which."""
     before = sorted({point.shared_name for point in sweep.points})
     done, seconds = _done(request)
     lines = [f"{sweep.title} ({sweep.source})" if sweep.source else sweep.title]
     lines += [sweep.note] if sweep.note else []
-    lines += [f"{len(sweep.points)} points of {sweep.notebook}, profile {request.profile.name}, data {request.data}, into {shown(request.folder)}"]
+    lines += [
+        f"{len(sweep.points)} points of {sweep.notebook}, profile {request.profile.name}, data {request.data}, into {shown(request.folder)}"
+    ]
     if sweep.needed:
-        lines += [f"steps before, {len(before)} time{'s' if len(before) > 1 else ''}: {', '.join(sweep.needed)}"]
+        lines += [
+            f"steps before, {len(before)} time{'s' if len(before) > 1 else ''}: {', '.join(sweep.needed)}"
+        ]
     lines += [_estimate(len(sweep.points) - len(done), done, seconds, request)]
     if points:
-        lines += [f"  {'done  ' if point.name in done else 'to run'}  "
-                  + ", ".join(f"{key}={value}" for key, value in point.columns().items()) for point in sweep.points]
+        lines += [
+            f"  {'done  ' if point.name in done else 'to run'}  "
+            + ", ".join(f"{key}={value}" for key, value in point.columns().items())
+            for point in sweep.points
+        ]
     return lines
 
 
@@ -130,12 +189,16 @@ def _estimate(count, done, seconds, request):
 
 # The run
 
+
 def _locked(sweep, requests, request, words, stop):
     folder = request.folder
     folder.mkdir(parents=True, exist_ok=True)
     with runs.lock(folder, ".lock") as held, runs.lock(folder, ".lock-jobs") as jobs_held:
         if not (held and jobs_held):
-            print(f"run_all.sh: {shown(folder)} is in use by another run. Wait until it has ended, or give --out.", file=sys.stderr)
+            print(
+                f"run_all.sh: {shown(folder)} is in use by another run. Wait until it has ended, or give --out.",
+                file=sys.stderr,
+            )
             return 1
         batch.release(jobs_held)
         if not (folder / "exclude.csv").exists():
@@ -150,14 +213,19 @@ def _locked(sweep, requests, request, words, stop):
         code = _points(sweep, ready, request, words, stop, held) if ready else 1
         sweep_results.write(sweep, folder, batch.read_record(folder)["notebooks"] if ready else {})
         for name in failed:
-            print(f"steps before failed, so its points did not run: {shown(folder / 'shared' / name)}")
+            print(
+                f"steps before failed, so its points did not run: {shown(folder / 'shared' / name)}"
+            )
         return code or int(bool(failed))
 
 
 def _points(sweep, ready, request, words, stop, held):
     names = {point.name for point in ready}
-    request = replace(request, jobs={name: job for name, job in request.jobs.items() if name in names},
-                      targets=tuple(name for name in request.targets if name in names))
+    request = replace(
+        request,
+        jobs={name: job for name, job in request.jobs.items() if name in names},
+        targets=tuple(name for name in request.targets if name in names),
+    )
     return Points(request, words, stop, held, sweep).run()
 
 
@@ -208,18 +276,30 @@ class Points(batch.Batch):
         return os.path.join("points", name), self.sweep.notebook
 
     def _job(self, name):
-        return {"needs": [f"shared/{self.point[name].shared_name}/results/{need}.json" for need in self.sweep.needed]}
+        return {
+            "needs": [
+                f"shared/{self.point[name].shared_name}/results/{need}.json"
+                for need in self.sweep.needed
+            ]
+        }
 
     def _on_end(self, name, status, **fields):
         super()._on_end(name, status, **fields)
         ended = [self._entry(point)["status"] for point in self.request.jobs]
-        self.display.say(f"  {ended.count('finished')} of {len(ended)} points done" + (f", {ended.count('failed')} failed" if "failed" in ended else ""))
+        self.display.say(
+            f"  {ended.count('finished')} of {len(ended)} points done"
+            + (f", {ended.count('failed')} failed" if "failed" in ended else "")
+        )
 
     def _command(self, *names):
         return f"./run_all.sh {self.request.again}"
 
     def _begin_record(self):
         super()._begin_record()
-        self.record["sweep"] = {"title": self.sweep.title, "source": self.sweep.source, "notebook": self.sweep.notebook,
-                                "points": {name: point.columns() for name, point in self.point.items()}}
+        self.record["sweep"] = {
+            "title": self.sweep.title,
+            "source": self.sweep.source,
+            "notebook": self.sweep.notebook,
+            "points": {name: point.columns() for name, point in self.point.items()},
+        }
         self._write_record()

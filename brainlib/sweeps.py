@@ -1,16 +1,16 @@
 """A sweep: one notebook over a grid of parameters, written as YAML and checked before anything starts.
 
-    title: Seed 003, table 5.2
-    source: seed 003, tables 5.2, 5.4 and 5.5
-    notebook: 11_experiment
-    results: experiment                     # the table that each point writes
-    parameters:                             # a list: its values in turn; anything else: the same for all points
-      loss: [mse, dssim]
-      seed: [0, 1, 2]
-      02_slice_selection.brain_only: [false, true]     # of a notebook that it needs: such steps run once a value
-    points:                                 # combined with all of the above; what they name wins
-      - {model: resnet_small}
-      - {model: resnet_big, batch_size: [24, 32]}
+title: Seed 003, table 5.2
+source: seed 003, tables 5.2, 5.4 and 5.5
+notebook: 11_experiment
+results: experiment                     # the table that each point writes
+parameters:                             # a list: its values in turn; anything else: the same for all points
+  loss: [mse, dssim]
+  seed: [0, 1, 2]
+  02_slice_selection.brain_only: [false, true]     # of a notebook that it needs: such steps run once a value
+points:                                 # combined with all of the above; what they name wins
+  - {model: resnet_small}
+  - {model: resnet_big, batch_size: [24, 32]}
 """
 
 import itertools
@@ -45,12 +45,20 @@ class Point:
     @property
     def shared_name(self):
         """Name of the folder with the steps before: points that ask the same of them share one."""
-        given = {f"{notebook}.{key}": value for notebook, values in self.shared.items() for key, value in values.items()}
+        given = {
+            f"{notebook}.{key}": value
+            for notebook, values in self.shared.items()
+            for key, value in values.items()
+        }
         return _name(given, "common")
 
     def columns(self):
         """All that the file says about it, as dict of column -> value."""
-        dotted = {f"{notebook}.{key}": value for notebook, values in self.shared.items() for key, value in values.items()}
+        dotted = {
+            f"{notebook}.{key}": value
+            for notebook, values in self.shared.items()
+            for key, value in values.items()
+        }
         return {**({"label": self.label} if self.label else {}), **self.values, **dotted}
 
 
@@ -76,7 +84,10 @@ def find(word):
     if (own / f"{word}.yaml").is_file():
         return own / f"{word}.yaml"
     names = sorted(file.stem for file in own.glob("*.yaml"))
-    raise Refused(f"--sweep {word}: there is no such file" + (" or sweep." + did_you_mean(path.stem, names) if names else "."))
+    raise Refused(
+        f"--sweep {word}: there is no such file"
+        + (" or sweep." + did_you_mean(path.stem, names) if names else ".")
+    )
 
 
 def read(path, table, notebooks):
@@ -113,7 +124,7 @@ def _content(path):
     for key in content:
         if key not in KEYS:
             raise Refused(f"{path}: a sweep has no {key!r}.{did_you_mean(key, KEYS)}")
-    content["notebook"] = str(content.get("notebook") or "")                 # 11 is a number to YAML
+    content["notebook"] = str(content.get("notebook") or "")  # 11 is a number to YAML
     for key in NEEDED:
         if not content.get(key) or not isinstance(content[key], str):
             raise Refused(f"{path}: expected {key}: a text, got {content.get(key)!r}.")
@@ -145,8 +156,12 @@ def _values(section, notebook, known, where):
         alternatives = value if isinstance(value, list) else [value]
         if not alternatives:
             raise Refused(f"{here}: expected at least one value, got an empty list.")
-        if isinstance(parameter.default, list) and not all(isinstance(one, list) for one in alternatives):
-            raise Refused(f"{here}: a value of it is a list, so expected a list of lists, got {value!r}.")
+        if isinstance(parameter.default, list) and not all(
+            isinstance(one, list) for one in alternatives
+        ):
+            raise Refused(
+                f"{here}: a value of it is a list, so expected a list of lists, got {value!r}."
+            )
         conformed = [arguments.conform(parameter, one, here) for one in alternatives]
         if any(one in conformed[:place] for place, one in enumerate(conformed)):
             raise Refused(f"{here}: a value stands twice in {value!r}.")
@@ -161,7 +176,9 @@ def _entry(entry, grid, notebook, known, where):
     label = entry.get("label", "")
     if not isinstance(label, str):
         raise Refused(f"{where}, label: expected a text, got {label!r}.")
-    own = _values({key: value for key, value in entry.items() if key != "label"}, notebook, known, where)
+    own = _values(
+        {key: value for key, value in entry.items() if key != "label"}, notebook, known, where
+    )
     combined, points = {**grid, **own}, []
     for values in itertools.product(*combined.values()):
         given = dict(zip(combined, values))
@@ -170,9 +187,16 @@ def _entry(entry, grid, notebook, known, where):
         for (target, name), value in given.items():
             if target != notebook:
                 shared.setdefault(target, {})[name] = value
-        order = [(target, name) for target in (notebook, *known) for name in sorted(known[target].parameters, key="seed".__eq__)]
-        dotted = {f"{target}.{name}" if target != notebook else name: given[target, name]
-                  for target, name in dict.fromkeys(order) if (target, name) in given}
+        order = [
+            (target, name)
+            for target in (notebook, *known)
+            for name in sorted(known[target].parameters, key="seed".__eq__)
+        ]
+        dotted = {
+            f"{target}.{name}" if target != notebook else name: given[target, name]
+            for target, name in dict.fromkeys(order)
+            if (target, name) in given
+        }
         points.append(Point(_name(dotted, "point"), mine, shared, label))
         if len(points) > MOST_POINTS:
             raise Refused(f"{where}: more than {MOST_POINTS} points. Divide the sweep.")
@@ -183,8 +207,10 @@ def _name(values, alone):
     """A folder's name made of values: readable, and unlike that of any other values."""
     if not values:
         return alone
-    readable = "-".join(re.sub(r"\W+", "_", f"{value:g}" if isinstance(value, float) else str(value)).strip("_")
-                        for value in values.values())
+    readable = "-".join(
+        re.sub(r"\W+", "_", f"{value:g}" if isinstance(value, float) else str(value)).strip("_")
+        for value in values.values()
+    )
     return f"{readable[:LONGEST_NAME].strip('-_')}-{files.digest(sorted(values.items()))[:8]}"
 
 
@@ -195,4 +221,6 @@ def _check_names(points, path):
             said = ", ".join(f"{key}: {value!r}" for key, value in points[place].columns().items())
             raise Refused(f"{path}: two points are the same ({said}). Leave one out.")
     if len(points) > MOST_POINTS:
-        raise Refused(f"{path}: {len(points)} points, expected at most {MOST_POINTS}. Divide the sweep.")
+        raise Refused(
+            f"{path}: {len(points)} points, expected at most {MOST_POINTS}. Divide the sweep."
+        )

@@ -57,25 +57,53 @@ class Recipe:
     discriminator_rate: float = 1.0
 
 
-_SEED_003 = Recipe(optimizer="rmsprop", loss="dssim_contrib", corruption="seed003", plateau_factor=math.sqrt(0.1),
-                   plateau_patience=2, plateau_min_rate=0.5e-6, plateau_min_delta={"": 1e-4})   # 1e-4: Keras's default
+_SEED_003 = Recipe(
+    optimizer="rmsprop",
+    loss="dssim_contrib",
+    corruption="seed003",
+    plateau_factor=math.sqrt(0.1),
+    plateau_patience=2,
+    plateau_min_rate=0.5e-6,
+    plateau_min_delta={"": 1e-4},
+)  # 1e-4: Keras's default
 _SEED_000 = Recipe(learning_rate=5e-4, batch_size=64, epochs=500)
 
 # Seed 004's smallest learning rate and seed 000's optimisers and rates are in their authors' code only.
 RECIPES = {
-    "004": Recipe(optimizer="rmsprop", corruption="seed004", plateau_factor=0.2, plateau_patience=4,
-                  plateau_min_delta={"": 1e-7, "dssim": 2e-5}, plateau_min_rate=1e-7,
-                  stop_patience=20, stop_min_delta={"": 2e-7, "dssim": 5e-5}),
+    "004": Recipe(
+        optimizer="rmsprop",
+        corruption="seed004",
+        plateau_factor=0.2,
+        plateau_patience=4,
+        plateau_min_delta={"": 1e-7, "dssim": 2e-5},
+        plateau_min_rate=1e-7,
+        stop_patience=20,
+        stop_min_delta={"": 2e-7, "dssim": 5e-5},
+    ),
     "003": _SEED_003,
     "003-big-dssim": replace(_SEED_003, batch_size=24),
     "003-resnet50": replace(_SEED_003, optimizer="adam", batch_size=8),
     "003-resnet50_short": replace(_SEED_003, batch_size=16),
     "002": Recipe(learning_rate=1e-4, batch_size=16, epochs=1200),
-    "vqgan": Recipe(learning_rate=5e-4, batch_size=16, epochs=100, loss="l1", adversarial_start=30, adversarial_weight=0.8),
+    "vqgan": Recipe(
+        learning_rate=5e-4,
+        batch_size=16,
+        epochs=100,
+        loss="l1",
+        adversarial_start=30,
+        adversarial_weight=0.8,
+    ),
     "000": _SEED_000,
     "000-vqvae": replace(_SEED_000, learning_rate=1e-3),
-    "vae": Recipe(learning_rate=1e-3, batch_size=32, epochs=100, plateau_factor=0.5, plateau_patience=5,
-                  stop_patience=15, beta_warm_up=10),
+    "vae": Recipe(
+        learning_rate=1e-3,
+        batch_size=32,
+        epochs=100,
+        plateau_factor=0.5,
+        plateau_patience=5,
+        stop_patience=15,
+        beta_warm_up=10,
+    ),
 }
 
 
@@ -83,7 +111,9 @@ def recipe(name, **changes):
     """The recipe of a name (a `Recipe` is taken as it is), with some of its constants changed."""
     if not isinstance(name, Recipe):
         if name not in RECIPES:
-            raise ValueError(f"recipe: expected one of {', '.join(RECIPES)} or a Recipe, got {name!r}.")
+            raise ValueError(
+                f"recipe: expected one of {', '.join(RECIPES)} or a Recipe, got {name!r}."
+            )
         name = RECIPES[name]
     changes = {key: value for key, value in changes.items() if value is not None}
     unknown = sorted(set(changes) - set(asdict(name)))
@@ -104,9 +134,28 @@ def kept(history, start=0):
 # ------------------------------------------------------------------------------------------------ training
 
 
-def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, seed=0, loss=None, corruption=None,
-        batch_size=None, learning_rate=None, beta_warm_up=None, metrics=(), callbacks=(), show=print,
-        checkpoint_seconds=20.0, tensorboard=True, maps=None, heads=None):
+def fit(
+    model,
+    train,
+    validation,
+    *,
+    recipe="004",
+    epochs=None,
+    folder=None,
+    seed=0,
+    loss=None,
+    corruption=None,
+    batch_size=None,
+    learning_rate=None,
+    beta_warm_up=None,
+    metrics=(),
+    callbacks=(),
+    show=print,
+    checkpoint_seconds=20.0,
+    tensorboard=True,
+    maps=None,
+    heads=None,
+):
     """Trains a model and leaves it with the weights of its best epoch by validation loss.
 
     A training that was killed goes on from its last checkpoint in `folder` when it is called again with the same
@@ -133,39 +182,74 @@ def fit(model, train, validation, *, recipe="004", epochs=None, folder=None, see
     Returns:
         The history, a pandas table with one row an epoch.
     """
-    plan = _plan(recipe, epochs=epochs, loss=loss, corruption=corruption, batch_size=batch_size,
-                 learning_rate=learning_rate, beta_warm_up=beta_warm_up)
+    plan = _plan(
+        recipe,
+        epochs=epochs,
+        loss=loss,
+        corruption=corruption,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        beta_warm_up=beta_warm_up,
+    )
     train, validation = _slices(train, validation, plan, seed)
     _same_shape(model, train, validation)
     generator = model
     if models.is_vq(model) and tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        raise ValueError(f"{model.name} trains on one device: each of several would move a codebook of its own. Give one name in `devices`, or none.")
+        raise ValueError(
+            f"{model.name} trains on one device: each of several would move a codebook of its own. Give one name in `devices`, or none."
+        )
     if models.is_vqgan(generator):
         model = adversarial.trainee(generator, plan, maps=maps, seed=seed)
     if heads:
-        answering = supervised.network(math.prod(generator.get_layer("kl").input[0].shape[1:]), heads, seed=seed)
+        answering = supervised.network(
+            math.prod(generator.get_layer("kl").input[0].shape[1:]), heads, seed=seed
+        )
         model = supervised.trainee(generator, answering, heads)
     _compile(model, plan, metrics)
     folder = Path(folder) if folder else None
     history = History(folder / HISTORY if folder else None)
     kept = [history, *_callbacks(model, plan)]
     progress = [Progress(show=show)] if show else []
-    logs = [keras.callbacks.TensorBoard(folder / LOGS, write_graph=False)] if folder and tensorboard else []
+    logs = (
+        [keras.callbacks.TensorBoard(folder / LOGS, write_graph=False)]
+        if folder and tensorboard
+        else []
+    )
     own, start, epochs = [*kept, *progress, *logs], 0, plan.epochs
     if folder:
-        key = files.digest(checkpoints.fingerprint(model), asdict(plan), seed, train.digest(), validation.digest(),
-                           [str(name) for name in metrics], maps.name if maps else "", asdict(heads) if heads else "")
-        checkpoint = checkpoints.Checkpoint(folder / CHECKPOINT, key, kept, every_seconds=checkpoint_seconds)
+        key = files.digest(
+            checkpoints.fingerprint(model),
+            asdict(plan),
+            seed,
+            train.digest(),
+            validation.digest(),
+            [str(name) for name in metrics],
+            maps.name if maps else "",
+            asdict(heads) if heads else "",
+        )
+        checkpoint = checkpoints.Checkpoint(
+            folder / CHECKPOINT, key, kept, every_seconds=checkpoint_seconds
+        )
         start = checkpoint.load()
         epochs = start if checkpoint.stopped else epochs
         if start and show:
             show(f"goes on after epoch {start} of {plan.epochs} ({folder / CHECKPOINT})")
         own.append(checkpoint)
-    model.fit(train.stream(start), steps_per_epoch=train.steps, initial_epoch=start, epochs=epochs,
-              validation_data=validation.epoch(again=True), validation_steps=validation.steps,
-              callbacks=[*own, *callbacks], shuffle=False, verbose=0)
+    model.fit(
+        train.stream(start),
+        steps_per_epoch=train.steps,
+        initial_epoch=start,
+        epochs=epochs,
+        validation_data=validation.epoch(again=True),
+        validation_steps=validation.steps,
+        callbacks=[*own, *callbacks],
+        shuffle=False,
+        verbose=0,
+    )
     if folder:
-        save(generator, folder / MODEL)                  # of a VQGAN without its discriminator, of a VAE without its heads
+        save(
+            generator, folder / MODEL
+        )  # of a VQGAN without its discriminator, of a VAE without its heads
         if heads:
             supervised.save(answering, heads, folder)
         (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -192,23 +276,34 @@ def _slices(train, validation, plan, seed):
 def _same_shape(model, *parts):
     for part in parts:
         if tuple(model.input_shape[1:]) != tuple(part.image_shape):
-            raise ValueError(f"{model.name} takes images of {model.input_shape[1:]}, the slices are "
-                             f"{part.image_shape}. Build it with image_shape={part.image_shape}.")
+            raise ValueError(
+                f"{model.name} takes images of {model.input_shape[1:]}, the slices are "
+                f"{part.image_shape}. Build it with image_shape={part.image_shape}."
+            )
 
 
 def _compile(model, plan, metrics):
     optimizers = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
     if plan.optimizer not in optimizers:
-        raise ValueError(f"optimizer: expected one of {', '.join(optimizers)}, got {plan.optimizer!r}.")
+        raise ValueError(
+            f"optimizer: expected one of {', '.join(optimizers)}, got {plan.optimizer!r}."
+        )
     # Graph mode: XLA (jit_compile=True) is 1.7 to 2.6 times slower for conv nets on a CPU.
     own_loss = models.is_vae(model)
     model.compile(
-        optimizer=optimizers[plan.optimizer](plan.learning_rate), jit_compile=False,
+        optimizer=optimizers[plan.optimizer](plan.learning_rate),
+        jit_compile=False,
         loss=None if own_loss else losses.get(plan.loss),
-        metrics=[keras.metrics.MeanMetricWrapper(losses.get(name).call, name=name) if name in losses.NAMES else name
-                 for name in metrics],
+        metrics=[
+            keras.metrics.MeanMetricWrapper(losses.get(name).call, name=name)
+            if name in losses.NAMES
+            else name
+            for name in metrics
+        ],
     )
-    model.optimizer.build(model.trainable_variables)     # otherwise Keras traces the training step twice
+    model.optimizer.build(
+        model.trainable_variables
+    )  # otherwise Keras traces the training step twice
 
 
 def _callbacks(model, plan):
@@ -218,17 +313,36 @@ def _callbacks(model, plan):
         start = plan.adversarial_start if plan.adversarial_start < plan.epochs else 0
     chosen = [BestWeights(start=min(start, plan.epochs - 1))]
     if isinstance(model, adversarial.Adversarial):
-        chosen.insert(0, adversarial.AdversarialStart(plan.adversarial_start, discriminator_rate=plan.discriminator_rate))
+        chosen.insert(
+            0,
+            adversarial.AdversarialStart(
+                plan.adversarial_start, discriminator_rate=plan.discriminator_rate
+            ),
+        )
     if vae and plan.beta_warm_up:
         chosen.append(BetaWarmUp(plan.beta_warm_up))
     if plan.plateau_factor:
-        chosen.append(Plateau(start=start, monitor="val_loss", mode="min", factor=plan.plateau_factor,
-                              patience=plan.plateau_patience, min_delta=_by_loss(plan.plateau_min_delta, plan),
-                              min_lr=plan.plateau_min_rate))
+        chosen.append(
+            Plateau(
+                start=start,
+                monitor="val_loss",
+                mode="min",
+                factor=plan.plateau_factor,
+                patience=plan.plateau_patience,
+                min_delta=_by_loss(plan.plateau_min_delta, plan),
+                min_lr=plan.plateau_min_rate,
+            )
+        )
     if plan.stop_patience:
-        chosen.append(keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=plan.stop_patience,
-                                                    min_delta=_by_loss(plan.stop_min_delta, plan),
-                                                    start_from_epoch=start))
+        chosen.append(
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss",
+                mode="min",
+                patience=plan.stop_patience,
+                min_delta=_by_loss(plan.stop_min_delta, plan),
+                start_from_epoch=start,
+            )
+        )
     return chosen
 
 
@@ -245,7 +359,7 @@ def save(model, path):
 # ------------------------------------------------------------------------------------------------ train once
 
 
-@functools.cache                                         # a second strategy in one process talks into the first one
+@functools.cache  # a second strategy in one process talks into the first one
 def _mirrored(devices):
     return tf.distribute.MirroredStrategy(list(devices))
 
@@ -264,7 +378,9 @@ def hardware(*, precision="float32", devices=()):
     present = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     absent = sorted(set(devices) - set(present))
     if absent:
-        raise ValueError(f"devices: there is no {', '.join(absent)} here; there is {', '.join(present)}.")
+        raise ValueError(
+            f"devices: there is no {', '.join(absent)} here; there is {', '.join(present)}."
+        )
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -274,8 +390,20 @@ def hardware(*, precision="float32", devices=()):
         keras.config.set_dtype_policy(policy)
 
 
-def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, options=None, precision="float32",
-                devices=(), show=print, **fit_options):
+def load_or_fit(
+    name,
+    train,
+    validation,
+    *,
+    folder,
+    recipe="004",
+    seed=0,
+    options=None,
+    precision="float32",
+    devices=(),
+    show=print,
+    **fit_options,
+):
     """Trains a model, or loads it when the folder holds a finished one of the same key.
 
     The key is made of the model's name and options, the recipe with its changes, the content of the slices, the seed
@@ -293,30 +421,62 @@ def load_or_fit(name, train, validation, *, folder, recipe="004", seed=0, option
         (model, history).
     """
     if not isinstance(name, str):
-        raise ValueError(f"load_or_fit builds the model itself: expected its name, see models.NAMES, got {type(name).__name__}. A model of your own goes to training.fit.")
-    changes = {key: fit_options.get(key) for key in ("epochs", "loss", "corruption", "batch_size", "learning_rate",
-                                                     "beta_warm_up")}
+        raise ValueError(
+            f"load_or_fit builds the model itself: expected its name, see models.NAMES, got {type(name).__name__}. A model of your own goes to training.fit."
+        )
+    changes = {
+        key: fit_options.get(key)
+        for key in ("epochs", "loss", "corruption", "batch_size", "learning_rate", "beta_warm_up")
+    }
     plan = _plan(recipe, **changes)
     train, validation = _slices(train, validation, plan, seed)
     options = {"image_shape": tuple(train.image_shape), **(options or {})}
-    record = {"model": name, "options": options, "recipe": asdict(plan), "seed": seed, "train": train.digest(),
-              "validation": validation.digest(), "precision": precision, "devices": list(devices),
-              "metrics": [str(name) for name in fit_options.get("metrics", ())],
-              "versions": versions(), "perceptual": fit_options["maps"].name if fit_options.get("maps") else "",
-              **({"heads": asdict(fit_options["heads"])} if fit_options.get("heads") else {})}
+    record = {
+        "model": name,
+        "options": options,
+        "recipe": asdict(plan),
+        "seed": seed,
+        "train": train.digest(),
+        "validation": validation.digest(),
+        "precision": precision,
+        "devices": list(devices),
+        "metrics": [str(name) for name in fit_options.get("metrics", ())],
+        "versions": versions(),
+        "perceptual": fit_options["maps"].name if fit_options.get("maps") else "",
+        **({"heads": asdict(fit_options["heads"])} if fit_options.get("heads") else {}),
+    }
     key, folder = files.digest(record), Path(folder)
     if _finished(folder, key):
         model, history = models.load(folder / MODEL), pd.read_csv(folder / HISTORY)
         if show:
-            show(f"{name}: loaded what was trained before, {len(history)} epochs, best validation loss "
-                 f"{history.val_loss.min():.4g} ({folder / MODEL})")
+            show(
+                f"{name}: loaded what was trained before, {len(history)} epochs, best validation loss "
+                f"{history.val_loss.min():.4g} ({folder / MODEL})"
+            )
         return model, history
     (folder / RECORD).unlink(missing_ok=True)
     with hardware(precision=precision, devices=devices):
         model = models.build(name, seed=seed, **options)
-        history = fit(model, train, validation, recipe=recipe, folder=folder, seed=seed, show=show, **fit_options)
-    files.write_json(folder / RECORD, {"key": key, "seconds": history.seconds.sum(), "epochs": len(history),
-                                       "sha256": files.sha256(folder / MODEL), **record})
+        history = fit(
+            model,
+            train,
+            validation,
+            recipe=recipe,
+            folder=folder,
+            seed=seed,
+            show=show,
+            **fit_options,
+        )
+    files.write_json(
+        folder / RECORD,
+        {
+            "key": key,
+            "seconds": history.seconds.sum(),
+            "epochs": len(history),
+            "sha256": files.sha256(folder / MODEL),
+            **record,
+        },
+    )
     return model, history
 
 
@@ -331,5 +491,9 @@ def _finished(folder, key):
 
 def versions():
     """Versions that a trained model depends on."""
-    return {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__,
-            "brainlib": brainlib.__version__}
+    return {
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "brainlib": brainlib.__version__,
+    }

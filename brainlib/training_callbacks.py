@@ -27,18 +27,22 @@ class Progress(keras.callbacks.Callback):
         now, epochs = time.monotonic(), self.params["epochs"]
         if self.first is None:
             self.first, seconds = epoch, now - self.began
-            self.began = now                             # the first epoch also builds the graph: it is no measure
+            self.began = now  # the first epoch also builds the graph: it is no measure
         else:
             seconds = (now - self.began) / (epoch - self.first)
         left = int(round(seconds * (epochs - epoch - 1)))
-        numbers = "".join(f"  {name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs)
-        self.pending = (f"epoch {epoch + 1}/{epochs}{numbers}  {seconds:{'.2g' if seconds < 10 else '.0f'}} s/epoch  "
-                        f"{left // 60}:{left % 60:02d} left")
+        numbers = "".join(
+            f"  {name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs
+        )
+        self.pending = (
+            f"epoch {epoch + 1}/{epochs}{numbers}  {seconds:{'.2g' if seconds < 10 else '.0f'}} s/epoch  "
+            f"{left // 60}:{left % 60:02d} left"
+        )
         if now - self.printed >= self.every_seconds or epoch == self.first or epoch + 1 == epochs:
             self._print(now)
 
     def on_train_end(self, logs=None):
-        if self.pending:                                 # stopped early: the last epoch is still to be shown
+        if self.pending:  # stopped early: the last epoch is still to be shown
             self._print(time.monotonic())
 
     def _print(self, now):
@@ -58,14 +62,21 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch >= self.start and logs["val_loss"] < self.lowest:
-            self.lowest, self.epoch, self.weights = logs["val_loss"], epoch, self.model.get_weights()
+            self.lowest, self.epoch, self.weights = (
+                logs["val_loss"],
+                epoch,
+                self.model.get_weights(),
+            )
 
     def on_train_end(self, logs=None):
         if self.weights is not None:
             self.model.set_weights(self.weights)
 
     def state(self):
-        weights = {f"weight{number}": np.asarray(weight) for number, weight in enumerate(self.weights or ())}
+        weights = {
+            f"weight{number}": np.asarray(weight)
+            for number, weight in enumerate(self.weights or ())
+        }
         return {"lowest": self.lowest, "epoch": self.epoch, **weights}
 
     def restore(self, state):
@@ -111,11 +122,19 @@ class History(keras.callbacks.Callback):
         self.began = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()},
-               "learning_rate": _number(self.model.optimizer.learning_rate)}
+        row = {
+            "epoch": epoch + 1,
+            **{name: float(value) for name, value in logs.items()},
+            "learning_rate": _number(self.model.optimizer.learning_rate),
+        }
         if models.is_vae(self.model):
-            row |= {"beta": _number(self.model.get_layer("kl").beta), "sigma": self.model.likelihood.sigma()}
-            row |= _rate_and_bound(row, math.prod(self.model.input_shape[1:]), self.model.likelihood.kind)
+            row |= {
+                "beta": _number(self.model.get_layer("kl").beta),
+                "sigma": self.model.likelihood.sigma(),
+            }
+            row |= _rate_and_bound(
+                row, math.prod(self.model.input_shape[1:]), self.model.likelihood.kind
+            )
         self.rows.append(row | {"seconds": time.monotonic() - self.began})
         if self.path:
             files.write_csv(self.path, self.table())

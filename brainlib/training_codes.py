@@ -21,11 +21,18 @@ def codebook_use(codes, codebook_size, masks=None):
     """
     codes, rows = np.asarray(codes), []
     masks = None if masks is None else code_mask(masks, codes.shape[1:])
-    for region in REGIONS[:1 if masks is None else 2]:
+    for region in REGIONS[: 1 if masks is None else 2]:
         mask = masks if region == "brain" else None
         value = perplexity(codes, codebook_size, mask=mask)
-        rows.append({"region": region, "perplexity": value, "perplexity_share": value / codebook_size,
-                     "in_use": share_in_use(codes, codebook_size, mask=mask), "places": int(codes.size if mask is None else mask.sum())})
+        rows.append(
+            {
+                "region": region,
+                "perplexity": value,
+                "perplexity_share": value / codebook_size,
+                "in_use": share_in_use(codes, codebook_size, mask=mask),
+                "places": int(codes.size if mask is None else mask.sum()),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -45,11 +52,15 @@ class CodebookWatch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         quantizer = self.model.quantizer
-        found = codebook_use(models_vq.codes_of(self.model, self.images), quantizer.codebook_size, self.masks)
+        found = codebook_use(
+            models_vq.codes_of(self.model, self.images), quantizer.codebook_size, self.masks
+        )
         found.insert(0, "epoch", epoch + 1)
         found["restarts"] = int(quantizer.restarts.numpy())
         before = read_watch(self.path)
-        files.write_csv(self.path, pd.concat([before[before.epoch <= epoch], found]) if len(before) else found)
+        files.write_csv(
+            self.path, pd.concat([before[before.epoch <= epoch], found]) if len(before) else found
+        )
 
 
 def read_watch(path):
@@ -77,8 +88,15 @@ def patches_of_codes(images, codes, codebook_size, *, around=0.5):
     padded = np.pad(images, ((0, 0), *[(far, far) for far in reach]), mode="edge")
     total = np.zeros((codebook_size, 2 * reach[0], 2 * reach[1]))
     for row, column in np.ndindex(*codes.shape[1:]):
-        top, left = round((row + 0.5) * cell[0]), round((column + 0.5) * cell[1])      # padding moved the centre by `reach`
-        np.add.at(total, codes[:, row, column], padded[:, top:top + 2 * reach[0], left:left + 2 * reach[1]])
+        top, left = (
+            round((row + 0.5) * cell[0]),
+            round((column + 0.5) * cell[1]),
+        )  # padding moved the centre by `reach`
+        np.add.at(
+            total,
+            codes[:, row, column],
+            padded[:, top : top + 2 * reach[0], left : left + 2 * reach[1]],
+        )
     counts = np.bincount(codes.ravel(), minlength=codebook_size)
     with np.errstate(invalid="ignore"):
         return total / np.where(counts > 0, counts, np.nan)[:, None, None], counts

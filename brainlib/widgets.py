@@ -32,9 +32,15 @@ def render_slice(volume, *, plane="sagittal", number=None, window=(0.0, 1.0), ma
     number = len(stack) // 2 if number is None else int(np.clip(number, 0, len(stack) - 1))
     top = float(np.percentile(volume.array[::2, ::2, ::2], 99.5))
     figure = Figure(figsize=(4.6, 4.8), dpi=100, layout="constrained")
-    plots.brain(stack[number], ax=figure.subplots(), plane=plane, window=(window[0] * top, max(window[1], window[0] + 0.01) * top),
-                mask=None if mask is None else slices.pictures(mask, plane)[number],
-                spacing_mm=slices.pixel_mm(volume.voxel_mm, plane), title=f"{title}  {plane} slice {number} of {len(stack)}".strip())
+    plots.brain(
+        stack[number],
+        ax=figure.subplots(),
+        plane=plane,
+        window=(window[0] * top, max(window[1], window[0] + 0.01) * top),
+        mask=None if mask is None else slices.pictures(mask, plane)[number],
+        spacing_mm=slices.pixel_mm(volume.voxel_mm, plane),
+        title=f"{title}  {plane} slice {number} of {len(stack)}".strip(),
+    )
     return figure
 
 
@@ -55,14 +61,23 @@ def slice_browser(paths, *, headless=False):
     subject = ipywidgets.Dropdown(options=list(paths), description="subject")
     plane = ipywidgets.ToggleButtons(options=list(volumes.PLANES), style={"button_width": "80px"})
     number = ipywidgets.IntSlider(description="slice", min=0, max=1, continuous_update=True)
-    window = ipywidgets.FloatRangeSlider(description="window", min=0, max=1.5, step=0.02, value=(0, 1), readout_format=".2f")
+    window = ipywidgets.FloatRangeSlider(
+        description="window", min=0, max=1.5, step=0.02, value=(0, 1), readout_format=".2f"
+    )
     picture = ipywidgets.Image(format="png", width=460)
 
     def draw(*_):
-        picture.value = png(render_slice(load(subject.value), plane=plane.value, number=number.value, window=window.value,
-                                         title=subject.value))
+        picture.value = png(
+            render_slice(
+                load(subject.value),
+                plane=plane.value,
+                number=number.value,
+                window=window.value,
+                title=subject.value,
+            )
+        )
 
-    def resize(*_):                                      # another head or plane: another number of slices
+    def resize(*_):  # another head or plane: another number of slices
         count = load(subject.value).array.shape[volumes.PLANES[plane.value]]
         number.unobserve(draw, "value")
         number.max = count - 1
@@ -73,7 +88,9 @@ def slice_browser(paths, *, headless=False):
     for control, action in ((subject, resize), (plane, resize), (number, draw), (window, draw)):
         control.observe(action, "value")
     resize()
-    return ipywidgets.VBox([ipywidgets.HBox([subject, plane]), ipywidgets.HBox([number, window]), picture])
+    return ipywidgets.VBox(
+        [ipywidgets.HBox([subject, plane]), ipywidgets.HBox([number, window]), picture]
+    )
 
 
 def render_latent(decode, latent, *, plane="", title=""):
@@ -99,21 +116,48 @@ def latent_sampler(decode, density, *, plane="", note="", directions=6, seed=0, 
     def latent(scores, temperature, number):
         centre = density.pca.mean_
         drawn = density.sample(1, seed=number, temperature=1.0)[0]
-        return (centre + temperature * (drawn - centre) + density.at([scores])[0] - centre).astype("float32")
+        return (centre + temperature * (drawn - centre) + density.at([scores])[0] - centre).astype(
+            "float32"
+        )
 
     if headless:
-        return still(render_latent(decode, latent([0] * count, 0.7, seed), plane=plane, title=f"seed {seed}, temperature 0.7 {note}"))
-    wide = {"description_width": "6.5em"}                # "temperature" is cut off otherwise
-    sliders = [ipywidgets.FloatSlider(description=f"direction {number + 1}", min=-3, max=3, step=0.1, value=0, style=wide,
-                                      readout_format="+.1f") for number in range(count)]
-    temperature = ipywidgets.FloatSlider(description="temperature", min=0, max=1.5, step=0.05, value=0.7, style=wide)
+        return still(
+            render_latent(
+                decode,
+                latent([0] * count, 0.7, seed),
+                plane=plane,
+                title=f"seed {seed}, temperature 0.7 {note}",
+            )
+        )
+    wide = {"description_width": "6.5em"}  # "temperature" is cut off otherwise
+    sliders = [
+        ipywidgets.FloatSlider(
+            description=f"direction {number + 1}",
+            min=-3,
+            max=3,
+            step=0.1,
+            value=0,
+            style=wide,
+            readout_format="+.1f",
+        )
+        for number in range(count)
+    ]
+    temperature = ipywidgets.FloatSlider(
+        description="temperature", min=0, max=1.5, step=0.05, value=0.7, style=wide
+    )
     number = ipywidgets.IntText(description="seed", value=seed, style=wide)
     reset = ipywidgets.Button(description="sliders to 0")
     picture = ipywidgets.Image(format="png", width=380)
 
     def draw(*_):
-        picture.value = png(render_latent(decode, latent([slider.value for slider in sliders], temperature.value, number.value),
-                                          plane=plane, title=f"seed {number.value}, temperature {temperature.value:.2f} {note}"))
+        picture.value = png(
+            render_latent(
+                decode,
+                latent([slider.value for slider in sliders], temperature.value, number.value),
+                plane=plane,
+                title=f"seed {number.value}, temperature {temperature.value:.2f} {note}",
+            )
+        )
 
     def to_zero(_):
         for slider in sliders:

@@ -24,27 +24,58 @@ def words(folder, config, results, forced, *more, cores):
         *more: further options.
         cores: how many cores the jobs share.
     """
-    return [sys.executable, "-m", "snakemake", "--snakefile", str(runs.NOTEBOOKS / "Snakefile"), "--directory", str(folder),
-            "--configfile", str(config), "--cores", str(cores), "--scheduler", "greedy", "--keep-going", "--nocolor",
-            "--rerun-incomplete", "--nolock",                    # the lock is ours: it also notices a run that was killed
-            "--max-checksum-file-size", "1000000000",            # a touched but unchanged result re-runs nothing
-            "--profile", "none", "--workflow-profile", "none",   # profiles/ holds ours, not Snakemake's
-            *(["--forcerun", *forced] if forced else []), *more, "--", *results]
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(runs.NOTEBOOKS / "Snakefile"),
+        "--directory",
+        str(folder),
+        "--configfile",
+        str(config),
+        "--cores",
+        str(cores),
+        "--scheduler",
+        "greedy",
+        "--keep-going",
+        "--nocolor",
+        "--rerun-incomplete",
+        "--nolock",  # the lock is ours: it also notices a run that was killed
+        "--max-checksum-file-size",
+        "1000000000",  # a touched but unchanged result re-runs nothing
+        "--profile",
+        "none",
+        "--workflow-profile",
+        "none",  # profiles/ holds ours, not Snakemake's
+        *(["--forcerun", *forced] if forced else []),
+        *more,
+        "--",
+        *results,
+    ]
 
 
 def environment():
     """Environment of Snakemake and of what it starts: brainlib is importable, no settings of the person's own interfere."""
     values = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
-    values["PYTHONPATH"] = os.pathsep.join(filter(None, [str(runs.PROJECT), values.get("PYTHONPATH", "")]))
+    values["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(runs.PROJECT), values.get("PYTHONPATH", "")])
+    )
     return values
 
 
 def plan(command):
     """Runs a dry run; dict of notebook -> Snakemake's reason. Raises PlanError with its words where it fails."""
-    answer = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment())
+    answer = subprocess.run(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment()
+    )
     if answer.returncode:
         raise PlanError(f"Snakemake could not plan the run:\n{answer.stdout[-3000:]}")
-    return dict(re.findall(r"^(?:local)?rule (\S+):\n(?:    .*\n)*?    reason: (.*)$", answer.stdout, re.MULTILINE))
+    return dict(
+        re.findall(
+            r"^(?:local)?rule (\S+):\n(?:    .*\n)*?    reason: (.*)$", answer.stdout, re.MULTILINE
+        )
+    )
 
 
 def in_words(reason):

@@ -33,8 +33,16 @@ def cases(prevalence):
         "far below single precision": (1e-50 * (normal + lesion + 10), lesion),
         "far above single precision": (1e300 * (normal + lesion), lesion),
         "over many orders": (np.exp(60 * (normal + lesion) - 400), lesion),
-        "half of it just below 1": (np.where(rng.random(N) < 0.5, 1 - (1 - 0.3 * lesion) * 1e-9 * rng.random(N), rng.random(N)), lesion),
-        "crowded far out": (np.where(lesion | (rng.random(N) < 0.1), 1000 + 0.01 * (normal + lesion), normal), lesion),
+        "half of it just below 1": (
+            np.where(
+                rng.random(N) < 0.5, 1 - (1 - 0.3 * lesion) * 1e-9 * rng.random(N), rng.random(N)
+            ),
+            lesion,
+        ),
+        "crowded far out": (
+            np.where(lesion | (rng.random(N) < 0.1), 1000 + 0.01 * (normal + lesion), normal),
+            lesion,
+        ),
     }
 
 
@@ -43,10 +51,17 @@ def test_areas_are_those_of_scikit_learn(prevalence):
     for name, (score, lesion) in cases(prevalence).items():
         expected = roc_auc_score(lesion, score), average_precision_score(lesion, score)
         found = anomaly.curves(score, lesion)
-        in_parts = anomaly.curves((score[start:start + 7001], lesion[start:start + 7001]) for start in range(0, N, 7001))
+        in_parts = anomaly.curves(
+            (score[start : start + 7001], lesion[start : start + 7001])
+            for start in range(0, N, 7001)
+        )
         np.testing.assert_allclose(found, expected, atol=1e-3, err_msg=name)
         np.testing.assert_allclose(in_parts, expected, atol=1e-3, err_msg=f"{name}, in parts")
-        assert found.prevalence == lesion.mean() and found.pixels == N and found.positives == lesion.sum()
+        assert (
+            found.prevalence == lesion.mean()
+            and found.pixels == N
+            and found.positives == lesion.sum()
+        )
 
 
 def test_perfect_blind_and_inverted_detectors():
@@ -71,9 +86,13 @@ def test_the_first_part_decides_nothing():
     lesion = rng.random(50_000) < 0.05
     score = 1000 + 0.1 * (rng.normal(size=lesion.size) + lesion)
     expected = roc_auc_score(lesion, score), average_precision_score(lesion, score)
-    found = anomaly.curves([(np.full(1000, -1.0), np.zeros(1000, bool)), (score, lesion)])      # an empty head first
+    found = anomaly.curves(
+        [(np.full(1000, -1.0), np.zeros(1000, bool)), (score, lesion)]
+    )  # an empty head first
     assert found.auprc == pytest.approx(expected[1], abs=1e-3)
-    with_zeros = roc_auc_score(np.append(lesion, np.zeros(1000)), np.append(score, np.full(1000, -1.0)))
+    with_zeros = roc_auc_score(
+        np.append(lesion, np.zeros(1000)), np.append(score, np.full(1000, -1.0))
+    )
     assert found.auroc == pytest.approx(with_zeros, abs=1e-3)
 
 
@@ -83,19 +102,25 @@ def test_a_cluster_too_rare_for_any_sample():
     lesion[:200] = True
     score[:400] = 5 + 1e-4 * rng.normal(size=400) + 1e-4 * lesion[:400]
     shuffled = rng.permutation(score.size)
-    assert anomaly.curves(score[shuffled], lesion[shuffled]).auprc == pytest.approx(average_precision_score(lesion, score), abs=1e-3)
+    assert anomaly.curves(score[shuffled], lesion[shuffled]).auprc == pytest.approx(
+        average_precision_score(lesion, score), abs=1e-3
+    )
 
 
 @pytest.mark.parametrize("order", ["rising", "falling", "from the middle"])
 def test_parts_in_any_order(order, monkeypatch):
-    monkeypatch.setattr(anomaly_curves, "BLOCK", 1 << 14)                                       # many parts, thinned many times
+    monkeypatch.setattr(anomaly_curves, "BLOCK", 1 << 14)  # many parts, thinned many times
     monkeypatch.setattr(anomaly_curves, "ROWS", 1 << 15)
     rng = np.random.default_rng(0)
     lesion = rng.random(400_000) < 0.01
     score = rng.normal(size=lesion.size) + 2 * lesion
     by = np.argsort({"rising": score, "falling": -score, "from the middle": np.abs(score)}[order])
     counter = anomaly.count((score[part], lesion[part]) for part in np.array_split(by, 80))
-    np.testing.assert_allclose(counter.curves(), (roc_auc_score(lesion, score), average_precision_score(lesion, score)), atol=1e-3)
+    np.testing.assert_allclose(
+        counter.curves(),
+        (roc_auc_score(lesion, score), average_precision_score(lesion, score)),
+        atol=1e-3,
+    )
     assert counter.counts == (400_000, lesion.sum())
 
 
@@ -113,9 +138,16 @@ def test_a_part_may_be_filled_again():
 @pytest.mark.filterwarnings("ignore:operating_point")
 def test_lists_of_arrays_of_different_shapes():
     rng = np.random.default_rng(0)
-    score, lesion = [rng.random((4, 5)), rng.random((3, 2))], [rng.random((4, 5)) < 0.4, rng.random((3, 2)) < 0.4]
+    score, lesion = (
+        [rng.random((4, 5)), rng.random((3, 2))],
+        [rng.random((4, 5)) < 0.4, rng.random((3, 2)) < 0.4],
+    )
     flat = [np.concatenate([part.ravel() for part in parts]) for parts in (score, lesion)]
-    assert anomaly.curves(score, lesion) == anomaly.curves(*flat) == anomaly.curves(*(list(part) for part in flat))
+    assert (
+        anomaly.curves(score, lesion)
+        == anomaly.curves(*flat)
+        == anomaly.curves(*(list(part) for part in flat))
+    )
     assert anomaly.operating_point(score, lesion, 10) == anomaly.operating_point(*flat, steps=10)
     with pytest.raises(ValueError, match="2 arrays and 1 lesions"):
         anomaly.curves(score, lesion[:1])
@@ -136,7 +168,10 @@ def test_wrong_input_is_refused():
 
 
 def test_infinite_scores_are_the_highest():
-    assert anomaly.curves(np.array([np.inf, 1.0, -np.inf]), np.array([True, False, False])) == (1.0, 1.0)
+    assert anomaly.curves(np.array([np.inf, 1.0, -np.inf]), np.array([True, False, False])) == (
+        1.0,
+        1.0,
+    )
 
 
 def test_ten_times_faster_and_memory_does_not_grow():
@@ -145,8 +180,16 @@ def test_ten_times_faster_and_memory_does_not_grow():
     lesion = rng.random(score.size) < 0.02
     part = slice(0, 1_000_000)
     took = []
-    for run, count in ((lambda: (roc_auc_score(lesion[part], score[part]), average_precision_score(lesion[part], score[part])), 1_000_000),
-                       (lambda: anomaly.curves(score, lesion), len(score))):
+    for run, count in (
+        (
+            lambda: (
+                roc_auc_score(lesion[part], score[part]),
+                average_precision_score(lesion[part], score[part]),
+            ),
+            1_000_000,
+        ),
+        (lambda: anomaly.curves(score, lesion), len(score)),
+    ):
         best = np.inf
         for _ in range(2):
             start = time.process_time()
@@ -164,6 +207,7 @@ def test_ten_times_faster_and_memory_does_not_grow():
 
 
 # ---- the search
+
 
 def exhaustive(score, lesion):
     order = np.argsort(-score, kind="stable")
@@ -191,17 +235,19 @@ def test_search_ends_at_the_exhaustive_optimum(prevalence):
 @pytest.mark.filterwarnings("ignore:operating_point")
 def test_the_seeds_own_rule_loses_on_heavy_tails_and_ours_does_not():
     score, lesion = cases(0.3)["heavy tails"]
-    assert anomaly.operating_point(score, lesion, rule="seed").dice < exhaustive(score, lesion) - 0.05
+    assert (
+        anomaly.operating_point(score, lesion, rule="seed").dice < exhaustive(score, lesion) - 0.05
+    )
     assert anomaly.operating_point(score, lesion).dice > exhaustive(score, lesion) - 1e-2
     gentle = np.linspace(0, 1, 5000)
-    for rule in ("seed", "rank"):                        # where the range is filled evenly both find it
+    for rule in ("seed", "rank"):  # where the range is filled evenly both find it
         assert anomaly.operating_point(gentle, gentle > 0.7, rule=rule).dice > 0.99
 
 
 def test_a_second_mode_is_warned_of():
     lesion = np.zeros(10_000, bool)
     lesion[:60] = lesion[6000:7000] = True
-    score = -np.arange(10_000.0)                         # 60 lesion pixels on top, a thousand behind 5940 false ones
+    score = -np.arange(10_000.0)  # 60 lesion pixels on top, a thousand behind 5940 false ones
     with pytest.warns(UserWarning, match="more than one mode"):
         assert not anomaly.operating_point(score, lesion).unimodal
     with warnings.catch_warnings():
@@ -211,7 +257,11 @@ def test_a_second_mode_is_warned_of():
 
 @pytest.mark.filterwarnings("ignore:operating_point")
 def test_the_search_finds_a_best_among_few_scores():
-    for places, pixels in (([2, 400, 405], 517), ([0, 1, 5, 90, 95], 120), ([0, 300, 302, 350], 500)):
+    for places, pixels in (
+        ([2, 400, 405], 517),
+        ([0, 1, 5, 90, 95], 120),
+        ([0, 300, 302, 350], 500),
+    ):
         lesion = np.zeros(pixels, bool)
         lesion[places] = True
         point = anomaly.operating_point(-np.arange(float(pixels)), lesion)
@@ -225,7 +275,10 @@ def test_a_missed_peak_is_never_called_unimodal():
         for _ in range(300):
             lesion = np.zeros(int(10 ** rng.uniform(2, 3.5)), bool)
             ends = np.sort(rng.integers(1, lesion.size, 4))
-            lesion[:ends[0]], lesion[ends[1]:ends[2]] = rng.random(ends[0]) < rng.random() ** 8, rng.random(ends[2] - ends[1]) < rng.random() ** 3
+            lesion[: ends[0]], lesion[ends[1] : ends[2]] = (
+                rng.random(ends[0]) < rng.random() ** 8,
+                rng.random(ends[2] - ends[1]) < rng.random() ** 3,
+            )
             if lesion.any():
                 del told[:]
                 point = anomaly.operating_point(-np.arange(float(lesion.size)), lesion)
@@ -239,17 +292,25 @@ def test_healthy_false_alarms_stay_below_their_share():
             limit = anomaly.count(score, np.zeros(N, bool)).threshold_of_share(share)
             assert (score >= limit).mean() <= share, name
     spread = np.random.default_rng(0).normal(size=N)
-    assert (spread >= anomaly.count(spread, np.zeros(N, bool)).threshold_of_share(0.05)).mean() > 0.049
+    assert (
+        spread >= anomaly.count(spread, np.zeros(N, bool)).threshold_of_share(0.05)
+    ).mean() > 0.049
 
 
 def test_dice_of_known_masks():
     first, second = np.zeros((4, 5), bool), np.zeros((4, 5), bool)
-    assert anomaly.dice(first, second) == 1.0            # nothing to find, nothing found
+    assert anomaly.dice(first, second) == 1.0  # nothing to find, nothing found
     first[:2] = True
     assert anomaly.dice(first, second) == 0.0
     second[1:3] = True
-    assert anomaly.dice(first, second) == anomaly.dice(first.astype(np.uint8), second.astype(float)) == 0.5
-    assert anomaly.dice(255 * first.astype(np.uint8), 4 * second.astype(int)) == 0.5       # labels of other programs
+    assert (
+        anomaly.dice(first, second)
+        == anomaly.dice(first.astype(np.uint8), second.astype(float))
+        == 0.5
+    )
+    assert (
+        anomaly.dice(255 * first.astype(np.uint8), 4 * second.astype(int)) == 0.5
+    )  # labels of other programs
     for wrong in (np.nan, 0.001):
         with pytest.raises(ValueError, match="whole labels"):
             anomaly.dice(np.full((4, 5), wrong), second)

@@ -19,14 +19,23 @@ def vae():
 def constant(value, shape=(20, 17, 1)):
     """A model whose output is `value` everywhere."""
     inputs = keras.Input(shape)
-    return keras.Model(inputs, keras.layers.Lambda(lambda x: 0 * x + value)(inputs), name="constant")
+    return keras.Model(
+        inputs, keras.layers.Lambda(lambda x: 0 * x + value)(inputs), name="constant"
+    )
 
 
 def test_residuals_are_what_their_names_say():
     difference = SLICES - 0.5
-    expected = {"absolute": abs(difference), "squared": difference**2, "positive": difference.clip(0), "negative": (-difference).clip(0)}
+    expected = {
+        "absolute": abs(difference),
+        "squared": difference**2,
+        "positive": difference.clip(0),
+        "negative": (-difference).clip(0),
+    }
     for method, maps in expected.items():
-        np.testing.assert_allclose(anomaly.score(constant(0.5), SLICES, method=method), maps, atol=1e-6)
+        np.testing.assert_allclose(
+            anomaly.score(constant(0.5), SLICES, method=method), maps, atol=1e-6
+        )
     np.testing.assert_array_equal(anomaly.score(None, SLICES, method="intensity_bright"), SLICES)
     np.testing.assert_allclose(anomaly.score(None, SLICES, method="intensity_dark"), 1 - SLICES)
     assert anomaly.score(constant(0.5), SLICES[0, ..., 0]).shape == (20, 17)
@@ -37,7 +46,11 @@ def test_dssim_is_zero_where_nothing_differs():
     assert np.abs(anomaly.residual(SLICES, output, "dssim")).max() < 1e-6
     output[0, 2, 3] += 0.5
     maps = anomaly.residual(SLICES, output, "dssim")
-    assert maps[0, 2, 3] > 0.01 and maps[0, 15, 15] == pytest.approx(0, abs=1e-6) and not maps[1:].round(6).any()
+    assert (
+        maps[0, 2, 3] > 0.01
+        and maps[0, 15, 15] == pytest.approx(0, abs=1e-6)
+        and not maps[1:].round(6).any()
+    )
 
 
 def test_unknown_methods_and_models_are_refused(vae):
@@ -55,7 +68,9 @@ def test_slices_smaller_than_the_model_are_padded_and_cut_back():
     model = models.build("skip_connection_cae", image_shape=(24, 24), width=0.125, seed=0)
     maps = anomaly.score(model, SLICES)
     padded = np.pad(SLICES, [(0, 0), (0, 4), (0, 7), (0, 0)])
-    np.testing.assert_allclose(maps, abs(padded - models.reconstruct(model, padded))[:, :20, :17], atol=1e-6)
+    np.testing.assert_allclose(
+        maps, abs(padded - models.reconstruct(model, padded))[:, :20, :17], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("method", ["kl", "elbo_gradient"])
@@ -68,12 +83,17 @@ def test_gradients_are_those_of_finite_differences(vae, method):
             moved = SLICES.astype(np.float64).copy()
             moved[:, row, column] += sign * step
             ends.append(anomaly.slice_score(vae, moved, method=method).astype(np.float64))
-        np.testing.assert_allclose(maps[:, row, column, 0], abs(ends[1] - ends[0]) / (2 * step), rtol=0.05, atol=2e-3)
+        np.testing.assert_allclose(
+            maps[:, row, column, 0], abs(ends[1] - ends[0]) / (2 * step), rtol=0.05, atol=2e-3
+        )
 
 
 def test_reconstruction_probability_is_the_expected_squared_error(vae):
     maps = anomaly.score(vae, SLICES, method="reconstruction_probability", samples=3, seed=5)
-    draws = [(SLICES - models.reconstruct(vae, SLICES, sample=True, seed=5 + draw)) ** 2 for draw in range(3)]
+    draws = [
+        (SLICES - models.reconstruct(vae, SLICES, sample=True, seed=5 + draw)) ** 2
+        for draw in range(3)
+    ]
     np.testing.assert_allclose(maps, np.mean(draws, axis=0) / (2 * 0.2**2), rtol=1e-4)
 
 
@@ -91,18 +111,27 @@ def test_restoration_descends_and_a_strong_variation_term_forbids_patches(vae):
 
     assert roughness(bounded) < 0.7 * roughness(free)
     np.testing.assert_array_equal(anomaly.restore(vae, SLICES, steps=0), SLICES)
-    np.testing.assert_allclose(anomaly.score(vae, SLICES, method="restoration", steps=30, total_variation=0.0), abs(free - SLICES), atol=1e-5)
+    np.testing.assert_allclose(
+        anomaly.score(vae, SLICES, method="restoration", steps=30, total_variation=0.0),
+        abs(free - SLICES),
+        atol=1e-5,
+    )
 
 
 def test_slice_score_is_the_mean_over_the_mask(vae):
     maps = anomaly.score(vae, SLICES)
     mask = np.zeros(SLICES.shape, bool)
     mask[:, 4:9, 2:6] = True
-    np.testing.assert_allclose(anomaly.slice_score(vae, SLICES, method="absolute", mask=mask), maps[:, 4:9, 2:6].mean(axis=(1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(
+        anomaly.slice_score(vae, SLICES, method="absolute", mask=mask),
+        maps[:, 4:9, 2:6].mean(axis=(1, 2, 3)),
+        rtol=1e-5,
+    )
     assert (anomaly.slice_score(vae, SLICES, method="kl") > 0).all()
 
 
 # ---- post-processing
+
 
 def test_every_step_can_be_switched_off():
     score = np.random.default_rng(1).random((2, 30, 25)).astype(np.float32)
@@ -123,10 +152,13 @@ def test_every_step_can_be_switched_off():
 
 def test_small_components_go_in_each_slice_by_itself():
     score = np.zeros((2, 12, 12), np.float32)
-    score[0, 1:4, 1:3] = 1                               # 6 pixels, and 3 more right behind them in the next slice
+    score[0, 1:4, 1:3] = 1  # 6 pixels, and 3 more right behind them in the next slice
     score[1, 1:4, 1] = 1
-    score[0, 6:9, 6:8] = score[0, 9, 8] = 1              # 6 pixels and one at the corner: 7
+    score[0, 6:9, 6:8] = score[0, 9, 8] = 1  # 6 pixels and one at the corner: 7
     kept = anomaly.post_process(score, None, mask=False, median=0, min_pixels=7)
     assert kept.sum() == 7 and kept[0, 6:10, 6:9].sum() == 7
-    assert anomaly.detect(score, 0.5).sum() == 7 and anomaly.detect(score, 0.5, min_pixels=0).sum() == 16
+    assert (
+        anomaly.detect(score, 0.5).sum() == 7
+        and anomaly.detect(score, 0.5, min_pixels=0).sum() == 16
+    )
     assert anomaly_scores.without_small(score > 0, 3).sum() == 16

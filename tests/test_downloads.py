@@ -28,7 +28,9 @@ def server(contents, *, tags=(), heeds_if_range=True, cut=None):
             name = self.path.lstrip("/")
             content, tag, start = contents[name], dict(tags).get(name), 0
             seen.append((self.headers.get("Range"), self.headers.get("If-Range")))
-            if self.headers.get("Range") and (not heeds_if_range or self.headers.get("If-Range") in (None, tag)):
+            if self.headers.get("Range") and (
+                not heeds_if_range or self.headers.get("If-Range") in (None, tag)
+            ):
                 start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
             self.send_response(416 if start and start >= len(content) else 206 if start else 200)
             if tag:
@@ -53,7 +55,10 @@ def download(url, folder):
 
 
 def broken_download(folder, tags):
-    with server({"file": OLD}, tags=tags, cut=MB) as (url, _), pytest.raises(requests.RequestException):
+    with (
+        server({"file": OLD}, tags=tags, cut=MB) as (url, _),
+        pytest.raises(requests.RequestException),
+    ):
         download(url, folder)
     assert (folder / ".file.part").read_bytes() == OLD[:MB]
 
@@ -72,7 +77,9 @@ def test_a_part_of_another_version_begins_anew(tmp_path, tags, heeds_if_range):
         assert download(url, tmp_path) == NEW
 
 
-@pytest.mark.parametrize("part", [b"X" * MB, b"X" * len(NEW), b"X" * 3 * MB], ids=["short", "as long", "longer"])
+@pytest.mark.parametrize(
+    "part", [b"X" * MB, b"X" * len(NEW), b"X" * 3 * MB], ids=["short", "as long", "longer"]
+)
 @pytest.mark.parametrize("version", ["", '"1"', None])
 @pytest.mark.parametrize("tags", [{"file": '"2"'}, {}])
 def test_a_part_that_nobody_knows_or_that_is_too_long_begins_anew(tmp_path, part, version, tags):
@@ -92,16 +99,27 @@ def tar_of(name, content):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("bad", [
-    b"<html>Moved</html>" * 100, tar_of("IXI001-Guys-0001-T1.nii.gz", NEW)[:-MB], b""], ids=["page", "cut", "empty"])
+@pytest.mark.parametrize(
+    "bad",
+    [b"<html>Moved</html>" * 100, tar_of("IXI001-Guys-0001-T1.nii.gz", NEW)[:-MB], b""],
+    ids=["page", "cut", "empty"],
+)
 def test_a_damaged_archive_is_deleted_and_fetched_anew(tmp_path, bad):
     contents = {"IXI.xls": b"table", "IXI-T1.tar": bad}
     with server(contents) as (url, _):
-        with pytest.raises(OSError, match="IXI-T1.tar: expected a tar archive, got .* deleted") as caught:
+        with pytest.raises(
+            OSError, match="IXI-T1.tar: expected a tar archive, got .* deleted"
+        ) as caught:
             downloads.ixi(tmp_path, url=url)
-        assert "\n" not in str(caught.value) and not (tmp_path / "IXI-T1.tar").exists() and not (tmp_path / "t1").exists()
+        assert (
+            "\n" not in str(caught.value)
+            and not (tmp_path / "IXI-T1.tar").exists()
+            and not (tmp_path / "t1").exists()
+        )
         contents["IXI-T1.tar"] = tar_of("IXI001-Guys-0001-T1.nii.gz", NEW)
-        assert (downloads.ixi(tmp_path, url=url) / "t1" / "IXI001-Guys-0001-T1.nii.gz").read_bytes() == NEW
+        assert (
+            downloads.ixi(tmp_path, url=url) / "t1" / "IXI001-Guys-0001-T1.nii.gz"
+        ).read_bytes() == NEW
 
 
 def test_an_archive_is_kept_where_it_is_not_at_fault(tmp_path, monkeypatch):
@@ -109,6 +127,9 @@ def test_an_archive_is_kept_where_it_is_not_at_fault(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(downloads, "unpack", full_disk)
-    with server({"IXI.xls": b"table", "IXI-T1.tar": tar_of("a.nii.gz", NEW)}) as (url, _), pytest.raises(OSError, match="No space"):
+    with (
+        server({"IXI.xls": b"table", "IXI-T1.tar": tar_of("a.nii.gz", NEW)}) as (url, _),
+        pytest.raises(OSError, match="No space"),
+    ):
         downloads.ixi(tmp_path, url=url)
     assert (tmp_path / "IXI-T1.tar").exists()

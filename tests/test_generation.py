@@ -19,7 +19,9 @@ def test_prior_samples(vae):
     np.testing.assert_array_equal(generation.sample_prior(vae, 5, seed=2), images)
     assert not np.allclose(generation.sample_prior(vae, 5, seed=3), images)
     cold = generation.sample_prior(vae, 5, seed=2, temperature=0)
-    np.testing.assert_allclose(cold, np.repeat(generation.decode(vae, np.zeros((1, 6))), 5, axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        cold, np.repeat(generation.decode(vae, np.zeros((1, 6))), 5, axis=0), atol=1e-6
+    )
 
 
 def test_interpolation_ends_at_the_reconstructions(vae):
@@ -35,9 +37,11 @@ def test_interpolation_ends_at_the_reconstructions(vae):
 def known_latents(monkeypatch):
     """Makes every posterior mean a draw from two Gaussians in a plane of a 6-D latent."""
     sides = RNG.integers(0, 2, 600)
-    plane = np.where(sides[:, None] == 1, [3.0, 1.0], [-3.0, 0.0]) + RNG.normal(0, [0.5, 0.2], (600, 2))
+    plane = np.where(sides[:, None] == 1, [3.0, 1.0], [-3.0, 0.0]) + RNG.normal(
+        0, [0.5, 0.2], (600, 2)
+    )
     latents = (plane @ np.eye(2, 6) + 0.7).astype("float32")
-    monkeypatch.setattr(models, "latent_of", lambda model, images: latents[:len(images)])
+    monkeypatch.setattr(models, "latent_of", lambda model, images: latents[: len(images)])
     return latents
 
 
@@ -47,7 +51,7 @@ def test_fitted_density_is_the_latents(vae, known_latents):
     assert density.mixture.n_components == 2 and density.pca.n_components_ == 2
     np.testing.assert_allclose(drawn.mean(0), known_latents.mean(0), atol=0.2)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(known_latents.T), atol=0.5)
-    assert abs(drawn[:, 0] - 0.7).min() > 0.5                                  # nothing between the two
+    assert abs(drawn[:, 0] - 0.7).min() > 0.5  # nothing between the two
     np.testing.assert_array_equal(density.sample(4000, seed=1), drawn)
     cold = density.sample(100, seed=1, temperature=0)
     assert len(np.unique(cold.round(3), axis=0)) == 2
@@ -67,7 +71,9 @@ def test_walks_and_sliders_go_along_the_principal_directions(vae, known_latents)
     np.testing.assert_allclose(density.at([[0, 0, 0, 0]])[0], known_latents.mean(0), atol=1e-5)
     step = density.at([[2, 0]])[0] - density.at([[0, 0]])[0]
     covariance = np.cov(known_latents.T)
-    assert np.linalg.norm(step) == pytest.approx(2 * np.sqrt(np.linalg.eigvalsh(covariance)[-1]), rel=1e-3)
+    assert np.linalg.norm(step) == pytest.approx(
+        2 * np.sqrt(np.linalg.eigvalsh(covariance)[-1]), rel=1e-3
+    )
     assert generation.walk(vae, density, 1, steps=5).shape == (5, 32, 64, 1)
     with pytest.raises(ValueError, match="direction: expected 0 to 1"):
         generation.walk(vae, density, 2)
@@ -75,6 +81,7 @@ def test_walks_and_sliders_go_along_the_principal_directions(vae, known_latents)
 
 def test_covariate_effect_is_the_linear_model():
     from sklearn.linear_model import LinearRegression
+
     age, sex = RNG.uniform(20, 80, 30), RNG.integers(0, 2, 30)
     means = np.outer(age, [0.1, 0.0]) + np.outer(sex, [0, 2.0]) + RNG.normal(0, 0.1, (30, 2))
     age[4] = np.nan
@@ -90,17 +97,24 @@ def test_covariate_effect_is_the_linear_model():
 
 def test_latent_sampler_follows_its_controls(vae, known_latents):
     from brainlib import widgets
+
     density = generation.fit_latent(vae, np.zeros((600, 1)), variance=0.9999)
     decode = generation.fast_decoder(vae)
-    np.testing.assert_allclose(decode(np.zeros((1, 6))), generation.decode(vae, np.zeros((1, 6))), atol=1e-5)
+    np.testing.assert_allclose(
+        decode(np.zeros((1, 6))), generation.decode(vae, np.zeros((1, 6))), atol=1e-5
+    )
     asked = []
-    box = widgets.latent_sampler(lambda latents: (asked.append(latents[0]), decode(latents))[1], density, plane="sagittal")
+    box = widgets.latent_sampler(
+        lambda latents: (asked.append(latents[0]), decode(latents))[1], density, plane="sagittal"
+    )
     controls, picture = box.children
     number, temperature, *sliders, reset = controls.children
     for control, value in ((sliders[0], 2.0), (temperature, 0.0), (number, 3), (temperature, 1.0)):
         shown, control.value = bytes(picture.value), value
         assert bytes(picture.value) != shown
-        assert np.any(asked[-1] != asked[-2]) == (control is not number)       # at temperature 0 the seed says nothing
+        assert np.any(asked[-1] != asked[-2]) == (
+            control is not number
+        )  # at temperature 0 the seed says nothing
     reset.click()
     np.testing.assert_allclose(asked[-1], density.sample(1, seed=3)[0], atol=1e-5)
     assert widgets.latent_sampler(decode, density, headless=True).data[:4] == b"\x89PNG"

@@ -28,10 +28,17 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize("name", ["skip_connection_cae", pytest.param("vae", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["skip_connection_cae", pytest.param("vae", marks=pytest.mark.slow)]
+)
 def test_two_devices_train_like_one(name, tmp_path):
     """Losses agree but for batch normalisation, which sees half a batch on each device, and the sampling."""
-    done = subprocess.run([sys.executable, "-c", TWO_DEVICES, tmp_path, name], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, tmp_path, name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     one, two = json.loads(done.stdout.splitlines()[-1])
     np.testing.assert_allclose(two, one, rtol=0.03)
@@ -44,9 +51,19 @@ def test_mixed_precision_trains_near_full_precision(precision, tmp_path):
     images = np.random.default_rng(0).random((24, 32, 32, 1), dtype="float32")
     losses = []
     for chosen in ("float32", precision):
-        model, history = training.load_or_fit("vae", images[:16], images[16:], recipe="vae", epochs=2, batch_size=8,
-                                              folder=tmp_path / chosen, seed=3, options={"width": 0.1},
-                                              precision=chosen, show=None)
+        model, history = training.load_or_fit(
+            "vae",
+            images[:16],
+            images[16:],
+            recipe="vae",
+            epochs=2,
+            batch_size=8,
+            folder=tmp_path / chosen,
+            seed=3,
+            options={"width": 0.1},
+            precision=chosen,
+            show=None,
+        )
         losses.append(history.val_loss.to_numpy())
     assert model.get_layer("encoder").layers[1].compute_dtype == precision.removeprefix("mixed_")
     np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
@@ -55,12 +72,22 @@ def test_mixed_precision_trains_near_full_precision(precision, tmp_path):
 
 
 def test_what_is_not_there_is_refused(monkeypatch):
-    with pytest.raises(ValueError, match="there is no GPU:9 here"), training.hardware(devices=("GPU:9",)):
+    with (
+        pytest.raises(ValueError, match="there is no GPU:9 here"),
+        training.hardware(devices=("GPU:9",)),
+    ):
         pass
-    with pytest.raises(ValueError, match="precision: expected one of float32"), training.hardware(precision="half"):
+    with (
+        pytest.raises(ValueError, match="precision: expected one of float32"),
+        training.hardware(precision="half"),
+    ):
         pass
     images = np.zeros((8, 32, 32, 1), "float32")
-    model = models.build("vqvae", image_shape=(32, 32), width=0.1, depth=2, codebook_size=8, code_dim=2)
-    monkeypatch.setattr(training.tf.distribute, "get_strategy", lambda: SimpleNamespace(num_replicas_in_sync=2))
+    model = models.build(
+        "vqvae", image_shape=(32, 32), width=0.1, depth=2, codebook_size=8, code_dim=2
+    )
+    monkeypatch.setattr(
+        training.tf.distribute, "get_strategy", lambda: SimpleNamespace(num_replicas_in_sync=2)
+    )
     with pytest.raises(ValueError, match="vqvae trains on one device"):
         training.fit(model, images, images, recipe="000-vqvae", show=None)

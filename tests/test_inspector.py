@@ -28,8 +28,8 @@ def dense_autoencoder(latent=5, shape=(18, 14, 1)):
 def test_the_waist_counts_what_goes_past_it():
     assert parts.waist(dense_autoencoder(5)) == 5
     inputs = keras.Input((18, 14, 1))
-    x = layers.Conv2D(3, 3, strides=2, padding="same")(inputs)                 # 9 x 7 x 3 = 189
-    side = layers.GlobalAveragePooling2D()(x)                                  # 3
+    x = layers.Conv2D(3, 3, strides=2, padding="same")(inputs)  # 9 x 7 x 3 = 189
+    side = layers.GlobalAveragePooling2D()(x)  # 3
     x = layers.Dense(4)(layers.Flatten()(x))
     joined = layers.Concatenate()([x, side])
     outputs = layers.Reshape((18, 14, 1))(layers.Dense(18 * 14)(joined))
@@ -89,9 +89,15 @@ def test_a_channel_is_worth_what_it_adds(known):
     for to, rest in (("zero", batch), ("mean", batch - batch.mean())):
         worth = inspector_filters.switched_off(known, batch, "latent", to=to)
         squares = (rest**2).mean(axis=(1, 2, 3))
-        np.testing.assert_allclose(worth, np.stack([0.36 * squares, 0.16 * squares], axis=1), rtol=1e-3)
-    np.testing.assert_allclose(inspector_filters.switched_off(known, batch, "latent", channels=[1]), worth[:, 1:], rtol=1e-6)
-    np.testing.assert_allclose(parts.reconstruct(known, batch), batch, rtol=1e-5)                       # as it was
+        np.testing.assert_allclose(
+            worth, np.stack([0.36 * squares, 0.16 * squares], axis=1), rtol=1e-3
+        )
+    np.testing.assert_allclose(
+        inspector_filters.switched_off(known, batch, "latent", channels=[1]),
+        worth[:, 1:],
+        rtol=1e-6,
+    )
+    np.testing.assert_allclose(parts.reconstruct(known, batch), batch, rtol=1e-5)  # as it was
     with pytest.raises(ValueError, match="0 to 1"):
         inspector_filters.switched_off(known, batch, "latent", channels=[2])
 
@@ -99,7 +105,9 @@ def test_a_channel_is_worth_what_it_adds(known):
 def test_occlusion_of_a_copy_stays_where_it_is(known):
     batch = images(3)
     maps = inspector_filters.occlusion(known, batch, patch=4, stride=5, layer="latent")
-    assert maps["inside"].shape == (3, 3, 3) == maps["latent"].shape                                    # 18 x 14: tops 0 5 10, lefts 0 5 10
+    assert (
+        maps["inside"].shape == (3, 3, 3) == maps["latent"].shape
+    )  # 18 x 14: tops 0 5 10, lefts 0 5 10
     np.testing.assert_allclose(maps["outside"], 0, atol=1e-6)
     patch = batch[:, 5:9, 10:14]
     np.testing.assert_allclose(maps["inside"][:, 1, 2], (patch**2).mean(axis=(1, 2, 3)), rtol=1e-4)
@@ -111,6 +119,7 @@ def test_occlusion_of_a_copy_stays_where_it_is(known):
 
 def test_photographs_need_no_network(monkeypatch):
     import socket
+
     monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("asked the network"))
     found = probes.pictures((18, 14, 1), low=0.0, high=2.0)
     assert found.shape == (6, 18, 14, 1) and 0 <= found.min() and 1 < found.max() <= 2

@@ -33,8 +33,11 @@ def test_kl_closed_form_and_monte_carlo():
 
 
 def test_kl_layer_adds_beta_times_kl_and_passes_its_inputs_on():
-    mean, log_var = RNG.normal(size=(5, 3)).astype("float32"), RNG.normal(size=(5, 3)).astype("float32")
-    mean[:, 2], log_var[:, 2] = 0, 0                                           # a unit that carries nothing
+    mean, log_var = (
+        RNG.normal(size=(5, 3)).astype("float32"),
+        RNG.normal(size=(5, 3)).astype("float32"),
+    )
+    mean[:, 2], log_var[:, 2] = 0, 0  # a unit that carries nothing
     expected = np.asarray(kl_by_dimension(mean, log_var)).sum(1).mean()
     layer = KLDivergence(beta=2.0)
     passed = layer([mean, log_var])
@@ -50,7 +53,7 @@ def test_kl_layer_adds_beta_times_kl_and_passes_its_inputs_on():
 def test_free_nats_cost_nothing():
     mean, log_var = np.array([[0.1, 2.0]], "float32"), np.zeros((1, 2), "float32")
     layer = KLDivergence(free_nats=0.5)
-    layer([mean, log_var])                                                     # 0.005 and 2 nats
+    layer([mean, log_var])  # 0.005 and 2 nats
     np.testing.assert_allclose(float(layer.losses[0]), 0.5 + 2.0, rtol=1e-5)
 
 
@@ -66,9 +69,11 @@ def test_optimal_sigma_is_scipys_likelihood_at_the_batchs_own_error():
     sigma = np.sqrt(np.mean((target - output) ** 2))
     expected = -stats.norm.logpdf(target, output, sigma).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(distortion, expected, rtol=1e-4)
-    np.testing.assert_allclose(layer.sigma(), sigma, rtol=1e-5)                # the first batch is remembered as it is
+    np.testing.assert_allclose(
+        layer.sigma(), sigma, rtol=1e-5
+    )  # the first batch is remembered as it is
     np.testing.assert_allclose(layer.loss(target, output), expected, rtol=1e-4)
-    for other in (0.8, 1.25):                                                  # and no other sigma does better
+    for other in (0.8, 1.25):  # and no other sigma does better
         assert -stats.norm.logpdf(target, output, sigma * other).sum() > distortion.sum()
 
 
@@ -92,12 +97,18 @@ def test_sigma_has_a_floor():
 
 def test_the_seeds_loss_is_a_gaussian_of_variance_8_at_128():
     target, output = _images()
-    np.testing.assert_allclose(Likelihood("seed").loss(target, output), 1000 * ((target - output) ** 2).mean((1, 2, 3)),
-                               rtol=1e-5)
-    variance = 128 * 128 / 2000                                                # 8.19, as design and text have it
+    np.testing.assert_allclose(
+        Likelihood("seed").loss(target, output),
+        1000 * ((target - output) ** 2).mean((1, 2, 3)),
+        rtol=1e-5,
+    )
+    variance = 128 * 128 / 2000  # 8.19, as design and text have it
     error = ((target - output) ** 2).sum((1, 2, 3))
-    np.testing.assert_allclose(Likelihood("seed").loss(target, output) * 35 / (128 * 128), error / (2 * variance),
-                               rtol=1e-5)
+    np.testing.assert_allclose(
+        Likelihood("seed").loss(target, output) * 35 / (128 * 128),
+        error / (2 * variance),
+        rtol=1e-5,
+    )
 
 
 def test_learned_sigma_is_a_weight_that_is_trained():
@@ -107,7 +118,9 @@ def test_learned_sigma_is_a_weight_that_is_trained():
         Likelihood("gauss")
 
 
-@pytest.mark.parametrize("layer", [Sampling(seed=3), KLDivergence(beta=0.3, free_nats=0.1), Likelihood("seed")])
+@pytest.mark.parametrize(
+    "layer", [Sampling(seed=3), KLDivergence(beta=0.3, free_nats=0.1), Likelihood("seed")]
+)
 def test_configurations_come_back(layer):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(again) is type(layer) and again.get_config() == layer.get_config()

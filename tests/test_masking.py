@@ -16,7 +16,9 @@ def heads(folder):
 
 def make_volume(array, voxel_mm=(2.0, 2.0, 2.0)):
     array = np.asarray(array, dtype=np.float32)
-    return volumes.Volume(array, voxel_mm, np.diag([*voxel_mm, 1.0]), Path("made.nii"), ("R", "A", "S"), array.shape)
+    return volumes.Volume(
+        array, voxel_mm, np.diag([*voxel_mm, 1.0]), Path("made.nii"), ("R", "A", "S"), array.shape
+    )
 
 
 def test_deepbrain_agrees_with_the_parcellation_of_every_real_head(ixi_sample):
@@ -55,20 +57,26 @@ def test_given_masks_are_turned_to_the_heads_grid(write_nifti):
     labels = np.zeros((7, 8, 9), np.int16)
     labels[1, 2, 3] = 5
     flipped = np.diag([-1.5, 2.0, 3.0, 1.0])
-    head = volumes.load(write_nifti(np.random.default_rng(0).uniform(1, 2, (7, 8, 9)), affine=flipped))
+    head = volumes.load(
+        write_nifti(np.random.default_rng(0).uniform(1, 2, (7, 8, 9)), affine=flipped)
+    )
     mask = masking.read_mask(write_nifti(labels, name="labels.nii.gz", affine=flipped), head)
-    assert np.argwhere(mask).tolist() == [[5, 2, 3]]      # axis 0 of the file runs to the left
+    assert np.argwhere(mask).tolist() == [[5, 2, 3]]  # axis 0 of the file runs to the left
     assert head.array.shape == mask.shape
 
 
-@pytest.mark.parametrize("labels, text", [(np.zeros((7, 8, 9)), "labels above 0"), (np.ones((9, 8, 7)), "shape")])
+@pytest.mark.parametrize(
+    "labels, text", [(np.zeros((7, 8, 9)), "labels above 0"), (np.ones((9, 8, 7)), "shape")]
+)
 def test_unfit_masks_are_refused(write_nifti, random_volume, labels, text):
     head = volumes.load(write_nifti(random_volume))
     with pytest.raises(ValueError, match=text):
         masking.read_mask(write_nifti(labels, name="labels.nii.gz", dtype=np.uint8), head)
 
 
-def test_a_head_without_its_own_mask_gets_deepbrains_and_is_named(write_nifti, random_volume, tmp_path, monkeypatch):
+def test_a_head_without_its_own_mask_gets_deepbrains_and_is_named(
+    write_nifti, random_volume, tmp_path, monkeypatch
+):
     monkeypatch.setattr(masking, "brain_mask", lambda volume, **_: volume.array > 500)
     head = volumes.load(write_nifti(random_volume))
     with pytest.warns(UserWarning, match=f"{head.path.name}: no brain mask"):
@@ -79,16 +87,18 @@ def test_a_head_without_its_own_mask_gets_deepbrains_and_is_named(write_nifti, r
 def test_masks_are_cached_and_damaged_caches_made_again(ixi_sample, tmp_path, monkeypatch):
     volume = volumes.load(next(heads(ixi_sample))[0])
     calls = []
-    monkeypatch.setattr(masking, "brain_mask", lambda volume, **_: calls.append(1) or volume.array > 1000)
+    monkeypatch.setattr(
+        masking, "brain_mask", lambda volume, **_: calls.append(1) or volume.array > 1000
+    )
     first = masking.cached_mask(volume, cache=tmp_path)
     assert np.array_equal(first, masking.cached_mask(volume, cache=tmp_path)) and len(calls) == 1
-    stored, = tmp_path.glob("*.npz")
+    (stored,) = tmp_path.glob("*.npz")
     content = bytearray(stored.read_bytes())
     content[len(content) // 2] ^= 255
     stored.write_bytes(content)
     assert np.array_equal(first, masking.cached_mask(volume, cache=tmp_path)) and len(calls) == 2
     masking.cached_mask(volume, cache=tmp_path, threshold=0.6)
-    assert len(calls) == 3                                # another threshold is another mask
+    assert len(calls) == 3  # another threshold is another mask
 
 
 @pytest.mark.parametrize("change", ["offset below zero", "offset above zero", "hot voxels"])
@@ -109,7 +119,11 @@ def test_masks_of_a_folder_are_found_by_the_subjects_names(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = masking.find_masks(tmp_path, ["sub-1", "sub-2", "sub-10", "sub-3"])
-    assert {subject: Path(path).name for subject, path in found.items()} == {"sub-1": "sub-1_mask.nii.gz", "sub-2": "sub-2-brain.nii.gz", "sub-10": "sub-10.nii"}
+    assert {subject: Path(path).name for subject, path in found.items()} == {
+        "sub-1": "sub-1_mask.nii.gz",
+        "sub-2": "sub-2-brain.nii.gz",
+        "sub-10": "sub-10.nii",
+    }
     (tmp_path / "sub-1.nii").touch()
     with pytest.raises(ValueError, match="one file for sub-1 in .*sub-1.nii, sub-1_mask.nii.gz"):
         masking.find_masks(tmp_path, ["sub-1"])

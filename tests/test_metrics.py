@@ -16,10 +16,14 @@ def test_closed_forms():
     np.testing.assert_allclose(metrics.mse(zeros, zeros + 0.1), [0.01, 0.01])
     np.testing.assert_allclose(metrics.psnr(zeros, zeros + 0.1, data_range=1.0), 20.0)
     np.testing.assert_allclose(metrics.psnr(zeros, zeros + 0.1, data_range=10.0), 40.0)
-    c1 = 0.01**2                                         # flat images: only the luminance term is left
+    c1 = 0.01**2  # flat images: only the luminance term is left
     expected = (2 * 0.2 * 0.5 + c1) / (0.2**2 + 0.5**2 + c1)
-    np.testing.assert_allclose(metrics.ssim(zeros + 0.2, zeros + 0.5, data_range=1.0), expected, rtol=1e-9)
-    np.testing.assert_allclose(metrics.dssim(zeros + 0.2, zeros + 0.5, data_range=1.0), (1 - expected) / 2, rtol=1e-9)
+    np.testing.assert_allclose(
+        metrics.ssim(zeros + 0.2, zeros + 0.5, data_range=1.0), expected, rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        metrics.dssim(zeros + 0.2, zeros + 0.5, data_range=1.0), (1 - expected) / 2, rtol=1e-9
+    )
 
 
 def test_equal_images():
@@ -32,7 +36,9 @@ def test_equal_images():
 @pytest.mark.parametrize("data_range", [1.0, 2.0])
 def test_ssim_is_tensorflows(data_range):
     expected = tf.image.ssim(tf.constant(TARGET), tf.constant(OUTPUT), max_val=data_range).numpy()
-    np.testing.assert_allclose(metrics.ssim(TARGET, OUTPUT, data_range=data_range), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        metrics.ssim(TARGET, OUTPUT, data_range=data_range), expected, atol=1e-5
+    )
 
 
 def test_ssim_looks_at_whole_windows_only():
@@ -40,7 +46,7 @@ def test_ssim_looks_at_whole_windows_only():
     changed = TARGET.copy()
     changed[:, 0, 0] += 0.5
     measured = metrics.ssim(TARGET[:1, :11, :11], changed[:1, :11, :11], data_range=1.0)
-    assert 0.999 < measured[0] < 1                       # the corner has a weight of 1e-5 in its only window
+    assert 0.999 < measured[0] < 1  # the corner has a weight of 1e-5 in its only window
 
 
 def test_images_stay_as_they_were_and_bad_shapes_are_refused():

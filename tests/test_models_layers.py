@@ -8,7 +8,10 @@ import pytest
 
 from brainlib import models, plots_models
 
-NAMES = [pytest.param(name, marks=pytest.mark.slow) if name == "resnet50_short" else name for name in models.NAMES]
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow) if name == "resnet50_short" else name
+    for name in models.NAMES
+]
 
 
 @functools.cache
@@ -30,13 +33,25 @@ def test_the_table_holds_every_weight_once_and_every_input(name):
 
 
 def test_the_table_says_what_a_layer_is():
-    rows = {row["layer"]: row for row in models.layer_table(models.build("vae", image_shape=(64, 32), width=0.25))}
-    assert rows["encoder/conv_1"] == {"layer": "encoder/conv_1", "kind": "Conv2D", "settings": "filters 4, 4x4, stride 2",
-                                      "output": (32, 16, 4), "parameters": 4 * 4 * 4 + 4, "trainable": 68, "inputs": ["image"]}
+    rows = {
+        row["layer"]: row
+        for row in models.layer_table(models.build("vae", image_shape=(64, 32), width=0.25))
+    }
+    assert rows["encoder/conv_1"] == {
+        "layer": "encoder/conv_1",
+        "kind": "Conv2D",
+        "settings": "filters 4, 4x4, stride 2",
+        "output": (32, 16, 4),
+        "parameters": 4 * 4 * 4 + 4,
+        "trainable": 68,
+        "inputs": ["image"],
+    }
     assert rows["encoder/sampling"]["inputs"] == ["encoder/mean", "encoder/log_var"]
     assert rows["decoder/dense"]["inputs"] == ["encoder/sampling"]
     assert rows["decoder/output"]["settings"] == "filters 1, 4x4, stride 2, sigmoid"
-    assert rows["encoder/bn_1"]["parameters"] - rows["encoder/bn_1"]["trainable"] == 8       # the running statistics
+    assert (
+        rows["encoder/bn_1"]["parameters"] - rows["encoder/bn_1"]["trainable"] == 8
+    )  # the running statistics
 
 
 def test_a_layer_used_twice_counts_once():
@@ -48,12 +63,46 @@ def test_a_layer_used_twice_counts_once():
     assert [row["parameters"] for row in rows] == [10, 0] and rows[1]["inputs"] == ["shared"]
 
 
-@pytest.mark.parametrize(("name", "kinds"), [
-    ("residual_unet", ["conv", "residual block", "residual block", "residual block", "latent", "transposed conv", "concatenate",
-                       "transposed conv", "concatenate", "transposed conv", "conv"]),
-    ("resnet_big", ["conv"] + ["residual block"] * 6 + ["latent"] + ["transposed conv"] * 4 + ["conv"]),
-    ("skip_connection_cae", ["conv", "conv", "conv", "latent", "transposed conv", "add", "transposed conv", "add", "transposed conv", "conv"]),
-])
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        (
+            "residual_unet",
+            [
+                "conv",
+                "residual block",
+                "residual block",
+                "residual block",
+                "latent",
+                "transposed conv",
+                "concatenate",
+                "transposed conv",
+                "concatenate",
+                "transposed conv",
+                "conv",
+            ],
+        ),
+        (
+            "resnet_big",
+            ["conv"] + ["residual block"] * 6 + ["latent"] + ["transposed conv"] * 4 + ["conv"],
+        ),
+        (
+            "skip_connection_cae",
+            [
+                "conv",
+                "conv",
+                "conv",
+                "latent",
+                "transposed conv",
+                "add",
+                "transposed conv",
+                "add",
+                "transposed conv",
+                "conv",
+            ],
+        ),
+    ],
+)
 def test_blocks_are_those_of_the_seeds_tables(name, kinds):
     found = models.blocks(_small(name))
     assert [block["kind"] for block in found] == kinds
@@ -63,16 +112,25 @@ def test_blocks_are_those_of_the_seeds_tables(name, kinds):
 
 def test_blocks_know_skips_and_repeats():
     found = models.blocks(_small("residual_unet"))
-    assert found[6]["inputs"] == [2, 5] and found[8]["inputs"] == [0, 7]       # second block and first conv pass by
-    repeats = [block["repeats"] for block in models.blocks(_small("resnet50")) if block["kind"] == "residual block"]
-    assert repeats == [1, 2, 1, 3, 1, 5, 1, 2]                                 # 3, 4, 6 and 3 blocks: ResNet50
+    assert found[6]["inputs"] == [2, 5] and found[8]["inputs"] == [
+        0,
+        7,
+    ]  # second block and first conv pass by
+    repeats = [
+        block["repeats"]
+        for block in models.blocks(_small("resnet50"))
+        if block["kind"] == "residual block"
+    ]
+    assert repeats == [1, 2, 1, 3, 1, 5, 1, 2]  # 3, 4, 6 and 3 blocks: ResNet50
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_model_has_a_diagram(name):
     figure = plots_models.model_diagram(_small(name))
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert len(texts) == len(models.blocks(_small(name))) + 1 and texts[0].startswith("64x64x1\nimage")
+    assert len(texts) == len(models.blocks(_small(name))) + 1 and texts[0].startswith(
+        "64x64x1\nimage"
+    )
     assert f"{models.describe(_small(name))['parameters']:,} weights" in figure.axes[0].get_title()
     plt.close(figure)
 

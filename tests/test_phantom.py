@@ -14,11 +14,13 @@ COUNTS = {"healthy": 3, "tumour": 1, "stroke": 1}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return phantom.cohort(tmp_path_factory.mktemp("data") / "phantom", **COUNTS, jobs=1, progress=False)
+    return phantom.cohort(
+        tmp_path_factory.mktemp("data") / "phantom", **COUNTS, jobs=1, progress=False
+    )
 
 
 def head(folder, subject, kind="t1"):
-    path, = (folder / kind).glob(f"{subject}-*.nii.gz")
+    (path,) = (folder / kind).glob(f"{subject}-*.nii.gz")
     return volumes.load(path)
 
 
@@ -39,7 +41,9 @@ def test_the_brain_lies_in_the_head_and_upright(made):
         assert 1000 < millilitres < 2000
         assert (volume.array[mask] > 0.1 * np.percentile(volume.array, 99)).mean() > 0.95
         centre = np.argwhere(mask).mean(axis=0) / mask.shape
-        assert abs(centre[0] - 0.5) < 0.05 and 0.5 < centre[2] < 0.8            # in the middle, above the neck
+        assert (
+            abs(centre[0] - 0.5) < 0.05 and 0.5 < centre[2] < 0.8
+        )  # in the middle, above the neck
 
 
 def test_deepbrain_finds_it(made):
@@ -66,14 +70,20 @@ def test_lesions_lie_in_the_brain_and_the_twin_is_the_same_head_without(made, su
     brain = masking.read_mask(next((made / "brain").glob(f"{subject}*")), volume)
     assert lesion.any() and not (lesion & ~brain).any()
     record = pd.read_csv(made / "subjects.csv").set_index("subject").loc[subject]
-    assert record.group == kind and record.lesion_ml == pytest.approx(lesion.sum() * np.prod(volume.voxel_mm) / 1000, rel=1e-3)
-    assert np.median(volume.array[lesion]) < 0.9 * np.median(twin.array[lesion])          # darker than without
-    far = np.argwhere(lesion).mean(axis=0)[0] < 37                                        # the other half of the head
+    assert record.group == kind and record.lesion_ml == pytest.approx(
+        lesion.sum() * np.prod(volume.voxel_mm) / 1000, rel=1e-3
+    )
+    assert np.median(volume.array[lesion]) < 0.9 * np.median(
+        twin.array[lesion]
+    )  # darker than without
+    far = np.argwhere(lesion).mean(axis=0)[0] < 37  # the other half of the head
     side = np.zeros_like(lesion)
     side[60:] = True
     side = side if far else side[::-1]
     outside = side & ~lesion & ~brain
-    assert np.abs(volume.array[outside] - twin.array[outside]).mean() < 0.05 * np.percentile(twin.array, 99)
+    assert np.abs(volume.array[outside] - twin.array[outside]).mean() < 0.05 * np.percentile(
+        twin.array, 99
+    )
 
 
 def test_wanted_volumes_are_met(template):
@@ -81,8 +91,11 @@ def test_wanted_volumes_are_met(template):
     for number in range(5):
         for kind in ("tumour", "stroke"):
             result = phantom.make_head(template, seed=1, number=500 + number, kind=kind)
-            rng = np.random.default_rng(np.random.SeedSequence([20240, 1, 500 + number]).spawn(4)[2])
+            rng = np.random.default_rng(
+                np.random.SeedSequence([20240, 1, 500 + number]).spawn(4)[2]
+            )
             from brainlib import phantom_lesions
+
             wanted = phantom_lesions.draw(kind, template, rng, 150).wanted_ml
             ratios.append(result["lesion_ml"] / wanted)
     assert 0.6 < np.median(ratios) < 1.3
@@ -91,11 +104,17 @@ def test_wanted_volumes_are_met(template):
 def test_a_head_depends_on_seed_and_number_only(made, template):
     listed = phantom.people(COUNTS, 0)
     row = listed.iloc[1]
-    again = phantom.make_head(template, seed=0, number=row.number, site=row.site, sex=row.sex, age=row.age)
+    again = phantom.make_head(
+        template, seed=0, number=row.number, site=row.site, sex=row.sex, age=row.age
+    )
     stored = nibabel.load(next((made / "t1").glob(f"{row.subject}*")))
     assert np.mean(again["image"] != np.asarray(stored.dataobj)) < 1e-4
-    pd.testing.assert_frame_equal(phantom.people({"healthy": 2}, 0), phantom.people({"healthy": 9}, 0).head(2))
-    other = phantom.make_head(template, seed=1, number=row.number, site=row.site, sex=row.sex, age=row.age)
+    pd.testing.assert_frame_equal(
+        phantom.people({"healthy": 2}, 0), phantom.people({"healthy": 9}, 0).head(2)
+    )
+    other = phantom.make_head(
+        template, seed=1, number=row.number, site=row.site, sex=row.sex, age=row.age
+    )
     assert np.mean(other["image"] != again["image"]) > 0.3
 
 
@@ -109,7 +128,9 @@ def test_damaged_files_are_made_again_alone_and_whole_ones_are_left(made, tmp_pa
     damaged.write_bytes(content[:-50])
     phantom.cohort(folder, **COUNTS, jobs=1, progress=False)
     assert damaged.read_bytes() == content
-    changed = {path.name.split("-")[0] for path, time in times.items() if path.stat().st_mtime_ns != time}
+    changed = {
+        path.name.split("-")[0] for path, time in times.items() if path.stat().st_mtime_ns != time
+    }
     assert changed == {damaged.name.split("-")[0]}
 
 
@@ -122,8 +143,14 @@ def test_a_damaged_atlas_is_built_again(made, tmp_path):
 
 def test_the_table_has_ixis_columns_and_faults(made):
     table = phantom.spreadsheet(phantom.people({"healthy": 12}, 0))
-    assert table.columns.tolist()[:2] == ["IXI_ID", "SEX_ID (1=m, 2=f)"] and len(table.columns) == 12
-    assert table.IXI_ID.duplicated().sum() == 1 and table.AGE.isna().sum() == 1 and (table.HEIGHT == 0).sum() == 2
+    assert (
+        table.columns.tolist()[:2] == ["IXI_ID", "SEX_ID (1=m, 2=f)"] and len(table.columns) == 12
+    )
+    assert (
+        table.IXI_ID.duplicated().sum() == 1
+        and table.AGE.isna().sum() == 1
+        and (table.HEIGHT == 0).sum() == 2
+    )
     assert "PHANTOM011" not in set(table.IXI_ID) and "PHANTOM999" in set(table.IXI_ID)
 
 
@@ -132,12 +159,22 @@ def test_as_a_source_of_heads(made, monkeypatch):
     table = datasets.cohort("phantom", **COUNTS)
     assert table.group.tolist() == ["healthy"] * 3 + ["tumour", "stroke"] and table.synthetic.all()
     ill = table[table.group != "healthy"]
-    assert (ill.lesion_path != "").all() and (ill.twin_path != "").all() and (table.brain_path != "").all()
-    assert any(problem["fault"] == "repeated id" and problem["subject"] == "PHANTOM003" for problem in table.attrs["problems"])
+    assert (
+        (ill.lesion_path != "").all()
+        and (ill.twin_path != "").all()
+        and (table.brain_path != "").all()
+    )
+    assert any(
+        problem["fault"] == "repeated id" and problem["subject"] == "PHANTOM003"
+        for problem in table.attrs["problems"]
+    )
 
 
 def test_quarter_size_and_unknown_sizes(template):
     result = phantom.make_head(template, seed=0, number=1, size="quarter")
-    assert result["image"].shape == (64, 64, 37) and 1000 < (result["labels"] > 0).sum() * 3.75 * 3.75 * 4.8 / 1000 < 2000
+    assert (
+        result["image"].shape == (64, 64, 37)
+        and 1000 < (result["labels"] > 0).sum() * 3.75 * 3.75 * 4.8 / 1000 < 2000
+    )
     with pytest.raises(ValueError, match="full, half, quarter"):
         phantom.geometry("double", "HH")

@@ -47,7 +47,9 @@ def test_pixels_belong_to_their_slices(stored):
     np.testing.assert_array_equal(targets, images[_numbers(targets)])
     np.testing.assert_array_equal(inputs, targets)
     assert set(_numbers(targets)) == {7, 3, 20, 4}
-    inputs, targets = _arrays(Slices(path, indices=[7, 3, 20, 4], batch_size=3, shuffle=False).epoch(4))
+    inputs, targets = _arrays(
+        Slices(path, indices=[7, 3, 20, 4], batch_size=3, shuffle=False).epoch(4)
+    )
     np.testing.assert_array_equal(_numbers(targets), [7, 3, 20, 4])
 
 
@@ -56,9 +58,11 @@ def test_corruption_is_the_one_of_seed_epoch_and_index(stored):
     slices = Slices(path, indices=np.arange(5, 20), batch_size=4, corruption="seed004", seed=3)
     inputs, targets = _arrays(slices.epoch(2))
     numbers = _numbers(targets)
-    np.testing.assert_array_equal(targets, images[numbers])                    # the target is always clean
-    np.testing.assert_allclose(inputs, corrupt(images[numbers], "seed004", seed=3, epoch=2, indices=numbers), atol=1e-6)
-    other = slices.with_options(batch_size=7)                                  # whatever the batch
+    np.testing.assert_array_equal(targets, images[numbers])  # the target is always clean
+    np.testing.assert_allclose(
+        inputs, corrupt(images[numbers], "seed004", seed=3, epoch=2, indices=numbers), atol=1e-6
+    )
+    other = slices.with_options(batch_size=7)  # whatever the batch
     others = dict(zip(_numbers(_arrays(other.epoch(2))[1]), _arrays(other.epoch(2))[0]))
     for number, image in zip(numbers, inputs):
         np.testing.assert_allclose(others[number], image, atol=1e-6)
@@ -69,7 +73,7 @@ def test_slices_read_batch_by_batch_are_those_held_in_memory(stored, monkeypatch
     slices = Slices(stored[0], batch_size=5, corruption="seed004", seed=2, **use)
     held = _arrays(slices.stream(1).take(2 * slices.steps)), _arrays(slices.epoch(3))
     monkeypatch.setattr(pipelines, "HELD", 0)
-    monkeypatch.setattr(slices, "images", None)                                # not asked for any more
+    monkeypatch.setattr(slices, "images", None)  # not asked for any more
     read = _arrays(slices.stream(1).take(2 * slices.steps)), _arrays(slices.epoch(3))
     for one, other in zip(held, read):
         np.testing.assert_array_equal(one, other)
@@ -80,7 +84,9 @@ def test_validation_is_corrupted_alike_in_every_epoch(stored):
     np.testing.assert_array_equal(_arrays(slices.epoch(0))[0], _arrays(slices.epoch(5))[0])
     trained = slices.with_options(shuffle=True)
     first, later = _arrays(trained.epoch(0)), _arrays(trained.epoch(1))
-    assert not np.allclose(first[0][np.argsort(_numbers(first[1]))], later[0][np.argsort(_numbers(later[1]))])
+    assert not np.allclose(
+        first[0][np.argsort(_numbers(first[1]))], later[0][np.argsort(_numbers(later[1]))]
+    )
 
 
 def test_a_stream_taken_up_later_is_the_unbroken_one(stored):
@@ -88,16 +94,24 @@ def test_a_stream_taken_up_later_is_the_unbroken_one(stored):
     unbroken = _arrays(slices.stream().take(4 * slices.steps))
     taken_up = _arrays(slices.stream(start_epoch=2).take(2 * slices.steps))
     for whole, part in zip(unbroken, taken_up):
-        assert len(whole) == 4 * 25                        # 23 slices in five full batches of 5
-        np.testing.assert_array_equal(whole[2 * 25:], part)
+        assert len(whole) == 4 * 25  # 23 slices in five full batches of 5
+        np.testing.assert_array_equal(whole[2 * 25 :], part)
     np.testing.assert_array_equal(unbroken[0][25:48], _arrays(slices.epoch(1))[0])
 
 
 def test_dataset_of_an_array_is_that_of_its_file(stored):
     path, images = stored
     for repeat in (False, True):
-        options = {"batch_size": 6, "corruption": "seed004", "seed": 4, "epoch": 1, "repeat": repeat}
-        from_file, from_array = (_arrays(pipelines.dataset(source, **options).take(4)) for source in (path, images))
+        options = {
+            "batch_size": 6,
+            "corruption": "seed004",
+            "seed": 4,
+            "epoch": 1,
+            "repeat": repeat,
+        }
+        from_file, from_array = (
+            _arrays(pipelines.dataset(source, **options).take(4)) for source in (path, images)
+        )
         np.testing.assert_array_equal(from_file[0], from_array[0])
     batch = next(iter(pipelines.dataset(path)))
     assert batch[0].shape == (23, 16, 24, 1) and batch[0].dtype == "float32"
@@ -107,8 +121,13 @@ def test_masks_and_bad_indices(stored):
     mask = np.zeros(23, bool)
     mask[[2, 9]] = True
     np.testing.assert_array_equal(Slices(stored[0], indices=mask).indices, [2, 9])
-    for bad, said in (([0, 23], "holds 23"), ([-1], "holds 23"), ([], "at least one"), ([0.5], "whole number"),
-                      (mask[:5], "mask of 23")):
+    for bad, said in (
+        ([0, 23], "holds 23"),
+        ([-1], "holds 23"),
+        ([], "at least one"),
+        ([0.5], "whole number"),
+        (mask[:5], "mask of 23"),
+    ):
         with pytest.raises(ValueError, match=said):
             Slices(stored[0], indices=bad)
     with pytest.raises(ValueError, match="with_options"):
@@ -122,7 +141,9 @@ def test_targets_outside_the_outputs_range_are_refused(stored, tmp_path, value):
     np.save(tmp_path / "bad.npy", images)
     with pytest.raises(ValueError, match="bad.npy: expected values from 0 to 1.*slice 17"):
         Slices(tmp_path / "bad.npy")
-    assert len(Slices(tmp_path / "bad.npy", indices=np.arange(17))) == 17      # only what is used is looked at
+    assert (
+        len(Slices(tmp_path / "bad.npy", indices=np.arange(17))) == 17
+    )  # only what is used is looked at
 
 
 def test_wrong_shapes_and_pickles_are_refused(tmp_path):
@@ -137,12 +158,20 @@ def test_digest_follows_content_and_use(stored, tmp_path):
     path, images = stored
     same = Slices(path, indices=[1, 2])
     assert same.digest() == Slices(path, indices=[1, 2]).digest()
-    others = [Slices(path, indices=[1, 3]), same.with_options(seed=1), same.with_options(corruption="seed004"),
-              same.with_options(batch_size=3), same.with_options(shuffle=False)]
+    others = [
+        Slices(path, indices=[1, 3]),
+        same.with_options(seed=1),
+        same.with_options(corruption="seed004"),
+        same.with_options(batch_size=3),
+        same.with_options(shuffle=False),
+    ]
     images = images.copy()
     images[0, 5, 5] += 0.01
     np.save(tmp_path / "other.npy", images)
-    digests = {slices.digest() for slices in [same, *others, Slices(tmp_path / "other.npy", indices=[1, 2])]}
+    digests = {
+        slices.digest()
+        for slices in [same, *others, Slices(tmp_path / "other.npy", indices=[1, 2])]
+    }
     assert len(digests) == 7
 
 
@@ -160,8 +189,10 @@ def test_several_passes_make_one_epoch(stored):
             one.with_options(passes=wrong)
 
 
-@pytest.mark.parametrize(("steps", "steps_of_it"), [(0, 5), (5, 5), (7, 5), (8, 10), (30, 30), (31, 30)])
+@pytest.mark.parametrize(
+    ("steps", "steps_of_it"), [(0, 5), (5, 5), (7, 5), (8, 10), (30, 30), (31, 30)]
+)
 def test_few_slices_pass_through_until_an_epoch_is_long_enough(stored, steps, steps_of_it):
-    slices = Slices(stored[0], batch_size=5)                                   # 23 slices, 5 steps a pass
+    slices = Slices(stored[0], batch_size=5)  # 23 slices, 5 steps a pass
     assert slices.at_least(steps).steps == steps_of_it
     assert slices.with_options(passes=3).at_least(steps).steps == max(15, steps_of_it)

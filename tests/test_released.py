@@ -17,10 +17,17 @@ RNG = np.random.default_rng(0)
 def _keras2(model, path, *, whole=False, order=None):
     """Writes random weights of a model as Keras 2 did; -> {layer: arrays}."""
     layers = [layer for layer in model.layers if layer.weights]
-    written = {layer.name: [np.abs(RNG.normal(0.5, 0.1, weight.shape)).astype("float32") for weight in layer.weights] for layer in layers}
+    written = {
+        layer.name: [
+            np.abs(RNG.normal(0.5, 0.1, weight.shape)).astype("float32") for weight in layer.weights
+        ]
+        for layer in layers
+    }
     with h5py.File(path, "w") as file:
         root = file.create_group("model_weights") if whole else file
-        root.attrs["layer_names"] = [layer.name.encode() for layer in (order(layers) if order else layers)]
+        root.attrs["layer_names"] = [
+            layer.name.encode() for layer in (order(layers) if order else layers)
+        ]
         for layer in layers:
             group = root.create_group(layer.name)
             names = [f"{layer.name}/{weight.path.rsplit('/', 1)[-1]}:0" for weight in layer.weights]
@@ -30,14 +37,19 @@ def _keras2(model, path, *, whole=False, order=None):
     return written
 
 
-@pytest.mark.parametrize(("name", "whole"), [("skip_connection_cae", False), ("residual_unet", True), ("shallow_residual", False)])
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [("skip_connection_cae", False), ("residual_unet", True), ("shallow_residual", False)],
+)
 def test_every_array_comes_to_its_place(name, whole, tmp_path):
     source = models.build(name, image_shape=(24, 32), seed=1)
     written = _keras2(source, tmp_path / "file.h5", whole=whole)
     for layer in source.layers:
         if layer.weights:
             layer.set_weights(written[layer.name])
-    loaded = models.load_released(models.build(name, image_shape=(24, 32), seed=2), tmp_path / "file.h5")
+    loaded = models.load_released(
+        models.build(name, image_shape=(24, 32), seed=2), tmp_path / "file.h5"
+    )
     images = RNG.random((2, 24, 32, 1), dtype="float32")
     np.testing.assert_array_equal(np.asarray(loaded(images)), np.asarray(source(images)))
 
@@ -54,7 +66,9 @@ def test_the_projection_may_come_before_or_after_its_sibling(tmp_path):
         return layers
 
     written = _keras2(source, tmp_path / "file.h5", order=shortcuts_early)
-    loaded = models.load_released(models.build("shallow_residual", image_shape=(24, 32), seed=2), tmp_path / "file.h5")
+    loaded = models.load_released(
+        models.build("shallow_residual", image_shape=(24, 32), seed=2), tmp_path / "file.h5"
+    )
     for mine, layer in zip(loaded.layers, source.layers):
         for array, wanted in zip(mine.get_weights(), written.get(layer.name, [])):
             np.testing.assert_array_equal(array, wanted)
@@ -62,12 +76,20 @@ def test_the_projection_may_come_before_or_after_its_sibling(tmp_path):
 
 def test_a_wrong_file_is_refused_by_name_and_shape_and_changes_nothing(tmp_path):
     _keras2(models.build("skip_connection_cae", image_shape=(24, 32)), tmp_path / "skip.h5")
-    _keras2(models.build("shallow_residual", image_shape=(24, 32), doubled_norm=True), tmp_path / "doubled.h5")
+    _keras2(
+        models.build("shallow_residual", image_shape=(24, 32), doubled_norm=True),
+        tmp_path / "doubled.h5",
+    )
     model = models.build("shallow_residual", image_shape=(24, 32), seed=2)
     before = [weight.copy() for weight in model.get_weights()]
-    with pytest.raises(ValueError, match=r"skip.h5: expected a layer with kernel 1x1x32x64, bias 64 for shallow_residual's"):
+    with pytest.raises(
+        ValueError,
+        match=r"skip.h5: expected a layer with kernel 1x1x32x64, bias 64 for shallow_residual's",
+    ):
         models.load_released(model, tmp_path / "skip.h5")
-    with pytest.raises(ValueError, match=r"6 layers more than shallow_residual has.*doubled_norm=True"):
+    with pytest.raises(
+        ValueError, match=r"6 layers more than shallow_residual has.*doubled_norm=True"
+    ):
         models.load_released(model, tmp_path / "doubled.h5")
     (tmp_path / "text.h5").write_text("no HDF5")
     with pytest.raises(OSError, match="expected HDF5"):
@@ -79,7 +101,10 @@ def test_a_wrong_file_is_refused_by_name_and_shape_and_changes_nothing(tmp_path)
         models.load_released(model, tmp_path / "three.weights.h5")
     with h5py.File(tmp_path / "skip.h5", "r+") as file:
         name = released._texts(file.attrs["layer_names"])[0]
-        file[name].attrs["weight_names"] = [value.replace("kernel", "colonel").encode() for value in released._texts(file[name].attrs["weight_names"])]
+        file[name].attrs["weight_names"] = [
+            value.replace("kernel", "colonel").encode()
+            for value in released._texts(file[name].attrs["weight_names"])
+        ]
         file[name].move(f"{name}/kernel:0", f"{name}/colonel:0")
     with pytest.raises(ValueError, match="arrays called kernel, bias"):
         models.load_released(model, tmp_path / "skip.h5")
@@ -89,7 +114,9 @@ def test_a_wrong_file_is_refused_by_name_and_shape_and_changes_nothing(tmp_path)
 
 def test_every_listed_file_fits_a_model_of_its_count():
     for row in released.listed():
-        assert models.build(row["model"], **released.options_of(row)).count_params() == row["params"]
+        assert (
+            models.build(row["model"], **released.options_of(row)).count_params() == row["params"]
+        )
     assert len(released.listed()) == 14
 
 
@@ -105,19 +132,35 @@ def test_released_is_fetched_once_and_checked(tmp_path, monkeypatch):
         def log_message(self, *_):
             asked.append(self.path)
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=tmp_path / "server"))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=tmp_path / "server")
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    options = {"loss": "mse", "folder": tmp_path / "kept", "url": f"http://127.0.0.1:{server.server_port}/"}
+    options = {
+        "loss": "mse",
+        "folder": tmp_path / "kept",
+        "url": f"http://127.0.0.1:{server.server_port}/",
+    }
     try:
-        with pytest.raises(OSError, match="could not be fetched"):                  # not the file whose checksum is known
+        with pytest.raises(
+            OSError, match="could not be fetched"
+        ):  # not the file whose checksum is known
             models.released("skip_connection_cae", **options)
-        rows = [{**one, "sha256": hashlib.sha256(served.read_bytes()).hexdigest()} if one["path"] == row["path"] else one for one in released.listed()]
+        rows = [
+            {**one, "sha256": hashlib.sha256(served.read_bytes()).hexdigest()}
+            if one["path"] == row["path"]
+            else one
+            for one in released.listed()
+        ]
         monkeypatch.setattr(released, "listed", lambda: rows)
         model = models.released("skip_connection_cae", **options)
         count = len(asked)
         smaller = models.released("skip_connection_cae", image_shape=(64, 48), **options)
         assert len(asked) == count > 0 and smaller.output_shape[1:] == (64, 48, 1)
-        assert all(np.array_equal(one, other) for one, other in zip(smaller.get_weights(), model.get_weights(), strict=True))
+        assert all(
+            np.array_equal(one, other)
+            for one, other in zip(smaller.get_weights(), model.get_weights(), strict=True)
+        )
     finally:
         server.shutdown()
     first = next(layer for layer in source.layers if layer.weights)
@@ -130,6 +173,8 @@ def test_released_is_fetched_once_and_checked(tmp_path, monkeypatch):
 
 def test_notebook_08_takes_the_networks_that_were_released():
     notebook = arguments.read_notebooks(["08_evaluation"], {"08_evaluation": []})["08_evaluation"]
-    assert set(notebook.parameters["released"].choices) == {row["model"] for row in released.listed()}
+    assert set(notebook.parameters["released"].choices) == {
+        row["model"] for row in released.listed()
+    }
     with pytest.raises(arguments.Refused, match="Did you mean residual_unet"):
         arguments.conform(notebook.parameters["released"], ["residual_net"], "released")

@@ -11,16 +11,26 @@ from brainlib import datasets, splits
 def people():
     rng = np.random.default_rng(0)
     count = 200
-    return pd.DataFrame({"subject": [f"IXI{number:03d}" for number in range(count)], "cohort": "ixi", "group": "healthy",
-                         "sex": rng.choice(["male", "female"], count), "age": rng.uniform(20, 86, count),
-                         "ethnic": rng.choice(["white", "other", ""], count, p=[0.7, 0.2, 0.1])})
+    return pd.DataFrame(
+        {
+            "subject": [f"IXI{number:03d}" for number in range(count)],
+            "cohort": "ixi",
+            "group": "healthy",
+            "sex": rng.choice(["male", "female"], count),
+            "age": rng.uniform(20, 86, count),
+            "ethnic": rng.choice(["white", "other", ""], count, p=[0.7, 0.2, 0.1]),
+        }
+    )
 
 
 def sizes(table):
     return [int((table.split == name).sum()) for name in splits.SETS]
 
 
-@pytest.mark.parametrize("preset, expected", [("004", [454, 80, 47]), ("003-counts", [447, 86, 48]), ("002", [407, 58, 116])])
+@pytest.mark.parametrize(
+    "preset, expected",
+    [("004", [454, 80, 47]), ("003-counts", [447, 86, 48]), ("002", [407, 58, 116])],
+)
 def test_the_seeds_sizes_on_581_subjects(preset, expected):
     subjects = pd.DataFrame({"subject": [f"s{number}" for number in range(581)]})
     assert sizes(splits.split(subjects, preset=preset)) == expected
@@ -36,7 +46,9 @@ def test_every_subject_has_one_set_and_strata_are_alike(people):
 
 def test_only_the_seed_matters_not_the_order(people):
     first = splits.split(people, seed=1).set_index("subject").split
-    shuffled = splits.split(people.sample(frac=1, random_state=5), seed=1).set_index("subject").split
+    shuffled = (
+        splits.split(people.sample(frac=1, random_state=5), seed=1).set_index("subject").split
+    )
     pd.testing.assert_series_equal(first.sort_index(), shuffled.sort_index())
     assert (first != splits.split(people, seed=2).set_index("subject").split).any()
 
@@ -51,7 +63,10 @@ def test_subjects_without_demographics_train_unless_that_is_everybody(people):
 def test_lesion_subjects_never_train(people):
     people.loc[:29, "group"] = "tumour"
     table = splits.split(people)
-    assert table[table.group == "tumour"].split.value_counts().to_dict() == {"test": 20, "validation": 10}
+    assert table[table.group == "tumour"].split.value_counts().to_dict() == {
+        "test": 20,
+        "validation": 10,
+    }
 
 
 def test_rows_of_a_subject_stay_together(people):
@@ -68,7 +83,12 @@ def test_rare_strata_are_merged_and_named(people):
 def test_leakage_stops_everything(people):
     table = splits.split(people)
     splits.check(table)
-    slices = pd.concat([table.assign(slice=1), table.head(1).assign(slice=2, split="test" if table.split[0] != "test" else "train")])
+    slices = pd.concat(
+        [
+            table.assign(slice=1),
+            table.head(1).assign(slice=2, split="test" if table.split[0] != "test" else "train"),
+        ]
+    )
     with pytest.raises(splits.LeakageError, match=table.subject[0]):
         splits.check(slices)
     assert issubclass(splits.LeakageError, ValueError)
@@ -84,7 +104,9 @@ def test_few_subjects_are_cross_validated_each_tested_once(people):
     assert sorted(tested) == sorted(few.subject) and len(set(tested)) == 10
     for one in rounds:
         parts = [set(one[name]) for name in splits.SETS]
-        assert all(parts) and not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+        assert all(parts) and not (
+            parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2]
+        )
     assert [one["name"] for one in splits.rounds(splits.split(people))] == ["holdout"]
     assert len(splits.rounds(splits.split(people.head(4)), folds=5)) == 4
     with pytest.raises(ValueError, match="3 healthy"):
@@ -102,16 +124,29 @@ def test_the_real_table_is_divided_evenly(ixi_sample):
     participants, _ = datasets.read_ixi_table(ixi_sample / "IXI.xls")
     table = splits.split(participants.assign(group="healthy", cohort="ixi"), preset="004")
     balance = splits.balance(table)
-    assert len(table) == 593 and balance[balance.attribute.isin(["sex", "age_group", "ethnic"])].difference.max() < 0.05
+    assert (
+        len(table) == 593
+        and balance[balance.attribute.isin(["sex", "age_group", "ethnic"])].difference.max() < 0.05
+    )
     known = participants.age.notna()
     assert set(table[~known.to_numpy()].split) == {"train"}
 
 
 @pytest.mark.parametrize(("people", "folds"), [(3, 3), (5, 3), (6, 3), (10, 5), (19, 5)])
 def test_few_people_leave_most_of_them_for_training(people, folds):
-    table = pd.DataFrame({"subject": [f"P{number:02d}" for number in range(people)], "sex": "", "age": np.nan, "ethnic": "", "group": "healthy"})
+    table = pd.DataFrame(
+        {
+            "subject": [f"P{number:02d}" for number in range(people)],
+            "sex": "",
+            "age": np.nan,
+            "ethnic": "",
+            "group": "healthy",
+        }
+    )
     found = splits.rounds(splits.split(table, seed=0), folds=folds, seed=0)
-    assert sorted(name for one in found for name in one["test"]) == sorted(table.subject)      # each once
+    assert sorted(name for one in found for name in one["test"]) == sorted(
+        table.subject
+    )  # each once
     for one in found:
         sets = [set(one[name]) for name in ("train", "validation", "test")]
         assert all(sets) and len(set.union(*sets)) == people == sum(map(len, sets))
@@ -135,12 +170,21 @@ def test_a_row_without_a_set_is_refused(people, missing):
 
 
 def test_exclusions_in_another_encoding_name_the_file(tmp_path):
-    (tmp_path / "exclude.csv").write_bytes("subject,reason\nA1,bewegt während der Aufnahme\n".encode("cp1252"))
+    (tmp_path / "exclude.csv").write_bytes(
+        "subject,reason\nA1,bewegt während der Aufnahme\n".encode("cp1252")
+    )
     with pytest.raises(ValueError, match="exclude.csv: expected text in UTF-8"):
         splits.read_exclusions(tmp_path / "exclude.csv")
 
 
-@pytest.mark.parametrize("text", ["subject,reason\nA1,moved, twice\nB2\n", "A1;moved, twice\n\nB2\n", "\ufeffSubject\treason\nA1\tmoved, twice\nB2\t\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subject,reason\nA1,moved, twice\nB2\n",
+        "A1;moved, twice\n\nB2\n",
+        "\ufeffSubject\treason\nA1\tmoved, twice\nB2\t\n",
+    ],
+)
 def test_exclusions_as_people_write_them(tmp_path, text):
     (tmp_path / "exclude.csv").write_text(text, encoding="utf-8")
     table = splits.read_exclusions(tmp_path / "exclude.csv")

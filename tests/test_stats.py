@@ -32,8 +32,10 @@ def test_interval_is_deterministic_and_grows_with_the_level():
 def test_interval_follows_subjects_not_slices():
     """Ten times the slices of the same subjects make the interval no narrower."""
     values, subjects = _cohort(np.random.default_rng(2))
-    few, many = stats.bootstrap_interval(values, subjects), stats.bootstrap_interval(
-        np.tile(values, 10), np.tile(subjects, 10))
+    few, many = (
+        stats.bootstrap_interval(values, subjects),
+        stats.bootstrap_interval(np.tile(values, 10), np.tile(subjects, 10)),
+    )
     np.testing.assert_allclose((few.low, few.high), (many.low, many.high))
     _, means = stats.by_subject(values, subjects)
     assert 0.5 < (few.high - few.low) / (2 * 1.96 * means.std(ddof=1) / np.sqrt(8)) < 1.2
@@ -51,12 +53,20 @@ def test_compare_is_scipys_paired_test_over_subjects_and_over_slices():
     result = stats.compare(a, b, subjects)
     means_a, means_b = a.reshape(8, 30).mean(1), b.reshape(8, 30).mean(1)
     reference = scipy_stats.ttest_rel(means_a, means_b)
-    np.testing.assert_allclose((result["t"], result["p_t"]), (reference.statistic, reference.pvalue))
+    np.testing.assert_allclose(
+        (result["t"], result["p_t"]), (reference.statistic, reference.pvalue)
+    )
     np.testing.assert_allclose(result["d_z"], reference.statistic / np.sqrt(8))
     np.testing.assert_allclose(result["p_wilcoxon"], scipy_stats.wilcoxon(means_a, means_b).pvalue)
     over_slices = scipy_stats.ttest_rel(a, b)
-    np.testing.assert_allclose((result["t_slices"], result["p_slices"]), (over_slices.statistic, over_slices.pvalue))
-    assert result["p_slices"] < 1e-6 < result["p_t"] and result["subjects"] == 8 and result["slices"] == 240
+    np.testing.assert_allclose(
+        (result["t_slices"], result["p_slices"]), (over_slices.statistic, over_slices.pvalue)
+    )
+    assert (
+        result["p_slices"] < 1e-6 < result["p_t"]
+        and result["subjects"] == 8
+        and result["slices"] == 240
+    )
 
 
 def test_compare_of_equal_models_claims_nothing():
@@ -75,8 +85,10 @@ def test_holm_by_hand():
 def test_compare_all_pairs():
     rng = np.random.default_rng(5)
     values, subjects = _cohort(rng)
-    rows = stats.compare_all({"x": values, "y": values + rng.normal(1, 0.1, 240), "z": values + rng.normal(0, 1, 240)},
-                             subjects)
+    rows = stats.compare_all(
+        {"x": values, "y": values + rng.normal(1, 0.1, 240), "z": values + rng.normal(0, 1, 240)},
+        subjects,
+    )
     assert [(row["a"], row["b"]) for row in rows] == [("x", "y"), ("x", "z"), ("y", "z")]
     assert all(row["p_t"] <= row["p_t_holm"] <= 1 for row in rows)
 

@@ -24,18 +24,39 @@ def discs():
 def trained(tmp_path_factory):
     folder, images = tmp_path_factory.mktemp("heads"), discs()
     meaning = supervised.meaning_of({"age": AGES, "sex": list(SEXES)}, weight=30.0)
-    values = {"age": np.where(np.arange(48) % 5 == 0, np.nan, AGES), "sex": ["" if number % 7 == 0 else sex for number, sex in enumerate(SEXES)]}
+    values = {
+        "age": np.where(np.arange(48) % 5 == 0, np.nan, AGES),
+        "sex": ["" if number % 7 == 0 else sex for number, sex in enumerate(SEXES)],
+    }
     slices = Slices(images, batch_size=8, seed=1, labels=meaning.labels(values))
-    options = {"folder": folder, "recipe": "vae", "epochs": 40, "seed": 3, "beta_warm_up": 2, "learning_rate": 0.003, "show": None,
-               "options": {"width": 0.06, "latent_dim": 8, "norm_momentum": 0.9}, "tensorboard": False}
+    options = {
+        "folder": folder,
+        "recipe": "vae",
+        "epochs": 40,
+        "seed": 3,
+        "beta_warm_up": 2,
+        "learning_rate": 0.003,
+        "show": None,
+        "options": {"width": 0.06, "latent_dim": 8, "norm_momentum": 0.9},
+        "tensorboard": False,
+    }
     model, history = training.load_or_fit("vae", slices, slices, heads=meaning, **options)
     return model, history, folder, images, meaning, slices, options
 
 
 def test_meaning_and_labels():
-    meaning = supervised.meaning_of({"age": [20, np.nan, 40], "sex": ["male", "", "female"], "site": ["a", "b", "c"], "one": ["x", "x"]})
+    meaning = supervised.meaning_of(
+        {
+            "age": [20, np.nan, 40],
+            "sex": ["male", "", "female"],
+            "site": ["a", "b", "c"],
+            "one": ["x", "x"],
+        }
+    )
     assert meaning.numbers == {"age": (30.0, 10.0)} and meaning.pairs == {"sex": ("female", "male")}
-    np.testing.assert_array_equal(meaning.labels({"age": [50, np.nan], "sex": ["male", "other"]}), [[2, 1], [np.nan, np.nan]])
+    np.testing.assert_array_equal(
+        meaning.labels({"age": [50, np.nan], "sex": ["male", "other"]}), [[2, 1], [np.nan, np.nan]]
+    )
     with pytest.raises(ValueError, match="expected a number that varies"):
         supervised.meaning_of({"age": [30, 30], "sex": ["male", "male"]})
 
@@ -43,11 +64,18 @@ def test_meaning_and_labels():
 def test_the_cost_is_the_closed_form_and_leaves_gaps_out():
     meaning = supervised.Meaning({"age": (0, 1)}, {"sex": ("a", "b")})
     model = models.build("vae", image_shape=(32, 64), width=0.05, seed=0)
-    model = supervised.trainee(model, supervised.network(model.get_layer("kl").input[0].shape[-1], meaning), meaning)
-    labels, answers = np.float32([[2, 1], [np.nan, 0], [1, np.nan]]), np.float32([[1, 3], [9, -2], [1.5, 9]])
+    model = supervised.trainee(
+        model, supervised.network(model.get_layer("kl").input[0].shape[-1], meaning), meaning
+    )
+    labels, answers = (
+        np.float32([[2, 1], [np.nan, 0], [1, np.nan]]),
+        np.float32([[1, 3], [9, -2], [1.5, 9]]),
+    )
     wanted = (0.5 * 1 + np.log1p(np.exp(-3)) + np.log1p(np.exp(-2)) + 0.5 * 0.25) / 3
     np.testing.assert_allclose(float(model.answers_cost(labels, answers)), wanted, rtol=1e-6)
-    np.testing.assert_allclose(float(model.answers_cost(labels, answers.astype("float16"))), wanted, rtol=1e-6)     # of mixed precision
+    np.testing.assert_allclose(
+        float(model.answers_cost(labels, answers.astype("float16"))), wanted, rtol=1e-6
+    )  # of mixed precision
 
 
 @pytest.mark.slow
@@ -65,9 +93,17 @@ def test_heads_learn_what_the_pictures_tell(trained):
 def test_the_vae_is_saved_alone_and_loaded_again(trained):
     model, history, folder, images, meaning, slices, options = trained
     lines = []
-    loaded, _ = training.load_or_fit("vae", slices, slices, heads=meaning, **options | {"show": lambda line, **_: lines.append(line)})
+    loaded, _ = training.load_or_fit(
+        "vae",
+        slices,
+        slices,
+        heads=meaning,
+        **options | {"show": lambda line, **_: lines.append(line)},
+    )
     assert lines and "loaded what was trained before" in lines[0]
-    np.testing.assert_array_equal(models.reconstruct(loaded, images), models.reconstruct(model, images))
+    np.testing.assert_array_equal(
+        models.reconstruct(loaded, images), models.reconstruct(model, images)
+    )
     plain = models.build("vae", image_shape=(32, 64), width=0.06, latent_dim=8)
     assert loaded.count_params() == plain.count_params()
     with pytest.raises(ValueError, match="expected a VAE"):
@@ -80,7 +116,11 @@ def test_labels_follow_their_slices():
     labels = np.stack([np.arange(20), -np.arange(20)], axis=1)
     slices = Slices(images, indices=np.arange(3, 17), batch_size=4, seed=2, labels=labels)
     for _, targets in slices.epoch(1).as_numpy_iterator():
-        np.testing.assert_allclose(targets["answers"][:, 0], 20 * targets["image"][:, 0, 0, 0], atol=1e-5)
-    assert slices.digest() != Slices(images, indices=np.arange(3, 17), batch_size=4, seed=2).digest()
+        np.testing.assert_allclose(
+            targets["answers"][:, 0], 20 * targets["image"][:, 0, 0, 0], atol=1e-5
+        )
+    assert (
+        slices.digest() != Slices(images, indices=np.arange(3, 17), batch_size=4, seed=2).digest()
+    )
     with pytest.raises(ValueError, match="labels"):
         Slices(images, labels=labels[:5])

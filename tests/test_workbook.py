@@ -16,15 +16,23 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
 def run_all(*arguments, **environment):
-    return subprocess.run(["bash", str(ROOT / "run_all.sh"), *map(str, arguments)], capture_output=True, text=True, cwd=ROOT,
-                          env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        ["bash", str(ROOT / "run_all.sh"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def check_run(folder):
     """A finished run: record, report, every figure and table that a result names."""
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "finished"
-    assert set(record["notebooks"]) == {path.stem for path in NOTEBOOKS} - set(arguments.read_apart(ROOT / "notebooks" / "Snakefile"))
+    assert set(record["notebooks"]) == {path.stem for path in NOTEBOOKS} - set(
+        arguments.read_apart(ROOT / "notebooks" / "Snakefile")
+    )
     assert {entry["status"] for entry in record["notebooks"].values()} == {"finished"}
     report = (folder / "report.html").read_text()
     assert "http://" not in report.replace("http://www.w3.org", "") and "https://" not in report
@@ -35,7 +43,10 @@ def check_run(folder):
                 assert all((folder / name).is_file() for name in entry["files"])
         if not result["notebook"].startswith("10"):
             assert f'id="{result["notebook"]}"' in report
-            assert result["figures"] and all(entry["source"] or result["notebook"].startswith("01") for entry in result["figures"])
+            assert result["figures"] and all(
+                entry["source"] or result["notebook"].startswith("01")
+                for entry in result["figures"]
+            )
     return record, report
 
 
@@ -48,18 +59,60 @@ def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
     twin = next((heads / "t1").glob("IXI014*"))
     shutil.copy(twin, twin.with_name(twin.name.replace("IXI014", "IXI016")))
     out = tmp_path / "run"
-    answer = run_all("--data", "ixi-sample", "--profile", "smoke", "-p", "subjects=0", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
+    answer = run_all(
+        "--data",
+        "ixi-sample",
+        "--profile",
+        "smoke",
+        "-p",
+        "subjects=0",
+        "--out",
+        out,
+        BRAINLIB_IXI_SAMPLE=str(heads),
+    )
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
     record, report = check_run(out)
-    assert "CC BY-SA 3.0" in report and "Synthetic phantom" not in report and "Made with synthetic" not in report
+    assert (
+        "CC BY-SA 3.0" in report
+        and "Synthetic phantom" not in report
+        and "Made with synthetic" not in report
+    )
     left_out = (out / "tables" / "01_explore" / "left_out.csv").read_text()
-    assert damaged.name[:6] in left_out and damaged.name in report and "same picture as IXI014" in left_out
-    again = run_all("--data", "ixi-sample", "--profile", "smoke", "-p", "subjects=0", "--out", out, BRAINLIB_IXI_SAMPLE=str(heads))
+    assert (
+        damaged.name[:6] in left_out
+        and damaged.name in report
+        and "same picture as IXI014" in left_out
+    )
+    again = run_all(
+        "--data",
+        "ixi-sample",
+        "--profile",
+        "smoke",
+        "-p",
+        "subjects=0",
+        "--out",
+        out,
+        BRAINLIB_IXI_SAMPLE=str(heads),
+    )
     assert again.returncode == 0
     later = json.loads((out / "run.json").read_text())
-    assert all(later["notebooks"][name]["ended"] == entry["ended"] for name, entry in record["notebooks"].items())
+    assert all(
+        later["notebooks"][name]["ended"] == entry["ended"]
+        for name, entry in record["notebooks"].items()
+    )
     (out / "exclude.csv").write_text("subject,reason\nIXI014,moved\n")
-    plan = run_all("--data", "ixi-sample", "--profile", "smoke", "-p", "subjects=0", "--out", out, "--dry-run", BRAINLIB_IXI_SAMPLE=str(heads))
+    plan = run_all(
+        "--data",
+        "ixi-sample",
+        "--profile",
+        "smoke",
+        "-p",
+        "subjects=0",
+        "--out",
+        out,
+        "--dry-run",
+        BRAINLIB_IXI_SAMPLE=str(heads),
+    )
     assert "exclude" in plan.stdout and plan.returncode == 0
 
 
@@ -78,5 +131,7 @@ def test_notebooks_are_committed_clean_and_tell_their_story(path):
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
     text = notebook.cells[0].source
-    assert text.startswith(f"# {path.stem[:2]} ") and "**Question.**" in text and "**Time.**" in text
+    assert (
+        text.startswith(f"# {path.stem[:2]} ") and "**Question.**" in text and "**Time.**" in text
+    )
     assert code[-1].source.rstrip().endswith("run.done()")
