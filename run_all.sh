@@ -73,4 +73,4 @@ fi
 if [ "${1:-}" = --prepare ]; then printf '%s\n' "$python"; exit 0; fi
 
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
-exec "$python" -m brainlib.runs "$@"
+exec "$python" -m brainlib.run "$@"

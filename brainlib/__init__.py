@@ -1,24 +1,92 @@
 """Autoencoders on 2-D slices of T1 brain MRI: the library that the workbook's notebooks call.
 
-Rooms, lower ones know nothing of higher ones:
+The rooms, in the order in which data flow; a room knows only rooms above it (`pyproject.toml` has
+the contract, the tests hold it):
 
-    widgets | report
-    plots | runs | training | inspector | anomaly | generation | features
-    models | pipelines
-    slices | layers | losses | corruptions | augmentation | metrics | stats | splits
-    volumes | masking | phantom | datasets
-    files
+    files, record, downloads, metrics    whole files, a run's record, fetching, numbers per image
+    heads                                from a folder or a download to volumes with people
+    slices                               from volumes to stored pictures and batches
+    models                               networks and their layers
+    training                             fitting, recipes, losses
+    evaluation                           statistics, features, generation
+    anomaly                              scores, curves, the study, the command
+    inspector                            what is wrong with anybody's model
+    show                                 figures, widgets, pages: draws, computes nothing
+    run                                  drives the notebooks, knows no science
 
-A room may have side rooms: arguments, batch, command, executor, progress, provenance, sweeps, sweep_run, sweep_results and
-workflow belong to `runs`; models_* and released to `models`, layers_* to `layers`; checkpoints, adversarial, perceptual,
-supervised and training_* to `training`; anomaly_* to `anomaly`, inspector_* to `inspector`, plots_* to `plots`; phantom_atlas and
-phantom_lesions to `phantom`, downloads and datasets_participants to `datasets`.
+What people import stands in `ROOMS`, names of earlier versions among them: each is imported when
+it is first asked for, so that reading a head does not wait for TensorFlow.
 """
 
+import importlib
 import os
 
-os.environ.setdefault(
-    "TF_CPP_MIN_LOG_LEVEL", "2"
-)  # before TensorFlow begins: it greets each notebook with ten lines otherwise
+# Before TensorFlow begins: it greets each notebook with ten lines otherwise.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 __version__ = "0.2.0"
+
+ROOMS = {
+    "files": "files",
+    "record": "record",
+    "runs": "record",
+    "downloads": "downloads",
+    "metrics": "metrics",
+    "heads": "heads",
+    "volumes": "heads.volumes",
+    "masks": "heads.masks",
+    "masking": "heads.masks",
+    "datasets": "heads.cohort",
+    "participants": "heads.participants",
+    "datasets_participants": "heads.participants",
+    "phantom": "heads.phantom",
+    "slices": "slices",
+    "splits": "slices.splits",
+    "pipeline": "slices.pipeline",
+    "pipelines": "slices.pipeline",
+    "corruptions": "slices.corruptions",
+    "augmentation": "slices.augmentation",
+    "models": "models",
+    "layers": "models.layers",
+    "layers_vq": "models.layers.vq",
+    "models_vq": "models.vq",
+    "models_vqgan": "models.vqgan",
+    "models_prior": "models.prior",
+    "training": "training",
+    "training_codes": "training.codes",
+    "losses": "training.losses",
+    "adversarial": "training.adversarial",
+    "perceptual": "training.perceptual",
+    "supervised": "training.supervised",
+    "checkpoints": "training.checkpoints",
+    "evaluation": "evaluation",
+    "features": "evaluation.features",
+    "generation": "evaluation.generation",
+    "stats": "evaluation.stats",
+    "anomaly": "anomaly",
+    "anomaly_study": "anomaly.study",
+    "anomaly_prepare": "anomaly.preparation",
+    "anomaly_restore": "anomaly.restoration",
+    "inspector": "inspector",
+    "inspector_filters": "inspector.filters",
+    "show": "show",
+    "plots": "show.plots",
+    "diagrams": "show.diagrams",
+    "plots_models": "show.diagrams",
+    "plots_inspector": "show.inspector_figures",
+    "anomaly_figures": "show.anomaly_figures",
+    "labs": "show.labs",
+    "widgets": "show.labs",
+    "report": "show.report",
+    "run": "run",
+}
+
+
+def __getattr__(name):
+    if name not in ROOMS:
+        raise AttributeError(f"brainlib has no room {name!r}; it has {', '.join(sorted(ROOMS))}.")
+    return importlib.import_module(f"brainlib.{ROOMS[name]}")
+
+
+def __dir__():
+    return sorted([*globals(), *ROOMS])

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+PROJECT = Path(__file__).resolve().parents[1]  # the checkout: data/ and notebooks/ lie in it
+
 
 @contextlib.contextmanager
 def whole_file(path):

@@ -24,7 +24,7 @@ from scipy import ndimage
 from skimage import io
 
 from brainlib import models, training
-from brainlib.pipelines import Slices
+from brainlib.slices.pipeline import Slices
 
 STEPS, REPEATS = 10, 6
 

@@ -1,0 +1,1 @@
+"""How good: statistics over people, a feature space, samples from the latent."""

@@ -1,0 +1,1 @@
+"""./run_all.sh: drives the notebooks, knows no science."""

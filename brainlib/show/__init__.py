@@ -1,0 +1,1 @@
+"""Draws and lets people move; computes nothing."""

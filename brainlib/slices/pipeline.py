@@ -1,0 +1,341 @@
+"""From stored slices to batches: memory-mapped, corrupted inside tf.data, repeatable from any epoch on.
+
+Order and corruption of an epoch derive from (seed, epoch, index), so that a training can be taken up at any epoch and
+sees what an unbroken one would have seen.
+"""
+
+import functools
+import hashlib
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from brainlib import files
+from brainlib.slices import augmentation, corruptions
+
+CHUNK = 1024  # slices looked at together when they are checked
+HELD = 2**27  # bytes: slices of up to 128 MB are held in memory, more are read batch by batch
+
+
+class Slices:
+    """Slices to train or to judge with: where they are, which of them, what happens to them.
+
+    Args:
+        source: path of a `.npy` file of shape (N, H, W, 1), of which 128 MB are held in memory at most; or such an array.
+        indices: (M,) numbers of the slices to use; all when absent.
+        batch_size: slices in a batch; the last batch of an epoch may be smaller.
+        corruption: name of a preset or a `corruptions.Preset`; the targets are always the clean slices.
+        seed: of order and corruption.
+        shuffle: a new order each epoch, and new corruptions; otherwise the order of `indices`, and every epoch has
+            the corruptions of epoch 0.
+        augment: strength of the changes of `augmentation`, which input and target share; 0 for none.
+        passes: times that an epoch goes through the slices, each in an order and with corruptions of its own: a few
+            slices then make epochs as long as many do, and what counts epochs (plateau, early stop, validation)
+            treats both alike.
+        labels: (N, K) float32, a row a slice of the source: targets are then {"image", "answers"}, see `supervised`.
+    """
+
+    def __init__(
+        self,
+        source,
+        *,
+        indices=None,
+        batch_size=32,
+        corruption="none",
+        seed=0,
+        shuffle=True,
+        augment=0.0,
+        passes=1,
+        labels=None,
+    ):
+        self.source = Path(source) if isinstance(source, (str, Path)) else np.asarray(source)
+        images = self._images()
+        if images.ndim != 4 or images.shape[-1] != 1 or not len(images):
+            raise ValueError(
+                f"{self._name()}: expected slices of shape (N, H, W, 1), got {images.shape}."
+                + (" Add the channel: images[..., None]." if images.ndim == 3 else "")
+            )
+        self._header = None  # (first byte, bytes of a slice) of a plain file, once read
+        self.indices = _numbers(indices, len(images), self._name())
+        self.image_shape = images.shape[1:]
+        self.batch_size, self.seed, self.shuffle = int(batch_size), int(seed), bool(shuffle)
+        self.corruption, self.augment, self.passes = (
+            corruptions.preset(corruption),
+            _strength(augment),
+            _passes(passes),
+        )
+        self.labels = None if labels is None else np.asarray(labels, "float32")
+        if labels is not None and (self.labels.ndim != 2 or len(self.labels) != len(images)):
+            raise ValueError(
+                f"{self._name()}: labels: expected a row for each of the {len(images)} slices, got shape {self.labels.shape}."
+            )
+        self._check(images)
+
+    def with_options(self, **options):
+        """The same slices with other options, `source` and `indices` apart; nothing is checked again."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        known = ("batch_size", "corruption", "seed", "shuffle", "augment", "passes")
+        unknown = set(options) - set(known)
+        if unknown:
+            raise ValueError(
+                f"with_options: expected some of {', '.join(known)}, got {', '.join(sorted(unknown))}."
+            )
+        other.__dict__.update(options)
+        other.corruption, other.augment, other.passes = (
+            corruptions.preset(other.corruption),
+            _strength(other.augment),
+            _passes(other.passes),
+        )
+        return other
+
+    def at_least(self, steps):
+        """The same slices, passed through so often that an epoch has about that many steps, where one pass has fewer."""
+        return self.with_options(passes=max(self.passes, round(steps / self._steps_a_pass)))
+
+    def __len__(self):
+        """Number of slices."""
+        return len(self.indices)
+
+    @property
+    def steps(self):
+        """Batches in an epoch."""
+        return self.passes * self._steps_a_pass
+
+    @property
+    def _steps_a_pass(self):
+        return -(-len(self.indices) // self.batch_size)
+
+    def digest(self):
+        """Fingerprint of the content, of which slices are used and of how."""
+        return files.digest(
+            _content(self.source),
+            self.indices,
+            vars(self.corruption),
+            self.batch_size,
+            self.seed,
+            self.shuffle,
+            *([self.augment] if self.augment else []),
+            *([f"{self.passes} passes"] if self.passes > 1 else []),
+            *([] if self.labels is None else [hashlib.sha256(self.labels.tobytes()).hexdigest()]),
+        )
+
+    def images(self, indices=None):
+        """Clean slices as an array (M, H, W, 1) float32; all of them, or those at places in `self.indices`."""
+        return self._gather(self.indices if indices is None else self.indices[indices])
+
+    def epoch(self, number=0, *, again=False):
+        """One epoch as a tf.data.Dataset of (input, target), each (B, H, W, 1) float32.
+
+        With `again` the same one without end, `steps` batches each time: Keras begins an iterator twice a validation of
+        a finite dataset and once of an endless one, and to begin one takes as long as some hundred small batches.
+        """
+        passes = tf.data.Dataset.range(number * self.passes, (number + 1) * self.passes)
+        if again:
+            return self._batches(passes.repeat(), fill=False)
+        return self._batches(passes, fill=False).apply(
+            tf.data.experimental.assert_cardinality(self.steps)
+        )
+
+    def stream(self, start_epoch=0):
+        """Epochs without end from `start_epoch` on; one epoch is `steps` batches, all full.
+
+        The last batch of a pass is filled up from the pass's beginning: in TensorFlow 2.21 with oneDNN a training
+        step on a batch smaller than the one before crashed (measured: a segmentation fault at 5 pictures after 8).
+        """
+        return self._batches(tf.data.Dataset.counter(start=start_epoch * self.passes), fill=True)
+
+    def _batches(self, passes, *, fill):
+        few = len(self.indices) * math.prod(self.image_shape) * 4 <= HELD
+        with tf.device("CPU:0"):  # outside of the graph: a constant in it would be copied
+            numbers, held = (
+                tf.constant(self.indices, tf.int64),
+                tf.constant(self.images()) if few else None,
+            )
+        # Reading lets go of Python's lock and the rest is TensorFlow's, so two batches are made at a time. One function
+        # does it all: handing a batch from thread to thread took longer than reading it.
+        places = passes.flat_map(functools.partial(self._places, fill=fill))
+        return places.map(
+            functools.partial(self._make, numbers=numbers, held=held),
+            num_parallel_calls=2,
+            deterministic=True,
+        ).prefetch(2)
+
+    def _places(self, number, *, fill):
+        """Of one pass: batches of places in `indices`, each with the epoch that its corruptions are of."""
+        places = tf.numpy_function(functools.partial(self._order_of, fill=fill), [number], tf.int64)
+        places.set_shape((None,))
+        epoch = number if self.shuffle else tf.zeros_like(number)
+        if fill:  # whole rows: place by place costs a twentieth of a batch
+            return tf.data.Dataset.from_tensor_slices(
+                (tf.reshape(places, (-1, self.batch_size)), tf.repeat(epoch, self._steps_a_pass))
+            )
+        return (
+            tf.data.Dataset.from_tensor_slices(places)
+            .batch(self.batch_size)
+            .map(lambda batch: (batch, epoch))
+        )
+
+    def _order_of(self, number, *, fill):
+        order = (
+            _order(len(self.indices), self.seed, int(number))
+            if self.shuffle
+            else np.arange(len(self.indices))
+        )
+        return (
+            np.resize(order, self._steps_a_pass * self.batch_size) if fill else order
+        )  # repeats it
+
+    def _make(self, places, epoch, *, numbers, held):
+        indices = tf.gather(numbers, places)
+        images = (
+            tf.numpy_function(self._gather, [indices], tf.float32)
+            if held is None
+            else tf.gather(held, places)
+        )
+        images.set_shape((None, *self.image_shape))
+        inputs, targets = self._corrupt(images, indices, epoch)
+        return inputs, targets if self.labels is None else {
+            "image": targets,
+            "answers": tf.gather(self.labels, indices),
+        }
+
+    def _corrupt(self, images, indices, epoch):
+        images = augmentation.change_batch(
+            images, indices, strength=self.augment, seed=self.seed, epoch=epoch
+        )
+        corrupted = corruptions.corrupt_batch(
+            images, indices, name=self.corruption, seed=self.seed, epoch=epoch
+        )
+        return corrupted, images
+
+    def _images(self):
+        """The array, or a new mapping of the file: pages of an old one would stay in memory."""
+        if isinstance(self.source, Path):
+            return np.load(self.source, mmap_mode="r", allow_pickle=False)
+        return self.source
+
+    def _gather(self, indices):
+        if isinstance(self.source, Path):
+            return self._read(indices)
+        return np.asarray(self.source[indices], "float32")
+
+    def _read(self, indices):
+        """Slices of the file, read straight to their place: faster than a mapping, and no page of it stays in memory."""
+        if self._header is None:
+            stored = self._images()
+            plain = stored.dtype == np.float32 and stored.flags.c_contiguous
+            self._header = (stored.offset, stored[0].nbytes) if plain else ()
+        if not self._header:
+            return np.asarray(self._images()[indices], "float32")
+        offset, size = self._header
+        gathered = _aligned(len(indices), self.image_shape)
+        rows = memoryview(gathered).cast("B")
+        with open(self.source, "rb", buffering=0) as file:
+            for place in np.argsort(indices, kind="stable"):  # the disk likes to go forward
+                row = rows[place * size : (place + 1) * size]
+                if os.preadv(file.fileno(), [row], offset + int(indices[place]) * size) != size:
+                    raise OSError(
+                        f"{self.source}: ends within slice {indices[place]}; it was changed while it was read."
+                    )
+        return gathered
+
+    def _check(self, images):
+        """Refuses targets that no model of ours can put out."""
+        for start in range(0, len(self.indices), CHUNK):
+            chosen = np.sort(self.indices[start : start + CHUNK])
+            chunk = self._images()[chosen]
+            low, high = chunk.min(axis=(1, 2, 3)), chunk.max(axis=(1, 2, 3))
+            bad = np.flatnonzero(~((low >= 0) & (high <= 1)))  # NaN is bad, too
+            if len(bad):
+                raise ValueError(
+                    f"{self._name()}: expected values from 0 to 1, the range of the models' outputs; slice "
+                    f"{chosen[bad[0]]} has {low[bad[0]]:g} to {high[bad[0]]:g}. Scale the slices before training."
+                )
+
+    def _name(self):
+        return str(self.source) if isinstance(self.source, Path) else "slices"
+
+
+def dataset(
+    source,
+    *,
+    indices=None,
+    batch_size=32,
+    corruption="none",
+    seed=0,
+    shuffle=True,
+    epoch=0,
+    repeat=False,
+):
+    """Batches of (input, target) as a tf.data.Dataset: one epoch, or with `repeat` epochs without end.
+
+    The arguments are those of `Slices`; `epoch` is the first one.
+    """
+    slices = Slices(
+        source,
+        indices=indices,
+        batch_size=batch_size,
+        corruption=corruption,
+        seed=seed,
+        shuffle=shuffle,
+    )
+    return slices.stream(epoch) if repeat else slices.epoch(epoch)
+
+
+def _aligned(count, shape, boundary=64):
+    """An empty float32 array (count, *shape) that begins where TensorFlow takes it as it is: others it copies."""
+    memory = np.empty(4 * count * math.prod(shape) + boundary, "uint8")
+    start = -memory.ctypes.data % boundary
+    return memory[start : start + memory.size - boundary].view("float32").reshape(count, *shape)
+
+
+@functools.lru_cache(maxsize=8)
+def _order(count, seed, epoch):
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    order.flags.writeable = False  # everyone gets the same array
+    return order
+
+
+def _strength(augment):
+    if not 0 <= augment <= 3:
+        raise ValueError(
+            f"augment: expected 0 (none) to 3, got {augment!r}. 1 is about the spread of healthy heads."
+        )
+    return float(augment)
+
+
+def _passes(passes):
+    if int(passes) != passes or passes < 1:
+        raise ValueError(f"passes: expected a whole number of at least 1, got {passes!r}.")
+    return int(passes)
+
+
+def _numbers(indices, count, name):
+    if indices is None:
+        return np.arange(count)
+    indices = np.asarray(indices)
+    if indices.dtype == bool:
+        if indices.shape != (count,):
+            raise ValueError(
+                f"{name}: expected a mask of {count} values, got shape {indices.shape}."
+            )
+        indices = np.flatnonzero(indices)
+    if indices.ndim != 1 or not len(indices) or not np.issubdtype(indices.dtype, np.integer):
+        raise ValueError(
+            f"{name}: indices: expected a list of at least one whole number, got {indices!r}."
+        )
+    if indices.min() < 0 or indices.max() >= count:
+        raise ValueError(
+            f"{name}: indices from {indices.min()} to {indices.max()}, but it holds {count} slices."
+        )
+    return indices
+
+
+def _content(source):
+    if isinstance(source, Path):
+        return files.sha256(source)
+    return hashlib.sha256(np.ascontiguousarray(source)).hexdigest()

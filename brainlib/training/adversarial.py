@@ -1,0 +1,311 @@
+"""Training of a VQGAN: a generator that rebuilds slices, and a discriminator that tells them from real ones.
+
+The generator minimises reconstruction + perceptual + codebook loss + lambda * adversarial loss, where lambda is the ratio
+of the gradients of the first two and of the last at the decoder's last convolution (seed 002, equations 3.13 and 3.14;
+Esser et al. 2021). Until the adversarial start the discriminator is neither trained nor heard.
+"""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from brainlib.models import vqgan
+from brainlib.training import losses, perceptual
+
+DELTA = 1e-4  # in equation 3.14, and the largest lambda: Esser et al. have both
+LARGEST = 1e4
+LOGGED = (
+    "loss",
+    "reconstruction",
+    "perceptual",
+    "codebook",
+    "adversarial",
+    "discriminator",
+    "adaptive_weight",
+    "score_real",
+    "score_rebuilt",
+    "generator_gradient",
+    "discriminator_gradient",
+    "adversarial_steps",
+    "skipped_steps",
+)
+
+
+def hinge(real, rebuilt):
+    """What the discriminator minimises, of its answers to real and to rebuilt slices: half the two hinge losses."""
+    return 0.5 * (ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + rebuilt)))
+
+
+def adaptive_weight(reconstruction, adversarial, *, delta=DELTA, largest=LARGEST):
+    """Equation 3.14: |gradient of the reconstruction| / (|gradient of the adversarial loss| + delta), at most `largest`.
+
+    Both gradients are those with respect to the decoder's last convolution.
+    """
+    above, below = (
+        ops.sqrt(ops.sum(ops.square(ops.cast(part, "float32"))))
+        for part in (reconstruction, adversarial)
+    )
+    ratio = above / (below + delta)
+    return ops.stop_gradient(ops.clip(ratio, 0.0, largest))
+
+
+@keras.saving.register_keras_serializable("brainlib")
+class FusedAdam(keras.optimizers.Adam):
+    """Keras's Adam through TensorFlow's one operation a weight.
+
+    Two networks of some hundred weights make a graph that is built three times as fast so.
+    """
+
+    def apply(self, grads, trainable_variables=None):
+        step = ops.cast(self.iterations + 1, "float32")
+        self._powers = [
+            ops.power(ops.cast(beta, "float32"), step) for beta in (self.beta_1, self.beta_2)
+        ]
+        return super().apply(grads, trainable_variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        place = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=_handle(variable),
+            m=_handle(self._momentums[place]),
+            v=_handle(self._velocities[place]),
+            beta1_power=self._powers[0],
+            beta2_power=self._powers[1],
+            lr=ops.cast(learning_rate, "float32"),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+def _handle(variable):
+    return variable.value.handle if isinstance(variable, keras.Variable) else variable.handle
+
+
+class Adversarial(keras.Model):
+    """A generator and its discriminator under training; `call` is the generator's.
+
+    Each step: one pass of the generator, one of the discriminator over rebuilt and one over real slices, then both
+    optimisers move, each its own network. A step whose gradients are not finite moves neither and is counted as
+    skipped. Logged: see `LOGGED`; `score_*` are the discriminator's mean answers, gradients are norms over all weights,
+    `adversarial_steps` and `skipped_steps` shares of the steps.
+
+    Args:
+        generator: a `models_vqgan.VQGAN`.
+        discriminator: of `models_vqgan.discriminator`.
+        maps: `perceptual.Maps` for the perceptual loss; None leaves it out.
+        perceptual_weight: its factor.
+        adversarial_weight: factor on the weight of equation 3.14, which has 1; Esser et al. have 0.8.
+    """
+
+    def __init__(
+        self, generator, discriminator, *, maps=None, perceptual_weight=1.0, adversarial_weight=1.0
+    ):
+        super().__init__(name="adversarial")
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            raise ValueError("vqgan_uad trains on one device; give one name in `devices`, or none.")
+        if keras.config.dtype_policy().compute_dtype == "float16":
+            raise ValueError(
+                "vqgan_uad trains in float32 or mixed_bfloat16: two losses in float16 would need two scales."
+            )
+        self.generator, self.discriminator = generator, discriminator
+        self.perceptual_weight, self.adversarial_weight = perceptual_weight, adversarial_weight
+        self.distance = (
+            (lambda target, output: perceptual.distance(maps, target, output)) if maps else None
+        )  # not tracked: its weights are not ours to save
+        before = keras.Model(generator.decoder.input, generator.decoder.get_layer("output").input)
+        self.body = lambda vectors: before(
+            vectors, training=True
+        )  # not tracked either: its layers are the decoder's
+        self.active = self.add_weight(name="active", shape=(), trainable=False, initializer="zeros")
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in LOGGED}
+        self.built = True
+
+    def call(self, inputs, training=False):
+        return self.generator(inputs, training=training)
+
+    def compile(self, optimizer, *, loss, **options):
+        """One optimiser for each side, alike; the discriminator's follows the learning rate of the generator's."""
+        if type(optimizer) is keras.optimizers.Adam:
+            optimizer = FusedAdam.from_config(optimizer.get_config())
+        super().compile(optimizer=optimizer, loss=None, **options)
+        self.pixels = losses.get(loss)
+        self.optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    # -------------------------------------------------------------------------------------------- one step
+
+    def train_step(self, data):
+        inputs, target = data[:2]
+        with tf.GradientTape() as tape:
+            rebuilt, code_loss, last = self._rebuild(inputs)
+        pixels, felt, pull = self._reconstruction(target, rebuilt)
+        push, told = tf.cond(
+            self.active > 0,
+            lambda: self._discriminate(target, rebuilt),
+            lambda: self._silent(rebuilt),
+        )
+        weight = self.active * self.adversarial_weight * adaptive_weight(last(pull), last(push))
+        whole = pull + ops.cast(weight, pull.dtype) * push
+        own = [variable.value for variable in self.generator.trainable_variables]
+        gradients = tape.gradient(
+            [rebuilt, code_loss], own, output_gradients=[whole, tf.ones_like(code_loss)]
+        )
+        norm, moved = self._move(self.optimizer, gradients, self.generator)
+        told["skipped_steps"] = 1.0 - moved * (1.0 - told["skipped_steps"])
+        self._note(
+            loss=pixels + self.perceptual_weight * felt + code_loss + weight * told["adversarial"],
+            reconstruction=pixels,
+            perceptual=felt,
+            codebook=code_loss,
+            adaptive_weight=weight,
+            generator_gradient=norm,
+            adversarial_steps=self.active,
+            **told,
+        )
+        return self.compute_metrics(inputs, target, rebuilt)
+
+    def _rebuild(self, inputs):
+        """Rebuilt slices, the codebook's loss, and a function from a gradient at the slices to that at the last kernel.
+
+        The last convolution has a tape of its own: asking the whole one would build the whole network's gradients again.
+        """
+        vectors = self.generator.quantizer(
+            self.generator.encoder(inputs, training=True), training=True
+        )
+        hidden = self.body(vectors)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(hidden)
+            rebuilt = self.generator.decoder.get_layer("output")(hidden)
+        kernel = self.generator.last_kernel.value
+        return (
+            rebuilt,
+            sum(self.generator.quantizer.losses),
+            lambda gradient: tape.gradient(rebuilt, kernel, output_gradients=gradient),
+        )
+
+    def test_step(self, data):
+        """Validation: reconstruction, perceptual and codebook loss; the discriminator has no say in `val_loss`."""
+        inputs, target = data[:2]
+        rebuilt = self.generator(inputs, training=False)
+        code_loss = sum(self.generator.losses)
+        pixels, felt = self._compare(target, rebuilt)
+        self._note(
+            loss=pixels + self.perceptual_weight * felt + code_loss,
+            reconstruction=pixels,
+            perceptual=felt,
+            codebook=code_loss,
+        )
+        wanted = ("loss", "reconstruction", "perceptual", "codebook")
+        return {
+            name: value
+            for name, value in self.compute_metrics(inputs, target, rebuilt).items()
+            if name in wanted or name not in LOGGED
+        }
+
+    def _compare(self, target, rebuilt):
+        target, rebuilt = ops.cast(target, "float32"), ops.cast(rebuilt, "float32")
+        return self.pixels(target, rebuilt), self.distance(
+            target, rebuilt
+        ) if self.distance else ops.zeros(())
+
+    def _reconstruction(self, target, rebuilt):
+        """Both losses, and the gradient of their sum with respect to the rebuilt slices."""
+        with tf.GradientTape() as tape:
+            tape.watch(rebuilt)
+            pixels, felt = self._compare(target, rebuilt)
+            both = pixels + self.perceptual_weight * felt
+        return pixels, felt, tape.gradient(both, rebuilt)
+
+    def _discriminate(self, target, rebuilt):
+        """Moves the discriminator; the gradient of the adversarial loss with respect to the rebuilt slices, and what is logged."""
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(rebuilt)
+            score_rebuilt = ops.cast(self.discriminator(rebuilt, training=True), "float32")
+            score_real = ops.cast(self.discriminator(target, training=True), "float32")
+            adversarial, loss = -ops.mean(score_rebuilt), hinge(score_real, score_rebuilt)
+        push = tape.gradient(adversarial, rebuilt)
+        own = [variable.value for variable in self.discriminator.trainable_variables]
+        norm, finite = self._move(
+            self.discriminator_optimizer, tape.gradient(loss, own), self.discriminator
+        )
+        return push, {
+            "adversarial": adversarial,
+            "discriminator": loss,
+            "score_real": ops.mean(score_real),
+            "score_rebuilt": ops.mean(score_rebuilt),
+            "discriminator_gradient": norm,
+            "skipped_steps": 1.0 - finite,
+        }
+
+    def _silent(self, rebuilt):
+        nothing = (
+            "adversarial",
+            "discriminator",
+            "score_real",
+            "score_rebuilt",
+            "discriminator_gradient",
+            "skipped_steps",
+        )
+        return tf.zeros_like(rebuilt), {name: tf.zeros(()) for name in nothing}
+
+    def _move(self, optimizer, gradients, network):
+        """Moves a network unless a gradient is not finite. Returns the gradients' norm (0 when not) and whether it moved (0 or 1)."""
+        gradients = [
+            ops.cast(tf.convert_to_tensor(gradient), "float32") for gradient in gradients
+        ]  # the codebook's come as rows
+        norm = tf.linalg.global_norm(gradients)
+        finite = tf.math.is_finite(norm)
+
+        def move():
+            optimizer.apply(gradients, network.trainable_variables)
+            return tf.ones(())
+
+        moved = tf.cond(finite, move, lambda: tf.zeros(()))
+        return tf.where(finite, norm, 0.0), moved
+
+    def _note(self, **values):
+        for name, value in values.items():
+            self.trackers[name].update_state(value)
+
+
+class AdversarialStart(keras.callbacks.Callback):
+    """Lets the discriminator in from epoch `epoch` on (0: from the first); stops a training whose steps are all skipped.
+
+    discriminator_rate: the discriminator's learning rate as a share of the generator's.
+    """
+
+    def __init__(self, epoch, *, discriminator_rate=1.0):
+        super().__init__()
+        self.epoch, self.discriminator_rate = epoch, discriminator_rate
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.discriminator_optimizer.learning_rate.assign(
+            self.discriminator_rate * self.model.optimizer.learning_rate
+        )
+        self.model.active.assign(float(epoch >= self.epoch))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["skipped_steps"] >= 1.0:
+            raise RuntimeError(
+                f"epoch {epoch + 1}: expected finite gradients, all steps had others. Take a smaller learning "
+                f"rate or a later adversarial start."
+            )
+
+
+def trainee(generator, plan, *, maps=None, seed=None):
+    """A generator and a new discriminator for its pictures, as narrow as the generator is.
+
+    plan: with `perceptual_weight` and `adversarial_weight`, such as a `training.Recipe`.
+    """
+    width = generator.encoder.get_layer("conv").filters / vqgan.ENCODER[0]
+    discriminator = vqgan.discriminator(tuple(generator.input_shape[1:]), width=width, seed=seed)
+    return Adversarial(
+        generator,
+        discriminator,
+        maps=maps,
+        perceptual_weight=plan.perceptual_weight,
+        adversarial_weight=plan.adversarial_weight,
+    )

@@ -1,0 +1,102 @@
+"""Intervals and comparisons against SciPy, closed forms and simulated cohorts."""
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from brainlib.evaluation import stats
+
+
+def _cohort(rng, *, subjects=8, slices=30, between=1.0, within=0.1):
+    names = np.repeat([f"S{number}" for number in range(subjects)], slices)
+    means = np.repeat(rng.normal(0, between, subjects), slices)
+    return means + rng.normal(0, within, len(names)), names
+
+
+def test_mean_of_subjects_not_of_slices():
+    values, subjects = np.array([1.0, 1, 1, 5]), np.array(["b", "b", "b", "a"])
+    names, means = stats.by_subject(values, subjects)
+    assert list(names) == ["a", "b"]
+    np.testing.assert_allclose(means, [5, 1])
+    assert stats.bootstrap_interval(values, subjects).mean == 3
+
+
+def test_interval_is_deterministic_and_grows_with_the_level():
+    values, subjects = _cohort(np.random.default_rng(1))
+    first, again = (stats.bootstrap_interval(values, subjects, seed=3) for _ in range(2))
+    assert first == again and first.low < first.mean < first.high and first.subjects == 8
+    wide = stats.bootstrap_interval(values, subjects, level=0.99, seed=3)
+    assert wide.low < first.low and first.high < wide.high
+
+
+def test_interval_follows_subjects_not_slices():
+    """Ten times the slices of the same subjects make the interval no narrower."""
+    values, subjects = _cohort(np.random.default_rng(2))
+    few, many = (
+        stats.bootstrap_interval(values, subjects),
+        stats.bootstrap_interval(np.tile(values, 10), np.tile(subjects, 10)),
+    )
+    np.testing.assert_allclose((few.low, few.high), (many.low, many.high))
+    _, means = stats.by_subject(values, subjects)
+    assert 0.5 < (few.high - few.low) / (2 * 1.96 * means.std(ddof=1) / np.sqrt(8)) < 1.2
+
+
+def test_one_subject_has_no_interval():
+    interval = stats.bootstrap_interval([1.0, 2.0], ["a", "a"])
+    assert interval.mean == 1.5 and np.isnan(interval.low) and interval.subjects == 1
+
+
+def test_compare_is_scipys_paired_test_over_subjects_and_over_slices():
+    rng = np.random.default_rng(4)
+    a, subjects = _cohort(rng)
+    b = a + np.repeat(rng.normal(0.3, 0.5, 8), 30) + rng.normal(0, 0.1, 240)
+    result = stats.compare(a, b, subjects)
+    means_a, means_b = a.reshape(8, 30).mean(1), b.reshape(8, 30).mean(1)
+    reference = scipy_stats.ttest_rel(means_a, means_b)
+    np.testing.assert_allclose(
+        (result["t"], result["p_t"]), (reference.statistic, reference.pvalue)
+    )
+    np.testing.assert_allclose(result["d_z"], reference.statistic / np.sqrt(8))
+    np.testing.assert_allclose(result["p_wilcoxon"], scipy_stats.wilcoxon(means_a, means_b).pvalue)
+    over_slices = scipy_stats.ttest_rel(a, b)
+    np.testing.assert_allclose(
+        (result["t_slices"], result["p_slices"]), (over_slices.statistic, over_slices.pvalue)
+    )
+    assert (
+        result["p_slices"] < 1e-6 < result["p_t"]
+        and result["subjects"] == 8
+        and result["slices"] == 240
+    )
+
+
+def test_compare_of_equal_models_claims_nothing():
+    result = stats.compare([1.0, 2, 3], [1.0, 2, 3], ["a", "b", "b"])
+    assert result["difference"] == 0
+    assert all(np.isnan(result[name]) for name in ("d_z", "t", "p_t", "p_wilcoxon", "p_slices"))
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(stats.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
+    np.testing.assert_allclose(stats.holm([0.5, 0.9]), [1.0, 1.0])
+    np.testing.assert_allclose(stats.holm([0.02, np.nan, 0.01]), [0.02, np.nan, 0.02])
+    assert stats.holm([]).shape == (0,)
+
+
+def test_compare_all_pairs():
+    rng = np.random.default_rng(5)
+    values, subjects = _cohort(rng)
+    rows = stats.compare_all(
+        {"x": values, "y": values + rng.normal(1, 0.1, 240), "z": values + rng.normal(0, 1, 240)},
+        subjects,
+    )
+    assert [(row["a"], row["b"]) for row in rows] == [("x", "y"), ("x", "z"), ("y", "z")]
+    assert all(row["p_t"] <= row["p_t_holm"] <= 1 for row in rows)
+
+
+def test_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="one subject a slice"):
+        stats.by_subject([1.0, 2.0], ["a"])
+    with pytest.raises(ValueError, match="same slices"):
+        stats.compare([1.0, 2.0], [1.0], ["a", "b"])
+    with pytest.raises(ValueError, match="at least one"):
+        stats.bootstrap_interval([], [])
