@@ -19,9 +19,16 @@ from keras import layers
 from brainlib import files
 from brainlib.models.layers import prior as layers_prior
 from brainlib.models.layers.prior import REGISTERED
-from brainlib.models.prior_draw import (
+from brainlib.models.prior_draw import (  # noqa: F401
+    bits_a_code,
+    draw,
     part_of,
-)  # noqa: F401
+    restore,
+    sample,
+    sample_independent,
+    surprise,
+    unigram_bits,
+)
 
 MODEL, RECORD = "prior.keras", "prior.json"
 
