@@ -4,7 +4,6 @@
 """
 
 import ast
-import json
 import sys
 from pathlib import Path
 
