@@ -1,4 +1,7 @@
-"""Samples and interpolations of a small VAE that was not trained: what matters is where the latents come from."""
+"""Samples and interpolations of a small VAE that was not trained.
+
+What matters is where the latents come from.
+"""
 
 import numpy as np
 import pytest
@@ -104,18 +107,21 @@ def test_latent_sampler_follows_its_controls(vae, known_latents):
     np.testing.assert_allclose(
         decode(np.zeros((1, 6))), generation.decode(vae, np.zeros((1, 6))), atol=1e-5
     )
-    asked = []
-    box = widgets.latent_sampler(
-        lambda latents: (asked.append(latents[0]), decode(latents))[1], density, plane="sagittal"
-    )
+    decoded = []
+
+    def recording(latents):
+        decoded.append(latents[0])
+        return decode(latents)
+
+    box = widgets.latent_sampler(recording, density, plane="sagittal")
     controls, picture = box.children
     number, temperature, *sliders, reset = controls.children
     for control, value in ((sliders[0], 2.0), (temperature, 0.0), (number, 3), (temperature, 1.0)):
-        shown, control.value = bytes(picture.value), value
-        assert bytes(picture.value) != shown
-        assert np.any(asked[-1] != asked[-2]) == (
-            control is not number
-        )  # at temperature 0 the seed says nothing
+        before = bytes(picture.value)
+        control.value = value
+        assert bytes(picture.value) != before
+        # At temperature 0 the random seed changes nothing but the title.
+        assert np.any(decoded[-1] != decoded[-2]) == (control is not number)
     reset.click()
-    np.testing.assert_allclose(asked[-1], density.sample(1, seed=3)[0], atol=1e-5)
+    np.testing.assert_allclose(decoded[-1], density.sample(1, seed=3)[0], atol=1e-5)
     assert widgets.latent_sampler(decode, density, headless=True).data[:4] == b"\x89PNG"

@@ -94,9 +94,81 @@ def test_compare_all_pairs():
 
 
 def test_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match="one subject a slice"):
+    with pytest.raises(ValueError, match="one subject per slice"):
         stats.by_subject([1.0, 2.0], ["a"])
     with pytest.raises(ValueError, match="same slices"):
         stats.compare([1.0, 2.0], [1.0], ["a", "b"])
     with pytest.raises(ValueError, match="at least one"):
         stats.bootstrap_interval([], [])
+
+
+# ------------------------------------------------------------------------------------- verdicts
+
+
+def _paired(gains):
+    """`paired_difference` of people with these gains of a over b, three slices each."""
+    base = np.random.default_rng(0).normal(size=3 * len(gains))
+    people = np.repeat([f"S{number}" for number in range(len(gains))], 3)
+    return stats.paired_difference(base + np.repeat(gains, 3), base, people)
+
+
+def test_paired_difference_is_students_interval_over_people():
+    gains = np.array([1.0, 2, 3, 4, 5])  # mean 3, standard deviation sqrt(2.5)
+    paired = _paired(gains)
+    half = scipy_stats.t.ppf(0.975, 4) * np.sqrt(2.5 / 5)
+    np.testing.assert_allclose(paired[:3], (3, 3 - half, 3 + half))
+    assert paired[3:] == (5, 5, 0)
+    assert _paired(-gains)[3:] == (5, 0, 5)
+
+
+def test_the_interval_leaves_out_zero_where_the_t_test_says_so():
+    rng = np.random.default_rng(3)
+    for shift in np.linspace(0, 2, 15):
+        gains = rng.normal(shift, 1, 7)
+        people = [f"S{number}" for number in range(7)]
+        paired = stats.paired_difference(gains, np.zeros(7), people)
+        p_value = stats.compare(gains, np.zeros(7), people)["p_t"]
+        assert (paired.low > 0 or paired.high < 0) == (p_value < 0.05)
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ([1.0, 1.1, 0.9, 1.0, 1.2, 1.0], "shown"),
+        ([1.0, -1.1, 0.9, -1.0, 1.2, -1.0], "not shown"),
+        ([-1.0, -1.1, -0.9, -1.0, -1.2, -1.0], "not shown"),
+        ([1.0, 1.1, 0.9, 1.0, 1.2], "too few to decide"),  # even though all five agree
+        ([-1.0, -1.1, -0.9, -1.0, -1.2], "not shown"),  # against the claim: five are enough
+        ([1.0], "too few to decide"),
+        ([0.0] * 6, "not shown"),
+    ],
+)
+def test_the_interval_over_people_decides(gains, expected):
+    paired = _paired(np.array(gains))
+    assert stats.verdict(paired) == expected
+    losses = _paired(-np.array(gains))
+    assert stats.verdict(losses, better="lower") == expected
+
+
+def test_a_comparison_in_words():
+    worse = stats.PairedDifference(-1.4, -1.9, -0.9, people=5, above=0, below=5)
+    assert stats.in_words(worse, a="VAE", b="PCA 64", unit="dB") == (
+        "not shown: VAE - PCA 64 = -1.4 dB [-1.9, -0.9], worse on 5 of 5 people."
+    )
+    better = stats.PairedDifference(-0.0213, -0.0301, -0.0125, people=12, above=1, below=11)
+    assert stats.in_words(better, a="skips", b="input", better="lower") == (
+        "shown: skips - input = -0.021 [-0.030, -0.013], better on 11 of 12 people."
+    )
+    alone = stats.PairedDifference(2.5, np.nan, np.nan, people=1, above=1, below=0)
+    assert stats.in_words(alone, a="x", b="y", unit="nats") == (
+        "too few to decide: x - y = 2.5 nats, better on 1 of 1 person."
+    )
+
+
+def test_words_hide_no_limit_behind_zero_and_show_no_minus_before_it():
+    close = stats.PairedDifference(1.5, 0.04, 2.96, people=9, above=7, below=2)
+    assert "[0.04, 2.96]" in stats.in_words(close, a="x", b="y")
+    nothing = stats.PairedDifference(-0.001, -2.4, 2.4, people=9, above=4, below=5)
+    assert "= 0 [-2, 2]" in stats.in_words(nothing, a="x", b="y")
+    with pytest.raises(ValueError, match="higher"):
+        stats.verdict(close, better="more")
