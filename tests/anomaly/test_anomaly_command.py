@@ -337,7 +337,7 @@ def test_a_mask_of_a_few_voxels_is_refused_before_it_stops_a_study(tmp_path):
 def test_maps_are_made_as_they_were_judged(model_file, tmp_path, monkeypatch):
     array, mask = head()
     model = models.load(model_file)
-    monkeypatch.setattr(anomaly_heads.anomaly_scores, "load", lambda path: model)
+    monkeypatch.setattr(anomaly_heads.scores, "load", lambda path: model)
     folder, kept = tmp_path / "heads", tmp_path / "kept" / "model.keras"
     for path in (folder, kept.parent):
         path.mkdir()

@@ -25,6 +25,7 @@ from skimage import io
 
 from brainlib import models, training
 from brainlib.slices.pipeline import Slices
+from brainlib.training import fitting
 
 STEPS, REPEATS = 10, 6
 
@@ -60,7 +61,7 @@ def fit_against_step(name, batch_size, folder):
     path = Path(folder) / f"{name}.npy"
     np.save(path, pictures(STEPS * batch_size))
     model = models.build(name, seed=0)
-    training._compile(model, training.recipe("004" if name != "vae" else "vae"), ())
+    fitting._compile(model, training.recipe("004" if name != "vae" else "vae"), ())
     train = Slices(path, batch_size=batch_size, corruption="seed004", seed=0)
     batch = tf.data.Dataset.from_tensors(next(iter(train.epoch()))).cache().repeat()
     model.make_train_function()

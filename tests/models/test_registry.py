@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from brainlib import models, training
-from brainlib.models import vqgan
+from brainlib.models import registry, vqgan
 from brainlib.models.outputs import outputs_of
 
 RNG = np.random.default_rng(0)
@@ -256,7 +256,9 @@ def test_reconstruction_by_mean_or_by_draw():
 def test_norm_momentum_reaches_every_layer():
     model = _small("vae", norm_momentum=0.9)
     norms = [
-        layer for layer in models._flat(model) if isinstance(layer, keras.layers.BatchNormalization)
+        layer
+        for layer in registry._flat(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
     ]
     assert len(norms) == 9 and {layer.momentum for layer in norms} == {0.9}
 

@@ -11,7 +11,7 @@ from brainlib import models, training
 from brainlib.models import vae
 from brainlib.models.layers.variational import Sampling
 from brainlib.slices.pipeline import Slices
-from brainlib.training import callbacks, losses
+from brainlib.training import callbacks, fitting, losses
 
 SHAPE = (24, 32, 1)
 
@@ -69,7 +69,7 @@ def test_callbacks_take_the_constants_of_the_loss():
         plan = training.recipe("004", loss=loss)
         plateau, stop = (
             callback
-            for callback in training._callbacks(model, plan)
+            for callback in fitting._callbacks(model, plan)
             if isinstance(callback, (callbacks.Plateau, keras.callbacks.EarlyStopping))
         )
         assert plateau.min_delta == plateau_delta and abs(stop.min_delta) == stop_delta
@@ -324,10 +324,10 @@ def test_load_or_fit_trains_once(tmp_path):
     assert lines[-1].startswith("epoch 1/1")  # another key: trained again
     record = json.loads((tmp_path / "fit.json").read_text())
     assert record["recipe"]["epochs"] == 1 and record["versions"]["keras"] == keras.__version__
-    assert training._finished(tmp_path, record["key"])
+    assert fitting._finished(tmp_path, record["key"])
     with open(tmp_path / "model.keras", "ab") as handle:
         handle.write(b"spoilt")
-    assert not training._finished(tmp_path, record["key"])  # a spoilt model is not trusted
+    assert not fitting._finished(tmp_path, record["key"])  # a spoilt model is not trusted
 
 
 def test_a_smaller_last_batch_does_no_harm():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from brainlib import models, training
+from brainlib.training import fitting
 
 TWO_DEVICES = """
 import json, sys
@@ -87,7 +88,7 @@ def test_what_is_not_there_is_refused(monkeypatch):
         "vqvae", image_shape=(32, 32), width=0.1, depth=2, codebook_size=8, code_dim=2
     )
     monkeypatch.setattr(
-        training.tf.distribute, "get_strategy", lambda: SimpleNamespace(num_replicas_in_sync=2)
+        fitting.tf.distribute, "get_strategy", lambda: SimpleNamespace(num_replicas_in_sync=2)
     )
     with pytest.raises(ValueError, match="vqvae trains on one device"):
         training.fit(model, images, images, recipe="000-vqvae", show=None)
