@@ -1,4 +1,4 @@
-"""The synthetic cohort: geometry, masks, lesions, twins, determinism, cache, faults of its table."""
+"""The synthetic cohort: geometry, masks, lesions, twins, determinism, cache, table's faults."""
 
 import shutil
 
@@ -62,7 +62,7 @@ def test_tissues_are_in_t1s_order(made, template):
 
 @pytest.fixture(scope="module")
 def template(made):
-    return phantom.Template(phantom_atlas.load(made.parent, 2))
+    return phantom.Template(phantom_atlas.load_atlas(made.parent, 2))
 
 
 @pytest.mark.parametrize("subject, kind", [("PHANTOM401", "tumour"), ("PHANTOM701", "stroke")])
@@ -139,8 +139,8 @@ def test_damaged_files_are_made_again_alone_and_whole_ones_are_left(made, tmp_pa
 def test_a_damaged_atlas_is_built_again(made, tmp_path):
     path = next(made.parent.glob("atlas*"))
     (tmp_path / path.name).write_bytes(path.read_bytes()[:1000])
-    atlas = phantom_atlas.load(tmp_path, 2)
-    np.testing.assert_array_equal(atlas["code"], phantom_atlas.load(made.parent, 2)["code"])
+    atlas = phantom_atlas.load_atlas(tmp_path, 2)
+    np.testing.assert_array_equal(atlas["code"], phantom_atlas.load_atlas(made.parent, 2)["code"])
 
 
 def test_the_table_has_ixis_columns_and_faults(made):

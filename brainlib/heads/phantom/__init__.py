@@ -1,4 +1,8 @@
-"""The synthetic cohort: whole T1 heads in IXI's geometry, with true masks (see `head`)."""
+"""The synthetic cohort: whole T1 heads in IXI's geometry, with true masks.
+
+`atlas` is the head that all are warped from, `head` makes one person's, `lesions` draws what is
+wrong with it, `population` says who there is and keeps the files.
+"""
 
 from brainlib.heads.phantom.head import (
     FACTORS,
@@ -6,11 +10,9 @@ from brainlib.heads.phantom.head import (
     VERSION,
     Site,
     Template,
-    cohort,
     geometry,
     make_head,
-    people,
-    spreadsheet,
 )
+from brainlib.heads.phantom.population import cohort, people, spreadsheet
 
 __all__ = [name for name in dir() if not name.startswith("_")]

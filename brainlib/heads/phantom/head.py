@@ -1,46 +1,51 @@
-"""The synthetic cohort: whole T1 heads in IXI's geometry, healthy, tumour-like and stroke-like, with true masks.
+"""One synthetic head: a person's shape, tissues, contrast and lesion, seen by a site's scanner.
 
-A head is the atlas of `phantom_atlas`, given a person's size, shape, ventricles and folds, a site's contrast, and a
-scanner's noise. Everything made here is synthetic: it teaches and it tests, and proves nothing about patients.
+The head is `atlas`, given a person's size, shape, ventricles and folds, a site's contrast, and a
+scanner's noise. It is synthetic: it teaches and it tests, and proves nothing about patients.
+
+All randomness of a head comes from four streams (shape, tissue, lesion, scanner) of its seed and
+number. What is drawn from a stream, and in which order, makes the head: change neither without a
+new `VERSION`.
 """
 
-import gzip
-import json
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from __future__ import annotations
+
 from dataclasses import dataclass
-from pathlib import Path
 
-import nibabel
 import numpy as np
-import pandas as pd
 from scipy import ndimage
-from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
-from brainlib import files
-from brainlib.heads.phantom import atlas as phantom_atlas
+from brainlib.heads.phantom import atlas as codes
 from brainlib.heads.phantom import lesions
-from brainlib.heads.phantom.atlas import bspline, lift
+from brainlib.heads.phantom.atlas import BOX_MM, LATTICE_MM, NOISE_MM, bspline, lift
+from brainlib.heads.phantom.lesions import Lesion
 
 VERSION = 1  # raised whenever a head of a seed changes
 FACTORS = {"full": 1, "half": 2, "quarter": 4}  # voxels of IXI's size, twice and four times that
-FIRST_NUMBER = {"healthy": 1, "tumour": 401, "stroke": 701}
 SCALE = np.array([0.918, 0.908, 0.916])  # MNI's brain is larger than people's (P, S, R)
-WARP_MM = (
-    (120, 3.6),
-    (48, 1.9),
-    (22, 1.15),
-)  # wavelength and standard deviation of the shape's variation
-README = "Synthetic heads, made by brainlib.phantom from the MNI152 templates. They are no people; nothing here says anything about patients.\n"
+SEX_SCALE = {"male": 1.025, "female": 0.979}
+CONTROL_MM = 7.5  # spacing of the control points that a scan's positions are interpolated from
+# Wavelength and standard deviation of the shape's variation, in mm.
+WARP_MM = ((120, 3.6), (48, 1.9), (22, 1.15))
 
 
 @dataclass(frozen=True)
 class Site:
-    """Contrast of a site, white matter = 1. levels: its grey values of white matter, the second in `second` of its heads;
-    noise: standard deviation; blur: in voxels of full size; zero_below: background cut in units of noise."""
+    """What a site's scanner makes of tissues; white matter is 1 in all of the levels.
 
-    levels: tuple
+    Attributes:
+        levels: two grey values of white matter; a share `second` of its heads has the second.
+        fluid, grey, fat, marrow, muscle: levels of those tissues.
+        noise: standard deviation, as a share of white matter.
+        blur: standard deviation in voxels of full size.
+        bias: strength of the receive field.
+        zero_below: the background is cut below this, in units of the noise's deviation.
+        slices: along the axis from left to right, at full size.
+        suppressed: whether weak signals fall off as their square.
+        second: see `levels`.
+    """
+
+    levels: tuple[float, float]
     fluid: float
     grey: float
     fat: float
@@ -67,111 +72,114 @@ SITES = {
 
 
 class Template:
-    """The atlas with what many heads need of it; brain vectors are attributes (fluid, grey, white, depth, ...)."""
+    """The atlas with what many heads need of it.
 
-    def __init__(self, atlas):
+    The atlas's arrays are attributes: `code` and `brain` on its grid, and one number per brain
+    voxel in `fluid`, `grey`, `white`, `depth`, `right`, `anterior`, `superior` and others, in the
+    order of `inside`.
+
+    Args:
+        atlas: of `atlas.load_atlas`.
+    """
+
+    def __init__(self, atlas: dict[str, np.ndarray]):
         self.resolution = int(atlas["resolution"])
         for name, array in atlas.items():
             if name != "resolution":
                 setattr(self, name, array)
         self.inside = np.flatnonzero(self.brain)
         hits = np.argwhere(self.brain)
-        self._box = tuple(
-            slice(low, high + 1) for low, high in zip(hits.min(axis=0), hits.max(axis=0))
-        )
+        bounds = zip(hits.min(axis=0), hits.max(axis=0))
+        self._box = tuple(slice(low, high + 1) for low, high in bounds)
         self._box_brain = self.brain[self._box]
-        self._bases = {
-            spacing: [bspline(side, self.resolution, spacing) for side in self._box_brain.shape]
-            for spacing in phantom_atlas.NOISE_MM
-        }
+        self._bases = {spacing: self._noise_bases(spacing) for spacing in NOISE_MM}
         self.head_bases = [bspline(side, self.resolution, 5) for side in self.code.shape]
 
-    def noise(self, rng, spacing):
-        """Smooth noise over brain voxels from white noise on control points every `spacing` mm."""
-        bases = self._bases[spacing]
-        return lift(
-            rng.standard_normal([base.shape[1] for base in bases], dtype=np.float32), bases
-        )[self._box_brain]
+    def _noise_bases(self, spacing: float) -> list[np.ndarray]:
+        return [bspline(side, self.resolution, spacing) for side in self._box_brain.shape]
 
-    def index(self, atlas_mm, axis):
-        """Array index of a position in atlas mm along an axis."""
-        low = phantom_atlas.BOX_MM[axis][0] + (self.resolution - 1) / 2
+    def noise(self, rng: np.random.Generator, spacing: float) -> np.ndarray:
+        """Smooth noise over brain voxels, from N(0, 1) on control points every `spacing` mm."""
+        return _smooth_noise(rng, self._bases[spacing])[self._box_brain]
+
+    def index(self, atlas_mm: np.ndarray, axis: int) -> np.ndarray:
+        """Array index of positions in atlas mm along an axis."""
+        low = BOX_MM[axis][0] + (self.resolution - 1) / 2
         return (atlas_mm - low) / self.resolution
 
 
-# ---- one head
+def _smooth_noise(rng: np.random.Generator, bases: list[np.ndarray]) -> np.ndarray:
+    """Noise of N(0, 1) on the control points of three bases, evaluated on their grid."""
+    controls = [base.shape[1] for base in bases]
+    return lift(rng.standard_normal(controls, dtype=np.float32), bases)
 
 
-def geometry(size, site):
-    """(shape, voxel_mm) of a site's heads, axes P, S, R."""
+def _vary(rng: np.random.Generator, level: float, deviation: float) -> float:
+    """A level times a lognormal factor of that standard deviation of its logarithm."""
+    return level * float(np.exp(deviation * rng.standard_normal()))
+
+
+def _ageing(age: float) -> float:
+    """Age in years as the recipe takes it: 0 at 50, 1 at 85, negative for the young."""
+    return (age - 50) / 35
+
+
+def geometry(size: str, site: str) -> tuple[tuple[int, int, int], tuple[float, float, float]]:
+    """(shape, voxel_mm) of a site's heads, axes P, S, R.
+
+    Raises:
+        ValueError: an unknown size.
+    """
     if size not in FACTORS:
         raise ValueError(f"size: expected one of {', '.join(FACTORS)}, got {size!r}.")
     factor = FACTORS[size]
-    return (256 // factor, 256 // factor, SITES[site].slices // factor), (
-        0.9375 * factor,
-        0.9375 * factor,
-        1.2 * factor,
-    )
+    shape = (256 // factor, 256 // factor, SITES[site].slices // factor)
+    return shape, (0.9375 * factor, 0.9375 * factor, 1.2 * factor)
 
 
 def make_head(
-    template,
+    template: Template,
     *,
-    seed,
-    number,
-    site="Guys",
-    sex="male",
-    age=45.0,
-    kind="healthy",
-    size="half",
-    lesion_free=False,
-):
+    seed: int,
+    number: int,
+    site: str = "Guys",
+    sex: str = "male",
+    age: float = 45.0,
+    kind: str = "healthy",
+    size: str = "half",
+    lesion_free: bool = False,
+) -> dict:
     """One head.
 
     Args:
         template: a `Template`.
-        seed, number: the head depends on both and on nothing else that is random.
-        site: of `SITES`; sex: "male" or "female"; age in years.
+        seed: of the cohort; the head depends on it, on `number` and on nothing else that is random.
+        number: of the person.
+        site: a name of `SITES`.
+        sex: "male" or "female".
+        age: in years.
         kind: "healthy", "tumour" or "stroke".
+        size: a name of `FACTORS`.
         lesion_free: the same head without its lesion: the twin.
 
     Returns:
-        dict: image int16 and labels uint8 (tissue: 1 fluid, 2 grey, 3 white; plus 16 x lesion label), both of
-        `geometry`'s shape; lesion_ml, the true volume.
+        dict: image int16 and labels uint8 (tissue: 1 fluid, 2 grey, 3 white; plus 16 x lesion
+        label), both of `geometry`'s shape; lesion_ml, the true volume.
     """
-    streams = [
-        np.random.default_rng(part)
-        for part in np.random.SeedSequence([20240, seed, number]).spawn(4)
-    ]
-    shaping, tissue_rng, lesion_rng, scanner = streams
+    streams = np.random.SeedSequence([20240, seed, number]).spawn(4)
+    shaping, tissue_rng, lesion_rng, scanner = [np.random.default_rng(part) for part in streams]
     shape, voxel_mm = geometry(size, site)
-    zoom = (
-        SCALE
-        * (1.025 if sex == "male" else 0.979)
-        * np.exp(0.026 * shaping.standard_normal())
-        * np.exp(0.018 * shaping.standard_normal(3))
-    )
+    zoom = _zoom(shaping, sex)
     lesion = None
     if kind != "healthy" and not lesion_free:
-        lesion = lesions.draw(
-            kind, template, lesion_rng, 1000 / (template.resolution**3 * np.prod(zoom))
-        )
-    bases = [bspline(side, step, 7.5) for side, step in zip(shape, voxel_mm)]
-    lattice = _positions(template, shaping, zoom, shape, voxel_mm, bases, age, lesion)
+        voxels_per_ml = 1000 / (template.resolution**3 * np.prod(zoom))
+        lesion = lesions.draw(kind, template, lesion_rng, voxels_per_ml)
+    coordinates = _coordinates(template, shaping, zoom, shape, voxel_mm, age, lesion)
     contrast = _contrast(SITES[site], scanner, age)
     grey_values, tissue = _brain(template, tissue_rng, age, contrast, lesion)
     head = _paint_head(template, tissue_rng, contrast, grey_values, age)
-    coordinates = [template.index(lift(axis, bases), place) for place, axis in enumerate(lattice)]
-    image = ndimage.map_coordinates(
-        head, coordinates, order=1, mode="constant", cval=0.0, prefilter=False
-    )
-    labels_atlas = np.zeros(template.code.shape, np.uint8)
-    labels_atlas.reshape(-1)[template.inside] = tissue + (16 * lesion.labels if lesion else 0) * (
-        tissue > 0
-    )
-    labels = ndimage.map_coordinates(
-        labels_atlas, coordinates, order=0, mode="constant", cval=0, prefilter=False
-    )
+    image = _sample(head, coordinates, order=1)
+    labels = _sample(_label_volume(template, tissue, lesion), coordinates, order=0)
     return {
         "image": _scan(image, SITES[site], scanner, voxel_mm, size),
         "labels": labels,
@@ -179,93 +187,150 @@ def make_head(
     }
 
 
-def _positions(template, rng, zoom, shape, voxel_mm, bases, age, lesion):
-    """Atlas positions in mm of the control points every 7.5 mm of the scan: (3, controls...)."""
+# ---- shape: which point of the atlas each voxel of the scan shows
+
+
+def _zoom(rng: np.random.Generator, sex: str) -> np.ndarray:
+    """Size of a person's head against the atlas along P, S, R: (3,)."""
+    whole = SCALE * SEX_SCALE["male" if sex == "male" else "female"]
+    return whole * np.exp(0.026 * rng.standard_normal()) * np.exp(0.018 * rng.standard_normal(3))
+
+
+def _coordinates(
+    template: Template,
+    rng: np.random.Generator,
+    zoom: np.ndarray,
+    shape: tuple[int, int, int],
+    voxel_mm: tuple[float, float, float],
+    age: float,
+    lesion: Lesion | None,
+) -> list[np.ndarray]:
+    """Array indices in the atlas of each voxel of the scan: three arrays of `shape`."""
+    bases = [bspline(side, step, CONTROL_MM) for side, step in zip(shape, voxel_mm)]
     fields_mm = np.array(shape) * voxel_mm
+    positions = _posed(rng, zoom, fields_mm, [base.shape[1] for base in bases])
+    positions = _warped(template, rng, positions, age)
+    if lesion:
+        for centre, radius, push in lesion.pushes:
+            positions -= _push(positions, centre, radius, push)
+    lattice = positions.astype(np.float32)
+    return [template.index(lift(axis, bases), place) for place, axis in enumerate(lattice)]
+
+
+def _turn(rng: np.random.Generator) -> np.ndarray:
+    """Rotation of a head that lies a little askew: (3, 3)."""
     turn = np.eye(3)
-    for (first, second), angle in zip(
-        ((0, 2), (1, 2), (0, 1)), np.deg2rad(np.array([1.8, 1.8, 7]) * rng.standard_normal(3))
-    ):
+    angles = np.deg2rad(np.array([1.8, 1.8, 7]) * rng.standard_normal(3))
+    for (first, second), angle in zip(((0, 2), (1, 2), (0, 1)), angles):
         step = np.eye(3)
         step[first, first] = step[second, second] = np.cos(angle)
         step[first, second], step[second, first] = -np.sin(angle), np.sin(angle)
         turn = turn @ step
-    # The atlas point (18, 8, 0) lands here: the vertex 30 mm below the upper edge, the midline 1 mm off centre.
-    target = np.array(
-        [fields_mm[0] / 2, fields_mm[1] - 30 - 78 * zoom[1], fields_mm[2] / 2 - 1]
-    ) + [4, 4, 0.9] * rng.standard_normal(3)
-    controls = tuple(base.shape[1] for base in bases)
-    points = np.stack(
-        np.meshgrid(*[(np.arange(count) - 1) * 7.5 for count in controls], indexing="ij")
-    )
-    positions = (
-        np.tensordot(np.diag(1 / zoom) @ turn, points - target[:, None, None, None], 1)
-        + np.array([18.0, 8, 0])[:, None, None, None]
-    )
+    return turn
 
-    def coarse(array):
-        return ndimage.map_coordinates(
-            array,
-            [
-                (axis - low) / phantom_atlas.LATTICE_MM
-                for axis, (low, _) in zip(positions, phantom_atlas.BOX_MM)
-            ],
-            order=1,
-            mode="nearest",
-        )
 
-    inside = 0.3 + 0.7 / (
-        1 + np.exp((coarse(template.hull_coarse) - 2) / 4)
-    )  # fine variation mostly in the brain
+def _posed(
+    rng: np.random.Generator, zoom: np.ndarray, fields_mm: np.ndarray, controls: list[int]
+) -> np.ndarray:
+    """Atlas positions in mm of the scan's control points, by size and pose: (3, *controls)."""
+    turn = _turn(rng)
+    # The atlas point (18, 8, 0) lands here: the vertex 30 mm below the upper edge, the midline
+    # 1 mm off centre.
+    target = np.array([fields_mm[0] / 2, fields_mm[1] - 30 - 78 * zoom[1], fields_mm[2] / 2 - 1])
+    target = target + [4, 4, 0.9] * rng.standard_normal(3)
+    axes = [(np.arange(count) - 1) * CONTROL_MM for count in controls]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"))
+    from_target = points - target[:, None, None, None]
+    turned = np.tensordot(np.diag(1 / zoom) @ turn, from_target, 1)
+    return turned + np.array([18.0, 8, 0])[:, None, None, None]
+
+
+def _warped(
+    template: Template, rng: np.random.Generator, positions: np.ndarray, age: float
+) -> np.ndarray:
+    """Positions of control points with a person's own shape and ventricles; changed in place."""
+    hull_mm = _at(template.hull_coarse, positions)
+    inside = 0.3 + 0.7 / (1 + np.exp((hull_mm - 2) / 4))  # fine variation mostly in the brain
     for wavelength, deviation in WARP_MM:
         for axis in range(3):
-            wave = ndimage.gaussian_filter(
-                rng.standard_normal(controls), wavelength / 7.5 / 2.6, mode="wrap"
-            )
-            positions[axis] += wave * (deviation / wave.std()) * (inside if wavelength < 60 else 1)
-    widening = np.clip(
-        1.1 + 2.2 * (age - 50) / 35 + 0.9 * rng.standard_normal(), -1.2, 5
-    )  # mm, of the ventricles
-    positions += widening * np.stack([coarse(axis) for axis in template.push])
-    for centre, radius, push in lesion.pushes if lesion else ():
-        offset = positions - np.asarray(centre)[:, None, None, None]
-        distance = np.sqrt((offset**2).sum(axis=0)) + 1e-3
-        positions -= (
-            offset
-            / distance
-            * (
-                push
-                * np.where(distance < radius, distance / radius, np.exp(-(distance - radius) / 14))
-            )
-        )
-    return positions.astype(np.float32)
+            white = rng.standard_normal(positions.shape[1:])
+            wave = ndimage.gaussian_filter(white, wavelength / CONTROL_MM / 2.6, mode="wrap")
+            where = inside if wavelength < 60 else 1
+            positions[axis] += wave * (deviation / wave.std()) * where
+    widening_mm = 1.1 + 2.2 * (age - 50) / 35 + 0.9 * rng.standard_normal()  # of the ventricles
+    widening_mm = np.clip(widening_mm, -1.2, 5)
+    positions += widening_mm * np.stack([_at(axis, positions) for axis in template.push])
+    return positions
 
 
-def _contrast(site, rng, age):
+def _at(coarse: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """A coarse field of the atlas at positions in mm."""
+    places = [(axis - low) / LATTICE_MM for axis, (low, _) in zip(positions, BOX_MM)]
+    return ndimage.map_coordinates(coarse, places, order=1, mode="nearest")
+
+
+def _push(positions: np.ndarray, centre: np.ndarray, radius: float, push: float) -> np.ndarray:
+    """How far a growing core shifts each position, in mm: full at its rim, fading beyond."""
+    offset = positions - np.asarray(centre)[:, None, None, None]
+    distance = np.sqrt((offset**2).sum(axis=0)) + 1e-3
+    within, beyond = distance / radius, np.exp(-(distance - radius) / 14)
+    return offset / distance * (push * np.where(distance < radius, within, beyond))
+
+
+def _sample(volume: np.ndarray, coordinates: list[np.ndarray], *, order: int) -> np.ndarray:
+    """A volume of the atlas's grid at the scan's voxels; 0 outside of it. order: 1 linear."""
+    return ndimage.map_coordinates(
+        volume, coordinates, order=order, mode="constant", cval=0, prefilter=False
+    )
+
+
+# ---- tissue: grey values and labels on the atlas's grid
+
+
+def _contrast(site: Site, rng: np.random.Generator, age: float) -> dict[str, float]:
     """Levels of a person's tissues at a site, white matter = 1."""
-
-    def vary(level, deviation):
-        return level * float(np.exp(deviation * rng.standard_normal()))
-
     return {
-        "fluid": vary(site.fluid, 0.08),
-        "grey": vary(site.grey, 0.025) * (1 + 0.02 * (age - 50) / 35),
-        "fat": vary(site.fat, 0.10),
-        "marrow": vary(site.marrow, 0.12),
-        "muscle": vary(site.muscle, 0.06),
+        "fluid": _vary(rng, site.fluid, 0.08),
+        "grey": _vary(rng, site.grey, 0.025) * (1 + 0.02 * (age - 50) / 35),
+        "fat": _vary(rng, site.fat, 0.10),
+        "marrow": _vary(rng, site.marrow, 0.12),
+        "muscle": _vary(rng, site.muscle, 0.06),
     }
 
 
-def _brain(template, rng, age, contrast, lesion):
-    """Grey values and tissue labels (0 outside, 1 fluid, 2 grey, 3 white) of the brain's voxels, drawn for one person."""
-    old = (age - 50) / 35
-    first, second = (
-        1.6 * template.noise(rng, 3.5) + 0.9 * template.noise(rng, 9) for _ in range(2)
-    )
+def _brain(
+    template: Template,
+    rng: np.random.Generator,
+    age: float,
+    contrast: dict[str, float],
+    lesion: Lesion | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(grey values, tissues 0 outside, 1 fluid, 2 grey, 3 white) of one person's brain voxels."""
+    shares, edge_mm = _tissue_shares(template, rng, age)
+    values = shares[0] * contrast["fluid"] + shares[1] * contrast["grey"] + shares[2]
+    grey_to_white = float(template.levels[2] - template.levels[1])
+    values += 0.6 * (1 - contrast["grey"]) / grey_to_white * template.texture  # its own grain
+    if lesion:
+        values = lesion.paint(values, contrast["fluid"])
+    tissues = np.where(edge_mm < 0, 0, 1 + shares.argmax(axis=0)).astype(np.uint8)
+    return np.maximum(values, 0.03), tissues
+
+
+def _tissue_shares(
+    template: Template, rng: np.random.Generator, age: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(shares of fluid, grey, white (3, voxels), mm from the person's own brain surface).
+
+    The atlas's shares, as logits, with smooth noise where tissue may be drawn anew, and more fluid
+    in the old: in ventricles, valleys of the cortex and around the brain.
+    """
+    old = _ageing(age)
+    first = 1.6 * template.noise(rng, 3.5) + 0.9 * template.noise(rng, 9)
+    second = 1.6 * template.noise(rng, 3.5) + 0.9 * template.noise(rng, 9)
     sharp, drawn = 1 + 0.6 * template.free, 2.1 * template.free
-    fluid, grey, white = (
-        sharp * np.log(share + 0.015) for share in (template.fluid, template.grey, template.white)
-    )
+    fluid = sharp * np.log(template.fluid + 0.015)
+    grey = sharp * np.log(template.grey + 0.015)
+    white = sharp * np.log(template.white + 0.015)
     fluid += (
         drawn * first
         + 0.75 * old * (1 + np.exp(-np.maximum(template.depth, 0) / 6))
@@ -273,43 +338,44 @@ def _brain(template, rng, age, contrast, lesion):
     )
     grey -= 0.12 * old
     white += drawn * second
-    rim = max(
-        0, 0.15 + 2.1 * (age - 20) / 60 + 0.35 * rng.standard_normal()
-    )  # mm of fluid around the brain of the old
-    edge = template.depth + 0.5 * first - rim
-    fluid += 7 / (1 + np.exp(np.clip(3 * edge, -30, 30)))
+    rim_mm = 0.15 + 2.1 * (age - 20) / 60 + 0.35 * rng.standard_normal()  # fluid around the brain
+    edge_mm = template.depth + 0.5 * first - max(0, rim_mm)
+    fluid += 7 / (1 + np.exp(np.clip(3 * edge_mm, -30, 30)))
     logits = np.stack([fluid, grey, white])
     shares = np.exp(logits - logits.max(axis=0))
     shares /= shares.sum(axis=0)
-    values = shares[0] * contrast["fluid"] + shares[1] * contrast["grey"] + shares[2]
-    values += (
-        0.6
-        * (1 - contrast["grey"])
-        / float(template.levels[2] - template.levels[1])
-        * template.texture
-    )  # the template's own grain
-    if lesion:
-        values = lesion.paint(values, contrast["fluid"])
-    return np.maximum(values, 0.03), np.where(edge < 0, 0, 1 + shares.argmax(axis=0)).astype(
-        np.uint8
-    )
+    return shares, edge_mm
 
 
-def _paint_head(template, rng, contrast, brain_values, age):
-    """The atlas as a picture of one person: levels by tissue code, with a smooth unevenness, and the brain in it."""
+def _label_volume(template: Template, tissue: np.ndarray, lesion: Lesion | None) -> np.ndarray:
+    """Tissues and lesion of brain voxels on the atlas's grid: uint8, tissue + 16 x lesion label."""
+    labels = np.zeros(template.code.shape, np.uint8)
+    lesion_labels = 16 * lesion.labels if lesion else 0
+    labels.reshape(-1)[template.inside] = tissue + lesion_labels * (tissue > 0)
+    return labels
 
-    def vary(value, deviation):
-        return value * float(np.exp(deviation * rng.standard_normal()))
 
-    rim, inner, marrow, outer = (
-        vary(1.2 + 0.5 * max((age - 50) / 35, 0), 0.2),
-        vary(1.6, 0.15),
-        vary(3.0, 0.35),
-        vary(1.6, 0.15),
-    )
-    ends = np.cumsum(
-        [rim, inner, marrow, outer]
-    )  # mm from the brain: fluid, bone, marrow, bone, then fat
+def _paint_head(
+    template: Template,
+    rng: np.random.Generator,
+    contrast: dict[str, float],
+    brain_values: np.ndarray,
+    age: float,
+) -> np.ndarray:
+    """The atlas as a picture of one person, on its grid, white matter = 1, the brain in it."""
+    levels = _levels_by_code(rng, contrast, age)
+    head = levels[template.code]
+    head *= 1 + 0.16 * _smooth_noise(rng, template.head_bases)
+    head.reshape(-1)[template.inside] = brain_values
+    return head
+
+
+def _levels_by_code(rng: np.random.Generator, contrast: dict[str, float], age: float) -> np.ndarray:
+    """Grey value of each tissue code of the atlas: (256,)."""
+    rim = _vary(rng, 1.2 + 0.5 * max(_ageing(age), 0), 0.2)
+    inner, marrow, outer = _vary(rng, 1.6, 0.15), _vary(rng, 3.0, 0.35), _vary(rng, 1.6, 0.15)
+    # In mm from the brain: fluid, bone, marrow, bone, then fat.
+    ends = np.cumsum([rim, inner, marrow, outer])
     distance = np.arange(120) * 0.25
     levels = np.zeros(256, np.float32)
     levels[:120] = np.select(
@@ -317,43 +383,42 @@ def _paint_head(template, rng, contrast, brain_values, age):
         [contrast["fluid"] * 0.8, 0.09, contrast["marrow"] * 0.8, 0.08],
         contrast["fat"] * 0.92,
     )
-    codes = phantom_atlas
-    for code, level in {
-        codes.SKIN: 0.75,
-        codes.FAT: contrast["fat"],
-        codes.MUSCLE: contrast["muscle"],
-        codes.BONE: 0.10,
-        codes.MARROW: contrast["marrow"],
-        codes.EYE: contrast["fluid"] * 1.05,
-        codes.LENS: 0.5,
-        codes.MUCOSA: 0.6,
-        codes.CORD: 0.85,
-        codes.CANAL_FLUID: contrast["fluid"],
-        codes.RIM_FLUID: contrast["fluid"] * 0.95,
-    }.items():
-        levels[code] = level
-    head = levels[template.code]
-    head *= 1 + 0.16 * lift(
-        rng.standard_normal([base.shape[1] for base in template.head_bases], dtype=np.float32),
-        template.head_bases,
-    )
-    head.reshape(-1)[template.inside] = brain_values
-    return head
+    levels[codes.SKIN] = 0.75
+    levels[codes.FAT] = contrast["fat"]
+    levels[codes.MUSCLE] = contrast["muscle"]
+    levels[codes.BONE] = 0.10
+    levels[codes.MARROW] = contrast["marrow"]
+    levels[codes.EYE] = contrast["fluid"] * 1.05
+    levels[codes.LENS] = 0.5
+    levels[codes.MUCOSA] = 0.6
+    levels[codes.CORD] = 0.85
+    levels[codes.CANAL_FLUID] = contrast["fluid"]
+    levels[codes.RIM_FLUID] = contrast["fluid"] * 0.95
+    return levels
 
 
-def _scan(image, site, rng, voxel_mm, size):
-    """What a scanner makes of a head: blur, bias field, Rician noise, the maker's background, whole numbers (int16)."""
+# ---- scanner: from a picture to stored grey values
+
+
+def _scan(
+    image: np.ndarray,
+    site: Site,
+    rng: np.random.Generator,
+    voxel_mm: tuple[float, float, float],
+    size: str,
+) -> np.ndarray:
+    """What a scanner makes of a head: int16 of the image's shape.
+
+    Blur, bias field, Rician noise, the maker's background, whole numbers.
+    """
     blur = site.blur / FACTORS[size]
     if blur > 0.2:
         image = ndimage.gaussian_filter(image, blur, truncate=2.0)
-    bases = [bspline(side, step, 75) for side, step in zip(image.shape, voxel_mm)]
-    field = site.bias * 1.6 * rng.standard_normal([base.shape[1] for base in bases])
-    image = image * lift(np.exp(field - field.mean()).astype(np.float32), bases)
-    level = site.levels[1 if rng.random() < site.second else 0] * float(
-        np.exp(0.06 * rng.standard_normal())
-    )
-    sigma = site.noise * level * float(np.exp(0.12 * rng.standard_normal()))
-    real, imaginary = (sigma * rng.standard_normal(image.shape, dtype=np.float32) for _ in range(2))
+    image = image * _bias_field(site, rng, image.shape, voxel_mm)
+    level = _vary(rng, site.levels[1 if rng.random() < site.second else 0], 0.06)
+    sigma = _vary(rng, site.noise * level, 0.12)
+    real = sigma * rng.standard_normal(image.shape, dtype=np.float32)
+    imaginary = sigma * rng.standard_normal(image.shape, dtype=np.float32)
     magnitude = np.hypot(image * level + real, imaginary)
     cut = site.zero_below * sigma
     if site.suppressed:  # Philips: weak signals fall off as their square
@@ -362,212 +427,13 @@ def _scan(image, site, rng, voxel_mm, size):
     return np.rint(np.where(magnitude < cut, 0, magnitude)).astype(np.int16)
 
 
-# ---- the cohort
-
-
-def people(counts, seed):
-    """Who is in the cohort: one row a head with subject, group, number, site, sex, age; a head's row depends on its number only."""
-    rows = []
-    for group, count in counts.items():
-        for number in range(FIRST_NUMBER[group], FIRST_NUMBER[group] + count):
-            rng = np.random.default_rng([7, seed, number])
-            site = rng.choice(["Guys", "HH", "IOP"], p=[0.55, 0.32, 0.13])
-            young = rng.random() < 0.65  # two humps, as IXI's ages have
-            age = float(np.clip(rng.normal(36, 10) if young else rng.normal(63, 8), 20, 86))
-            rows.append(
-                {
-                    "subject": f"PHANTOM{number:03d}",
-                    "group": group,
-                    "number": number,
-                    "site": str(site),
-                    "sex": "female" if rng.random() < 0.556 else "male",
-                    "age": round(age, 2),
-                    "height_cm": 0,
-                    "weight_kg": int(rng.normal(72, 11)),
-                    "ethnic_id": int(rng.choice([1, 3, 4], p=[0.8, 0.12, 0.08])),
-                }
-            )
-            rows[-1]["height_cm"] = int(rng.normal(177 if rows[-1]["sex"] == "male" else 164, 7))
-    return pd.DataFrame(rows)
-
-
-def cohort(folder, *, healthy=40, tumour=12, stroke=12, seed=0, size="half", jobs=2, progress=True):
-    """Makes the synthetic cohort in a folder; what is there and intact is not made again.
-
-    Args:
-        folder: gets t1/, brain/, lesion/, twin/ (.nii.gz, axes P, S, R), IXI.csv (IXI.xls's columns and faults), subjects.csv.
-        healthy, tumour, stroke: heads of each group. A head depends on (seed, number in its group) only.
-        size: "full" (IXI's voxels), "half" or "quarter".
-        jobs: processes.
-
-    Returns:
-        the folder.
-    """
-    folder = Path(folder)
-    counts = {"healthy": healthy, "tumour": tumour, "stroke": stroke}
-    geometry(size, "HH")
-    listed = people(counts, seed)
-    known = _known(folder, seed, size)
-    todo = [
-        row for row in listed.to_dict("records") if not _intact(folder, known.get(row["subject"]))
-    ]
-    if todo:
-        files.write_text(folder / "README.txt", README)
-        phantom_atlas.load(
-            folder.parent, 1 if size == "full" else 2
-        )  # once, before the workers want it
-        for result in tqdm(
-            _made(todo, folder, seed, size, jobs),
-            total=len(todo),
-            desc="synthetic heads",
-            disable=not progress,
-        ):
-            known[result["subject"]] = result
-            files.write_json(
-                folder / "heads.json",
-                {"version": VERSION, "seed": seed, "size": size, "heads": known},
-            )
-    table = pd.DataFrame([known[subject] for subject in sorted(known)]).drop(columns="files")
-    files.write_csv(folder / "subjects.csv", table)
-    files.write_csv(
-        folder / "IXI.csv",
-        spreadsheet(
-            people({"healthy": 400, "tumour": 300, "stroke": 300}, seed).merge(table[["subject"]])
-        ),
-    )
-    return folder
-
-
-def _known(folder, seed, size):
-    """Records of the heads that lie in the folder, by subject; none if they were made in another way."""
-
-    try:
-        record = json.loads((folder / "heads.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return (
-        record["heads"]
-        if (record["version"], record["seed"], record["size"]) == (VERSION, seed, size)
-        else {}
-    )
-
-
-def _intact(folder, record):
-    return bool(record) and all(
-        (folder / name).is_file() and files.sha256(folder / name) == known
-        for name, known in record["files"].items()
-    )
-
-
-def _made(todo, folder, seed, size, jobs):
-    """Makes heads, in several processes where it pays; yields their records in order."""
-    work = [(row, folder, seed, size) for row in todo]
-    if jobs < 2 or len(todo) < 4:
-        yield from map(_make_one, work)
-        return
-    # spawn, not fork: the caller may be a notebook's kernel with TensorFlow's threads in it
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_make_one, work, chunksize=2)
-
-
-_TEMPLATES = {}
-
-
-def _make_one(work):
-    """Makes and writes one head with its masks and twin; returns its record."""
-
-    row, folder, seed, size = work
-    resolution = 1 if size == "full" else 2
-    if (folder.parent, resolution) not in _TEMPLATES:
-        _TEMPLATES[folder.parent, resolution] = Template(
-            phantom_atlas.load(folder.parent, resolution)
-        )
-    template = _TEMPLATES[folder.parent, resolution]
-    options = {
-        "seed": seed,
-        "number": row["number"],
-        "site": row["site"],
-        "sex": row["sex"],
-        "age": row["age"],
-        "kind": row["group"],
-        "size": size,
-    }
-    with threadpool_limits(1):  # the same sums in the same order, and jobs do not fight
-        head = make_head(template, **options)
-        twin = (
-            make_head(template, **options, lesion_free=True) if row["group"] != "healthy" else None
-        )
-    stem = f"{row['subject']}-{row['site']}-{row['number']:04d}-T1"
-    pictures = {
-        f"t1/{stem}.nii.gz": head["image"],
-        f"brain/{stem}_brain.nii.gz": (head["labels"] > 0).astype(np.uint8),
-    }
-    if twin:
-        pictures[f"lesion/{stem}_lesion.nii.gz"] = (head["labels"] >= 16).astype(np.uint8)
-        pictures[f"twin/{stem}_twin.nii.gz"] = twin["image"]
-    for name, array in pictures.items():
-        _write(folder / name, array, geometry(size, row["site"])[1])
-    return {
-        "subject": row["subject"],
-        "group": row["group"],
-        "site": row["site"],
-        "sex": row["sex"],
-        "age": row["age"],
-        "seed": seed,
-        "lesion_ml": round(head["lesion_ml"], 3),
-        "t1": f"t1/{stem}.nii.gz",
-        "files": {name: files.sha256(folder / name) for name in pictures},
-    }
-
-
-def _write(path, array, voxel_mm):
-    """Writes a picture of axes P, S, R as .nii.gz, whole or not at all; the same array gives the same bytes."""
-    p, s, r = voxel_mm
-    middle = np.array(array.shape) / 2
-    affine = np.array(
-        [
-            [0, 0, r, -r * middle[2]],
-            [-p, 0, 0, p * middle[0]],
-            [0, s, 0, -s * middle[1]],
-            [0, 0, 0, 1],
-        ]
-    )
-    image = nibabel.Nifti1Image(array, affine)
-    image.header.set_xyzt_units("mm")
-    image.header["descrip"] = b"synthetic head (phantom)"
-    with files.whole_file(path) as temporary:
-        with (
-            open(temporary, "wb") as raw,
-            gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0, filename="") as packed,
-        ):
-            packed.write(image.to_bytes())
-
-
-def spreadsheet(listed):
-    """A table with IXI.xls's columns and its kinds of fault: repeated ids that disagree, zeros, missing ages and rows, spare rows."""
-    table = pd.DataFrame(
-        {
-            "IXI_ID": listed.subject,
-            "SEX_ID (1=m, 2=f)": np.where(listed.sex == "male", 1, 2),
-            "HEIGHT": listed.height_cm,
-            "WEIGHT": listed.weight_kg,
-            "ETHNIC_ID": listed.ethnic_id,
-            "MARITAL_ID": 1 + listed.number % 5,
-            "OCCUPATION_ID": 1 + listed.number % 7,
-            "QUALIFICATION_ID": 1 + listed.number % 6,
-            "DOB": "",
-            "DATE_AVAILABLE": 1,
-            "STUDY_DATE": "2006-06-01",
-            "AGE": listed.age,
-        }
-    )
-    number = listed.number.to_numpy() % 100
-    table.loc[number == 5, ["HEIGHT", "WEIGHT"]] = 0  # 0 means missing
-    table.loc[number == 7, "ETHNIC_ID"] = 0
-    table.loc[number == 9, "AGE"] = np.nan
-    repeated = table[number == 3].assign(HEIGHT=0, WEIGHT=0, AGE=lambda rows: rows.AGE + 4)
-    spare = table.head(1).assign(IXI_ID="PHANTOM999", AGE=51.5)
-    table = table[number != 11]  # a head without a row
-    return pd.concat([table, repeated, spare], ignore_index=True).sort_values(
-        "IXI_ID", kind="stable"
-    )
+def _bias_field(
+    site: Site,
+    rng: np.random.Generator,
+    shape: tuple[int, int, int],
+    voxel_mm: tuple[float, float, float],
+) -> np.ndarray:
+    """The receive coil's smooth field, about 1: float32 of `shape`."""
+    bases = [bspline(side, step, 75) for side, step in zip(shape, voxel_mm)]
+    field = site.bias * 1.6 * rng.standard_normal([base.shape[1] for base in bases])
+    return lift(np.exp(field - field.mean()).astype(np.float32), bases)
