@@ -18,8 +18,10 @@ What people import stands in `ROOMS`, names of earlier versions among them: each
 it is first asked for, so that reading a head does not wait for TensorFlow.
 """
 
+import contextlib
 import importlib
 import os
+import sys
 
 # Before TensorFlow begins: it greets each notebook with ten lines otherwise.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -63,6 +65,7 @@ ROOMS = {
     "features": "evaluation.features",
     "generation": "evaluation.generation",
     "stats": "evaluation.stats",
+    "studies": "evaluation.studies",
     "anomaly": "anomaly",
     "anomaly_study": "anomaly.study",
     "anomaly_prepare": "anomaly.preparation",
@@ -85,7 +88,20 @@ ROOMS = {
 def __getattr__(name):
     if name not in ROOMS:
         raise AttributeError(f"brainlib has no room {name!r}; it has {', '.join(sorted(ROOMS))}.")
-    return importlib.import_module(f"brainlib.{ROOMS[name]}")
+    with _quiet_start():
+        return importlib.import_module(f"brainlib.{ROOMS[name]}")
+
+
+@contextlib.contextmanager
+def _quiet_start():
+    """Hides TensorFlow's greeting (lines in red about processors) where an import starts it."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    from brainlib.record.fingerprints import native_chatter_off
+
+    with native_chatter_off():
+        yield
 
 
 def __dir__():

@@ -1,0 +1,85 @@
+"""How figures and tables appear in a notebook: where the text speaks of them, with their caption."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDEST_PX = 1000  # beside JupyterLab's side bar on a screen of 1280 pixels
+SAVED_DPI, SCREEN_DPI = 150, 96
+HIDDEN = ("data_source", "path", "brain_path", "lesion_path", "twin_path")
+
+
+def in_kernel() -> bool:
+    """Whether somebody (or papermill) looks at what is displayed."""
+    if "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def show_figure(png: Path, caption: str) -> None:
+    """Displays a saved picture at its size on paper, and its caption below."""
+    if not in_kernel():
+        return
+    from IPython.display import Image, display
+
+    data = Path(png).read_bytes()
+    pixels = int.from_bytes(data[16:20])  # PNG: the width stands in its header
+    width = min(WIDEST_PX, round(pixels * SCREEN_DPI / SAVED_DPI))
+    display(Image(data=data, format="png", width=width, alt=caption))
+    show_text(caption)
+
+
+def show_table(frame: "pd.DataFrame", caption: str, *, rows: int, where: str) -> None:
+    """Displays a table that a person can read, its caption above; the whole one is in `where`."""
+    if not in_kernel():
+        return
+    from IPython.display import HTML, display
+
+    if len(frame) > rows:
+        caption = f"{caption} The first {rows} of {len(frame)} rows; all are in `{where}`."
+    show_text(caption)
+    display(HTML(readable(frame.head(rows)).to_html(index=False, border=0)))
+
+
+def show_text(markdown: str) -> None:
+    """Displays text as Markdown."""
+    if not in_kernel() or not markdown:
+        return
+    from IPython.display import Markdown, display
+
+    display(Markdown(markdown))
+
+
+def readable(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A table of texts for people: four significant digits, blanks for NaN, no paths of files."""
+    texts = frame.drop(columns=[name for name in HIDDEN if name in frame])
+    for name in texts:
+        texts[name] = [readable_value(value) for value in texts[name]]
+    return texts.rename(columns=lambda name: str(name).replace("_", " "))
+
+
+def readable_value(value: object) -> str:
+    """A number with four significant digits, "" for what is missing, "yes" and "no"."""
+    if value is None or value != value:  # NaN is unlike itself
+        return ""
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)) or hasattr(value, "dtype"):
+        number = float(value)
+        if number == int(number) if abs(number) < 1e15 else False:
+            return f"{int(number):,}" if abs(number) >= 10_000 else str(int(number))
+        return _decimal(number)
+    return str(value)
+
+
+def _decimal(number: float) -> str:
+    if abs(number) == float("inf"):
+        return "infinite"
+    if 0 < abs(number) < 1e-4:
+        return f"{number:.1e}"
+    digits = f"{number:.4g}"
+    return digits if "e" not in digits else f"{number:,.0f}"

@@ -1,0 +1,141 @@
+"""What a result was made from: versions, device and threads, and the data as checksums."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from brainlib import files
+from brainlib.record.notebooks import NOTEBOOKS
+
+FINGERPRINT = "BRAINLIB_DATA_FINGERPRINT"  # JSON from the executor: spares notebooks the checksums
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "scikit-image",
+    "scikit-learn",
+    "nibabel",
+    "nilearn",
+    "papermill",
+    "snakemake",
+)
+IXI_COMMIT = "ec021b5aafc9ddf7ed08f0bca1ce4b673e3bfc4f"
+DATA_SUFFIXES = (".nii", ".nii.gz", ".xls", ".xlsx", ".csv", ".tsv", ".json")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+@contextlib.contextmanager
+def native_chatter_off() -> Iterator[None]:
+    """Hides what TensorFlow's compiled parts print; Python's own errors still come through."""
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def environment() -> dict:
+    """`versions`, `device` (None where TensorFlow is not in use) and `threads`."""
+    device = None
+    if "tensorflow" in sys.modules:
+        with native_chatter_off():
+            graphics = sys.modules["tensorflow"].config.list_physical_devices("GPU")
+        device = f"{len(graphics)} GPU" if graphics else "CPU"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = min(int(os.environ.get("OMP_NUM_THREADS") or cores), cores)
+    return {"versions": versions(), "device": device, "threads": threads}
+
+
+def environment_text(found: dict, parameters: dict, folder: Path) -> str:
+    """The lines with which a notebook greets: versions, device, seed, data, run folder."""
+    known = found["versions"]
+    names = [name for name in ("python", "tensorflow", "keras", "numpy") if name in known]
+    if not found["device"]:  # not in use: its version says nothing here
+        names = [name for name in names if name not in ("tensorflow", "keras")]
+    return (
+        f"{', '.join(f'{name} {known[name]}' for name in names)}\n"
+        f"device: {found['device'] or 'CPU, no TensorFlow in use'}, "
+        f"threads: {found['threads']}, random seed: {parameters['seed']}\n"
+        f"data: {parameters['data']}\n"
+        f"run folder: {folder}"
+    )
+
+
+def known_fingerprint(data: str) -> dict[str, str]:
+    """`data_fingerprint`, or what run_all.sh has found already."""
+    known = os.environ.get(FINGERPRINT)
+    return json.loads(known) if known else data_fingerprint(data)
+
+
+def data_fingerprint(data: str) -> dict[str, str]:
+    """What the data are, source by source: a local folder by its files' checksums, others by name.
+
+    Raises:
+        ValueError: a source that is neither known nor a folder.
+    """
+    return {source: _source_fingerprint(source) for source in str(data).split(",")}
+
+
+def _source_fingerprint(source: str) -> str:
+    if source == "phantom":
+        parts = sorted((files.PROJECT / "brainlib" / "heads" / "phantom").glob("*.py"))
+        return f"generator {files.digest([files.sha256(part) for part in parts])[:16]}"
+    if source == "ixi":
+        return "IXI-T1.tar and IXI.xls of brain-development.org"
+    local = os.environ.get("BRAINLIB_IXI_SAMPLE") if source == "ixi-sample" else source
+    if local and (NOTEBOOKS.parent / local).is_dir():
+        return _folder_fingerprint((NOTEBOOKS.parent / local).resolve())
+    if source == "ixi-sample":
+        return f"CBICA/CCL_NMF_Prediction, commit {IXI_COMMIT}"
+    raise ValueError(
+        f"data {source!r}: expected phantom, ixi-sample, ixi or a folder, "
+        "and there is no such folder."
+    )
+
+
+def _folder_fingerprint(folder: Path) -> str:
+    """One line for a folder: how many files, and one checksum over their names and contents."""
+    cache_path = NOTEBOOKS.parent / "data" / ".checksums.json"
+    try:
+        known = json.loads(cache_path.read_text())
+    except (OSError, ValueError):
+        known = {}
+    cache = dict(known)
+    sums = []
+    for path in sorted(folder.rglob("*")):
+        if not _is_data(path, folder):
+            continue
+        state = path.stat()
+        key = f"{path}|{state.st_size}|{state.st_mtime_ns}"
+        if key not in cache:
+            cache[key] = files.sha256(path)
+        sums.append((path.relative_to(folder).as_posix(), cache[key]))
+    if cache != known:
+        with contextlib.suppress(OSError):  # a read-only clone only loses the speed
+            files.write_json(cache_path, cache)
+    return f"{len(sums)} files, checksum {files.digest(sums)}"
+
+
+def _is_data(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.name.lower().endswith(DATA_SUFFIXES) and path.is_file()
