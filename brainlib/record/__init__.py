@@ -1,10 +1,10 @@
 """The record of a run: what a notebook calls to begin, to show and keep, and to hand on.
 
-    run = runs.start("04_vae", globals())
-    run.describe_data(cohort)
-    run.figure(figure, "loss", caption="Loss by epoch.")
-    run.note("epochs", 12)
-    run.done()
+run = runs.start("04_vae", globals())
+run.describe_data(cohort)
+run.figure(figure, "loss", caption="Loss by epoch.")
+run.note("epochs", 12)
+run.done()
 """
 
 from brainlib.files import PROJECT

@@ -1,4 +1,4 @@
-"""How figures and tables appear in a notebook: where the text speaks of them, with their caption."""
+"""How figures and tables appear in a notebook: where the text speaks of them, with captions."""
 
 import sys
 from pathlib import Path
@@ -69,16 +69,15 @@ def readable_value(value: object) -> str:
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "yes" if value else "no"
     if isinstance(value, (int, float)) or hasattr(value, "dtype"):
-        number = float(value)
-        if number == int(number) if abs(number) < 1e15 else False:
-            return f"{int(number):,}" if abs(number) >= 10_000 else str(int(number))
-        return _decimal(number)
+        return _decimal(float(value))
     return str(value)
 
 
 def _decimal(number: float) -> str:
     if abs(number) == float("inf"):
         return "infinite"
+    if number == round(number):
+        return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:.0f}"
     if 0 < abs(number) < 1e-4:
         return f"{number:.1e}"
     digits = f"{number:.4g}"

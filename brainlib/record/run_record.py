@@ -78,7 +78,7 @@ def start(
         refuse_if_busy(folder)
     run = Run(notebook, folder, known)
     run._returns = namespace is None  # earlier notebooks show what they get back
-    if not partial:
+    if namespace is not None and not partial:
         run.refuse_if_too_early()
     folder.mkdir(parents=True, exist_ok=True)
     _seed(known["seed"])

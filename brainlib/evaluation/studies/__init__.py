@@ -1,8 +1,8 @@
 """What chapters share: an earlier chapter's slices and people, trainings over rounds, quality.
 
-    slices = studies.open_slices(run)                    # what 02 and 03 left in the run folder
-    trained = studies.train_each_round(run, slices, "vae", train_vae, random_seeds)
-    quality = studies.quality_by_person({"VAE": trained}, slices)
+slices = studies.open_slices(run)                    # what 02 and 03 left in the run folder
+trained = studies.train_each_round(run, slices, "vae", train_vae, random_seeds)
+quality = studies.quality_by_person({"VAE": trained}, slices)
 """
 
 from brainlib.evaluation.studies.quality import (

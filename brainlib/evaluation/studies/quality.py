@@ -62,9 +62,7 @@ def quality_by_person(
     return pd.concat(rows, ignore_index=True)
 
 
-def mean_over_people(
-    table: pd.DataFrame, by: str, metric: str, *, seed: int = 0
-) -> pd.DataFrame:
+def mean_over_people(table: pd.DataFrame, by: str, metric: str, *, seed: int = 0) -> pd.DataFrame:
     """Mean of a metric over people with its 95 % interval, one row per value of the column `by`.
 
     Random seeds and rounds are meaned for each person first: they are no further people.

@@ -1,0 +1,193 @@
+"""What a notebook calls: begin, show and keep, hand on; what is said where it comes too early."""
+
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainlib import files
+from brainlib import record as runs
+from brainlib.record import display, fingerprints
+
+
+def test_folder_fingerprint_follows_contents_not_times(tmp_path, monkeypatch):
+    monkeypatch.setattr(fingerprints, "NOTEBOOKS", tmp_path / "notebooks")
+    heads = tmp_path / "heads"
+    (heads / "t1").mkdir(parents=True)
+    (heads / "t1" / "a.nii.gz").write_bytes(b"one")
+    (heads / "table.csv").write_text("x")
+    before = runs.data_fingerprint(f"phantom,{heads}")
+    assert set(before) == {"phantom", str(heads)} and before[str(heads)].startswith("2 files")
+    (heads / "notes.txt").write_text("no data")
+    os.utime(heads / "t1" / "a.nii.gz", (1, 1))
+    assert runs.data_fingerprint(f"phantom,{heads}") == before
+    (heads / "t1" / "a.nii.gz").write_bytes(b"two")
+    assert runs.data_fingerprint(f"phantom,{heads}") != before
+    assert len(json.loads((tmp_path / "data" / ".checksums.json").read_text())) == 4
+    monkeypatch.setenv("BRAINLIB_IXI_SAMPLE", str(heads))
+    assert runs.data_fingerprint("ixi-sample")["ixi-sample"].startswith("2 files")
+    with pytest.raises(ValueError, match="no such folder"):
+        runs.data_fingerprint("nowhere")
+
+
+# What a notebook calls
+
+
+@pytest.fixture
+def cohort():
+    return pd.DataFrame(
+        {
+            "subject": ["P1", "P2", "IXI012"],
+            "cohort": ["phantom", "phantom", "ixi-sample"],
+            "synthetic": [True, True, False],
+        }
+    )
+
+
+def test_a_run_by_hand_saves_registers_and_repeats_itself(tmp_path, cohort, monkeypatch, capsys):
+    from matplotlib.figure import Figure
+
+    monkeypatch.delenv(runs.TOKEN, raising=False)
+
+    def once():
+        run = runs.start("04_vae", out=str(tmp_path / "run"), data="phantom", seed=7, epochs=2)
+        draw = np.random.random()
+        run.describe_data(cohort)
+        figure = Figure(figsize=(3, 2))
+        figure.add_subplot().plot([1, 2])
+        run.figure(figure, "loss", caption="Loss.")
+        run.table(pd.DataFrame({"a": [1.5]}), "numbers", caption="Numbers.")
+        run.path("models", "m.keras").write_bytes(b"model")
+        run.file("models/m.keras", caption="The model.")
+        run.note("best", np.float32(0.5))
+        run.done()
+        return draw, (tmp_path / "run" / "results" / "04_vae.json").read_bytes()
+
+    first, again = once(), once()
+    assert first == again  # the seed, and no clock in the result or in its figures
+    result = json.loads(first[1])
+    assert result["parameters"] == {"data": "phantom", "seed": 7, "epochs": 2} and result[
+        "notes"
+    ] == {"best": 0.5}
+    assert result["data_note"] == f"{runs.SYNTHETIC_NOTE}; {runs.IXI_NOTE} (n = 3 subjects)"
+    listed = {
+        name: sum_
+        for kind in ("figures", "tables", "files")
+        for entry in result[kind]
+        for name, sum_ in entry["files"].items()
+    }
+    assert sorted(listed) == [
+        "figures/04_vae/loss.pdf",
+        "figures/04_vae/loss.png",
+        "models/m.keras",
+        "tables/04_vae/numbers.csv",
+    ]
+    assert all(files.sha256(tmp_path / "run" / name) == sum_ for name, sum_ in listed.items())
+    assert (
+        pd.read_csv(tmp_path / "run/tables/04_vae/numbers.csv").data_source[0]
+        == result["data_note"]
+    )
+    assert "random seed: 7" in capsys.readouterr().out
+
+
+def test_figures_say_what_they_show_and_appear_whole_or_not(tmp_path, cohort, monkeypatch):
+    from matplotlib.figure import Figure
+
+    run = runs.start("01_explore", out=str(tmp_path))
+    assert run.describe_data(cohort[2:]) == f"{runs.IXI_NOTE} (n = 1 subject)"
+    assert (
+        run.describe_data(cohort[2:].assign(cohort="mine")) == f"{runs.IXI_NOTE} (n = 1 subject)"
+    )  # its heads tell, not the folder's name
+    assert (
+        run.describe_data(cohort[2:].assign(cohort="ixi_like", subject="anna"))
+        == "Data: ixi_like (n = 1 subject)"
+    )
+    named = cohort[2:].assign(
+        cohort="heads", subject="anna", path="/private/heads/IXI012-HH-1211-T1.nii.gz"
+    )
+    assert run.describe_data(named) == f"{runs.IXI_NOTE} (n = 1 subject)"
+    assert (
+        run.describe_data(cohort[1:].assign(synthetic=False, cohort="heads"))
+        == f"{runs.IXI_NOTE}; Data: heads (n = 2 subjects)"
+    )
+    assert run.describe_data(cohort[:2]).startswith("Synthetic phantom data - not patients")
+    figure = Figure()
+    run.figure(figure, "a")
+    run.figure(figure, "b")
+    assert [text.get_text() for text in figure.texts] == [run.source_note]  # once
+    monkeypatch.setattr(
+        Figure, "savefig", lambda *a, **k: (_ for _ in ()).throw(OSError("disk full"))
+    )
+    with pytest.raises(OSError, match="disk full"):
+        run.figure(Figure(), "c")
+    assert sorted(path.name for path in (tmp_path / "figures/01_explore").iterdir()) == [
+        "a.pdf",
+        "a.png",
+        "b.pdf",
+        "b.png",
+    ]
+
+
+def test_errors_of_a_run_say_what_to_do(tmp_path):
+    run = runs.start("08_evaluation", out=str(tmp_path))
+    with pytest.raises(
+        runs.NotRunYet, match=rf"goes on from 04_vae, .*\./run_all.sh 04 --out {tmp_path}"
+    ):
+        run.needs("04_vae")
+    with pytest.raises(ValueError, match="inside the run folder"):
+        run.path("..", "elsewhere.csv")
+    run.path("a.csv").write_text("x")
+    run.file("a.csv")
+    run.path("a.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="gone before its end"):
+        run.done()
+    assert "04_vae" in run.missing()
+
+
+def test_parameters_are_those_of_the_notebooks_cell(tmp_path, monkeypatch):
+    monkeypatch.delenv(runs.TOKEN, raising=False)
+    namespace = {"out": str(tmp_path), "data": "phantom", "seed": 3, "healthy": 5, "other": 1}
+    run = runs.start("01_explore", namespace)
+    assert run.parameters == {"data": "phantom", "seed": 3, "healthy": 5}
+
+
+def test_a_notebook_that_comes_too_early_says_in_one_line_what_to_run(tmp_path):
+    namespace = {"out": str(tmp_path / "new"), "data": "my heads", "seed": 0}
+    with pytest.raises(runs.NotRunYet) as raised:
+        runs.start("04_vae", namespace)
+    said = raised.value._render_traceback_()
+    command = f"./run_all.sh 03 --out {tmp_path / 'new'} --data 'my heads'"
+    assert len(said) == 1 and said[0].endswith(command)
+    assert not (tmp_path / "new").exists()  # nothing was made
+
+
+def test_what_is_not_known_of_a_person_is_an_empty_text(tmp_path):
+    run = runs.start("mine", out=str(tmp_path))
+    people = pd.DataFrame({"subject": ["007", "008"], "sex": ["", ""], "age": [np.nan, 40.5]})
+    run.table(people, "split")
+    read = run.read("mine", "split")
+    assert read.subject.tolist() == ["007", "008"] and read.sex.tolist() == ["", ""]
+    assert np.isnan(read.age[0]) and read.age[1] == 40.5
+
+
+def test_tables_for_people_have_four_digits_and_no_paths():
+    table = pd.DataFrame(
+        {"a_mean": [0.123456, 12345.0], "n": [3, 20000], "path": "/x", "ok": [True, False]}
+    )
+    table["p"] = [0.00001234, np.nan]
+    shown = display.readable(table)
+    assert list(shown) == ["a mean", "n", "ok", "p"]
+    assert shown.values.tolist() == [
+        ["0.1235", "3", "yes", "1.2e-05"],
+        ["12,345", "20,000", "no", ""],
+    ]
+
+
+def test_findings_are_kept_for_the_report(tmp_path):
+    run = runs.start("mine", out=str(tmp_path))
+    run.finding("A is better than B", {"verdict": "not shown", "words": "A - B = 0.1", "n": 5})
+    assert run.result()["findings"] == [
+        {"claim": "A is better than B", "verdict": "not shown", "words": "A - B = 0.1", "n": 5}
+    ]
