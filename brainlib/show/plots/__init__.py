@@ -1,0 +1,59 @@
+"""Figures of the workbook, all under one name: `from brainlib import plots`.
+
+Functions draw on axes or return a figure; they neither show nor save. How figures look stands in
+`look.py`, pictures of heads in `pictures.py`, charts of numbers in `charts.py`, what a codebook
+does in `codebook.py`.
+"""
+
+from brainlib.show.plots.charts import (
+    ages_by_sex,
+    count_bars,
+    curves,
+    distributions,
+    histogram,
+    interval_bars,
+    interval_panels,
+    intervals,
+    labelled_points,
+    learning_curve,
+    lines,
+    loss_panels,
+    paired_lines,
+    rate_distortion,
+    shares,
+    stratification,
+)
+from brainlib.show.plots.codebook import (
+    code_frequencies,
+    code_map,
+    code_maps,
+    code_ranks,
+    code_vectors,
+    codebook_curves,
+    codes_in_use,
+    perplexity,
+)
+from brainlib.show.plots.look import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    REFERENCE_LINE,
+    SETS,
+    SKY,
+    VERMILION,
+    YELLOW,
+    decimal_ticks,
+    legend_beside,
+    message,
+    panels,
+    plain_number,
+    shared_legend,
+    style,
+    ticks_apart,
+    wrapped,
+)
+from brainlib.show.plots.pictures import Scale, brain, comparison, montage, planes, with_histograms
+
+__all__ = [name for name in dir() if not name.startswith("_")]

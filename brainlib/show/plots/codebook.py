@@ -1,0 +1,151 @@
+"""What a codebook does, drawn: code maps, how often codes are chosen, how many are in use."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+
+from brainlib.show.plots.look import BLUE, COLOURS, REFERENCE_LINE, SKY, legend_beside, panels
+from brainlib.show.plots.pictures import Scale, comparison
+
+
+def code_ranks(codebook: np.ndarray) -> np.ndarray:
+    """Ranks of codes along the first principal direction of their vectors.
+
+    Codes of like vectors get like ranks, and so like colours. (K, D) -> (K,).
+    """
+    direction = PCA(1).fit(codebook).components_[0]
+    ranks = np.empty(len(codebook), int)
+    ranks[np.argsort(codebook @ direction)] = np.arange(len(codebook))
+    return ranks
+
+
+def code_map(codes: np.ndarray, *, ax: Axes, codebook_size: int, title: str = "") -> Axes:
+    """One code map (h, w), a colour for each code; give `code_ranks(codebook)[codes]`."""
+    ax.imshow(codes, cmap="viridis", vmin=0, vmax=codebook_size - 1, interpolation="nearest")
+    ax.set(xticks=[], yticks=[], title=title)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def code_maps(
+    pictures: np.ndarray,
+    codes: np.ndarray,
+    *,
+    codebook_size: int,
+    plane: str = "",
+    titles: tuple | list | None = None,
+    size: float = 1.5,
+) -> Figure:
+    """Pictures, and under each its code map.
+
+    Args:
+        pictures: (N, H, W, 1).
+        codes: (N, h, w); with ranks (`code_ranks(codebook)[codes]`) like codes look alike.
+        codebook_size: number of codes.
+        plane: of the orientation letters; "" for none.
+        titles: N column titles.
+        size: inches of a picture.
+    """
+    rows = {"slice": pictures, "its codes": codes}
+    scales = {"its codes": Scale("viridis", 0, codebook_size - 1, "code, by likeness")}
+    return comparison(rows, plane=plane, titles=titles, scales=scales, size=size)
+
+
+def code_frequencies(counts: np.ndarray, on_brain: np.ndarray, *, ax: Axes) -> Axes:
+    """How often each code is chosen, the most frequent first; the brain's part is dark.
+
+    Args:
+        counts: (K,) places at which each code was chosen.
+        on_brain: (K,) those of them on the brain.
+        ax: axes to draw on.
+    """
+    order = np.argsort(-counts)
+    numbers = np.arange(len(counts))
+    share, brain_share = (100 * places[order] / counts.sum() for places in (counts, on_brain))
+    ax.bar(numbers, share, color=SKY, width=1.0, label="elsewhere")
+    ax.bar(numbers, brain_share, color=BLUE, width=1.0, label="on the brain")
+    ax.set(xlabel="code, by frequency", ylabel="share of places (%)")
+    legend_beside(ax)
+    return ax
+
+
+def code_vectors(
+    codebook: np.ndarray, counts: np.ndarray, on_brain: np.ndarray, *, ax: Axes
+) -> Axes:
+    """Code vectors (K, D) in the plane of their first two principal directions.
+
+    The area of a dot is the code's frequency, its colour the share of its places on the brain.
+    """
+    flat = PCA(2).fit_transform(codebook)
+    area = 8 + 600 * counts / counts.sum()
+    colour = on_brain / np.maximum(counts, 1)
+    dots = ax.scatter(*flat.T, s=area, c=colour, cmap="viridis", vmin=0, vmax=1, alpha=0.8)
+    bar = ax.figure.colorbar(dots, ax=ax)
+    bar.set_label("share of its places on the brain", fontsize=9)
+    ax.set(xlabel="first principal direction", ylabel="second", xticks=[], yticks=[])
+    return ax
+
+
+def codes_in_use(use: pd.DataFrame, *, ax: Axes, colour: str = BLUE, label: str = "") -> Axes:
+    """Share of the codebook in use by epoch; everywhere solid, on the brain dashed.
+
+    Args:
+        use: of `training_codes.CodebookWatch`: `epoch`, `region`, `in_use`.
+        ax: axes to draw on.
+        colour: of the lines.
+        label: in front of the region's name in the legend.
+    """
+    return _by_region(use, "in_use", 100, ax, colour, label, "codes in use (%)", 103)
+
+
+def perplexity(
+    use: pd.DataFrame, *, ax: Axes, codebook_size: int, colour: str = BLUE, label: str = ""
+) -> Axes:
+    """Perplexity of the codes by epoch: as many equally frequent ones would say as much.
+
+    Args:
+        use: of `training_codes.CodebookWatch`: `epoch`, `region`, `perplexity`.
+        ax: axes to draw on.
+        codebook_size: the most that it can be.
+        colour: of the lines.
+        label: in front of the region's name in the legend.
+    """
+    ylabel = f"perplexity (of {codebook_size})"
+    return _by_region(use, "perplexity", 1, ax, colour, label, ylabel, codebook_size)
+
+
+def _by_region(use, column, factor, ax, colour, label, ylabel, top) -> Axes:
+    for region, style in (("everywhere", "-"), ("brain", "--")):
+        part = use[use["region"] == region]
+        if len(part):
+            words = f"{label} {region}".strip()
+            ax.plot(part["epoch"], factor * part[column], style, color=colour, label=words)
+    ax.set(xlabel="epoch", ylabel=ylabel, ylim=(0, top))
+    legend_beside(ax)
+    return ax
+
+
+def codebook_curves(
+    uses: Mapping[str, pd.DataFrame], *, codebook_size: int, region: str = "everywhere"
+) -> Figure:
+    """Codes in use and perplexity by epoch, one line for each way to train a codebook.
+
+    Args:
+        uses: {way: table of `training_codes.CodebookWatch`}.
+        codebook_size: number of codes; a dotted line marks three tenths of it.
+        region: "everywhere" or "brain".
+    """
+    figure, axes = panels(2)
+    for (way, use), colour in zip(uses.items(), COLOURS):
+        part = use[use["region"] == region]
+        axes[0].plot(part["epoch"], 100 * part["in_use"], color=colour)
+        axes[1].plot(part["epoch"], part["perplexity"], color=colour, label=way)
+    axes[1].axhline(0.3 * codebook_size, **REFERENCE_LINE)
+    axes[0].set(xlabel="epoch", ylabel="codes in use (%)", ylim=(0, 103))
+    axes[1].set(xlabel="epoch", ylabel=f"perplexity (of {codebook_size})", ylim=(0, codebook_size))
+    legend_beside(axes[1])
+    return figure
