@@ -1,11 +1,14 @@
-"""Downloads that go on only with what the server still has, and archives that are damaged. The rest: tests/test_datasets.py."""
+"""Downloads that break, go on, are checked and unpacked; archives that are damaged or evil."""
 
 import contextlib
+import hashlib
 import http.server
 import io
 import tarfile
 import threading
 
+import nibabel
+import numpy as np
 import pytest
 import requests
 
@@ -17,7 +20,10 @@ MB = 1 << 20
 
 @contextlib.contextmanager
 def server(contents, *, tags=(), heeds_if_range=True, cut=None):
-    """A server of {name: bytes} with an ETag by name; it may ignore If-Range, or end each answer after `cut` bytes."""
+    """A server of {name: bytes} with an ETag by name.
+
+    It may ignore If-Range, or end each answer after `cut` bytes.
+    """
     seen = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,7 +38,8 @@ def server(contents, *, tags=(), heeds_if_range=True, cut=None):
                 not heeds_if_range or self.headers.get("If-Range") in (None, tag)
             ):
                 start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
-            self.send_response(416 if start and start >= len(content) else 206 if start else 200)
+            status = 206 if start else 200
+            self.send_response(416 if start and start >= len(content) else status)
             if tag:
                 self.send_header("ETag", tag)
             self.send_header("Content-Length", str(len(content[start:])))
@@ -133,3 +140,158 @@ def test_an_archive_is_kept_where_it_is_not_at_fault(tmp_path, monkeypatch):
     ):
         downloads.ixi(tmp_path, url=url)
     assert (tmp_path / "IXI-T1.tar").exists()
+
+
+# ---- from a folder that a server has
+
+
+def write_head(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = np.random.default_rng(0).uniform(0, 100, (7, 8, 9)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), path)
+    return path
+
+
+@contextlib.contextmanager
+def folder_server(folder, cut_after=None):
+    """A local server with Range.
+
+    cut_after: it breaks the first answer of each file off after so many bytes.
+    """
+    cut, requests_seen = set(), []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            requests_seen.append((self.path, self.headers.get("Range")))
+            path = folder / self.path.lstrip("/")
+            if not path.is_file():
+                self.send_error(404)
+                return
+            content, start = path.read_bytes(), 0
+            if self.headers.get("Range"):
+                start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.end_headers()
+            body = content[start:]
+            if cut_after and self.path not in cut:
+                cut.add(self.path)
+                body = body[:cut_after]
+            self.wfile.write(body)
+
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}/", requests_seen
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+def sample_server(folder):
+    """A server folder in the sample's layout, and its checksums."""
+    sums = {}
+    for name, place in (
+        ("t1/IXI012-HH-1211-T1_ds.nii.gz", "t1"),
+        ("brain/IXI012-HH-1211-T1_ds_DLMUSE.nii.gz", "dlmuse"),
+    ):
+        path = write_head(folder / place / name.split("/")[1])
+        sums[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "IXI.xls").write_bytes(b"table")
+    return {**sums, "IXI.xls": hashlib.sha256(b"table").hexdigest()}
+
+
+def test_the_sample_is_fetched_once_and_checked(tmp_path):
+    sums = sample_server(tmp_path / "web")
+    with folder_server(tmp_path / "web") as (url, seen):
+        folder = downloads.ixi_sample(tmp_path / "data", url=url, ixi_url=url, sums=sums)
+        assert all(
+            hashlib.sha256((folder / name).read_bytes()).hexdigest() == known
+            for name, known in sums.items()
+        )
+        before = len(seen)
+        downloads.ixi_sample(tmp_path / "data", url=url, ixi_url=url, sums=sums)
+        assert len(seen) == before
+
+
+def test_a_wrong_checksum_leaves_nothing_visible(tmp_path):
+    sums = sample_server(tmp_path / "web")
+    sums["t1/IXI012-HH-1211-T1_ds.nii.gz"] = "0" * 64
+    with (
+        folder_server(tmp_path / "web") as (url, _),
+        pytest.raises(OSError, match="could not be fetched.*BRAINLIB_IXI_SAMPLE"),
+    ):
+        downloads.ixi_sample(tmp_path / "data", url=url, ixi_url=url, sums=sums)
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+
+
+def test_a_broken_download_goes_on_where_it_stopped(tmp_path):
+    content = np.random.default_rng(0).bytes(3_000_000)
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "large.bin").write_bytes(content)
+    with folder_server(tmp_path / "web", cut_after=1_200_000) as (url, seen):
+        path = downloads.fetch(
+            [url + "large.bin"],
+            tmp_path / "data" / "large.bin",
+            hashlib.sha256(content).hexdigest(),
+        )
+    assert path.read_bytes() == content and any(
+        wanted and wanted != "bytes=0-" for _, wanted in seen
+    )
+    assert sorted(item.name for item in (tmp_path / "data").iterdir()) == ["large.bin"]
+
+
+def make_tar(path, *members):
+    with tarfile.open(path, "w") as tar:
+        for member, content in members:
+            if content is not None:
+                member.size = len(content)
+            tar.addfile(member, io.BytesIO(content) if content is not None else None)
+    return path
+
+
+def link(name, target):
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = tarfile.SYMTYPE, target
+    return member
+
+
+@pytest.mark.parametrize(
+    "member, content",
+    [
+        (tarfile.TarInfo("../evil.nii"), b"x"),
+        (tarfile.TarInfo("/tmp/evil-brainlib.nii"), None),
+        (link("way-out", "/etc"), None),
+    ],
+)
+def test_archives_that_leave_the_folder_are_refused(tmp_path, member, content):
+    archive = make_tar(
+        tmp_path / "evil.tar", (tarfile.TarInfo("good.nii"), b"good"), (member, content)
+    )
+    if member.name.startswith("/"):
+        downloads.unpack(
+            archive, tmp_path / "out"
+        )  # an absolute name is taken as one inside the folder
+        assert (tmp_path / "out" / "tmp" / "evil-brainlib.nii").exists()
+        return
+    with pytest.raises(ValueError, match="Do not use this archive"):
+        downloads.unpack(archive, tmp_path / "out")
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["evil.tar"]
+
+
+def test_the_whole_set_is_unpacked_once(tmp_path):
+    head = write_head(tmp_path / "IXI001-Guys-0001-T1.nii.gz")
+    web = tmp_path / "web"
+    web.mkdir()
+    with tarfile.open(web / "IXI-T1.tar", "w") as tar:
+        tar.add(head, head.name)
+    (web / "IXI.xls").write_bytes(b"table")
+    with folder_server(web) as (url, seen):
+        folder = downloads.ixi(tmp_path / "data", url=url)
+        assert (folder / "t1" / head.name).exists() and (folder / "IXI-T1.tar.sha256").exists()
+        before = len(seen)
+        downloads.ixi(tmp_path / "data", url=url)
+        assert len(seen) == before

@@ -1,4 +1,9 @@
-"""Who the heads are of: sex, age and more from IXI's table or BIDS's participants.tsv; faults of the tables are listed."""
+"""Who the heads are of: sex, age and more from IXI's table or BIDS's participants.tsv.
+
+Faults of the tables are listed, as dicts of `problems`.
+"""
+
+from __future__ import annotations
 
 import io
 import re
@@ -7,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainlib.heads.problems import problem
+
+# Columns of IXI.xls in which 0 means missing. In DATE_AVAILABLE it does not.
 ZERO_IS_MISSING = (
     "HEIGHT",
     "WEIGHT",
@@ -15,7 +23,7 @@ ZERO_IS_MISSING = (
     "OCCUPATION_ID",
     "QUALIFICATION_ID",
 )
-TABLES = ("IXI.xls", "IXI.xlsx", "IXI.csv", "participants.tsv")
+TABLES = ("IXI.xls", "IXI.xlsx", "IXI.csv", "participants.tsv")  # the first that is there is read
 SEX = {
     "m": "male",
     "male": "male",
@@ -26,16 +34,75 @@ SEX = {
     "2": "female",
     "2.0": "female",
 }
+OLDEST = 120  # years
 
 
-def read_ixi_table(path):
-    """The demographics of IXI.xls, or of a table with its columns (.xlsx, .csv).
+# ---- onto the heads
 
-    Of repeated ids the first row is kept; that gives seed 004's shares. 0 means missing, but for DATE_AVAILABLE.
+
+def add_demographics(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[dict]]:
+    """Adds demographics from the first table that can be read, in the folder or one above it.
+
+    Args:
+        table: one row per subject, with `subject`.
+        folder: of the heads.
 
     Returns:
-        (participants, problems): one row a subject with subject ("IXI012"), sex, age, ethnic, height_cm, weight_kg; and a
-        list of dicts (subject, fault, detail).
+        (table, problems): with sex, age and, from IXI's table, ethnic, height_cm, weight_kg.
+    """
+    problems = []
+    for path in (place / name for place in (folder, folder.parent) for name in TABLES):
+        if not path.exists():
+            continue
+        read = read_bids_table if path.suffix == ".tsv" else read_ixi_table
+        try:
+            participants, faults = read(path)
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            problems.append(problem("unreadable table", reason))
+            continue
+        table, unmatched = _joined(table, participants, path.name)
+        subjects = {"all", *table.subject}
+        problems += [fault for fault in faults if fault["subject"] in subjects]
+        return table, problems + unmatched
+    if not problems:
+        problems = [problem("no table of participants", f"none of {', '.join(TABLES)}")]
+    return table, problems
+
+
+def _joined(
+    table: pd.DataFrame, participants: pd.DataFrame, name: str
+) -> tuple[pd.DataFrame, list[dict]]:
+    """(table, problems): the participants' columns on the subjects' rows; who is in one only."""
+    known = participants.set_index("subject")
+    for column in known.columns:
+        values = table.subject.map(known[column])
+        is_text = column in ("sex", "ethnic")
+        table[column] = values.fillna("") if is_text else values.astype(float)
+    unknown = table.subject[~table.subject.isin(known.index)]
+    problems = [problem("no row", f"not in {name}", subject=subject) for subject in unknown]
+    without_scan = len(set(known.index) - set(table.subject))
+    if without_scan:
+        problems.append(problem("rows without a scan", f"{without_scan} rows of {name}"))
+    return table, problems
+
+
+# ---- the tables
+
+
+def read_ixi_table(path: Path | str) -> tuple[pd.DataFrame, list[dict]]:
+    """The demographics of IXI.xls, or of a table with its columns (.xlsx, .csv).
+
+    Of repeated ids the first row is kept; that gives thesis 004's shares. 0 means missing, but for
+    DATE_AVAILABLE.
+
+    Returns:
+        (participants, problems): one row per subject with subject ("IXI012"), sex, age (years),
+        ethnic ("white", "other" or ""), height_cm, weight_kg; and a list of dicts (subject, fault,
+        detail).
+
+    Raises:
+        ValueError: it is no table, or lacks columns of IXI.xls.
     """
     path = Path(path)
     raw = read_table(path, dtype={"IXI_ID": str})
@@ -46,11 +113,12 @@ def read_ixi_table(path):
             f"{path}: expected the columns of IXI.xls, missing {', '.join(sorted(missing))}, "
             f"got {', '.join(map(str, raw.columns))}."
         )
-    raw["subject"], raw["SEX_ID"] = raw.IXI_ID.map(_ixi_id), sex(raw.SEX_ID)
+    raw["subject"] = raw.IXI_ID.map(_ixi_id)
+    raw["SEX_ID"] = sexes(raw.SEX_ID)
     for column in [name for name in ZERO_IS_MISSING if name in raw]:
         raw[column] = pd.to_numeric(raw[column], errors="coerce").replace(0, np.nan)
-    table, problems = _first_rows(raw, path.name)
-    age, more = ages(table.AGE, table.subject)
+    table, repeated = _first_rows(raw, path.name)
+    age, implausible = ages(table.AGE, table.subject)
     ethnic = table.get("ETHNIC_ID", pd.Series(np.nan, table.index))
     participants = pd.DataFrame(
         {
@@ -62,166 +130,112 @@ def read_ixi_table(path):
             "weight_kg": table.get("WEIGHT", np.nan),
         }
     )
-    return participants, problems + more
+    return participants, repeated + implausible
 
 
-def read_table(path, **options):
-    """A table of Excel or of text; in text the line of column names tells what separates them."""
+def read_bids_table(path: Path) -> tuple[pd.DataFrame, list[dict]]:
+    """The demographics of BIDS's participants.tsv.
+
+    Returns:
+        (participants, problems): one row per subject with subject ("sub-01"), sex, age (years).
+
+    Raises:
+        ValueError: it is no table, or has no column participant_id.
+    """
+    raw = read_table(path, dtype=str)
+    raw.columns = [str(column).strip().lower() for column in raw]
+    if "participant_id" not in raw:
+        raise ValueError(
+            f"{path}: expected a column participant_id, got {', '.join(raw.columns)}. "
+            "Name the column of BIDS's subjects so."
+        )
+    identity = raw.participant_id.fillna("").str.strip()
+    raw["subject"] = identity.str.replace("^(?!sub-)(?=.)", "sub-", regex=True)
+    raw, problems = _first_rows(raw, path.name)
+    stated_sex = raw.get("sex", raw.get("gender", pd.Series("", raw.index)))
+    age = np.nan
+    if "age" in raw:
+        age, implausible = ages(raw["age"], raw.subject)
+        problems = problems + implausible
+    columns = {"subject": raw.subject, "sex": sexes(stated_sex), "age": age}
+    return pd.DataFrame(columns), problems
+
+
+def read_table(path: Path, **options: object) -> pd.DataFrame:
+    """A table of Excel or of text; in text the line of column names tells what separates them.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is no table; the message names the file.
+    """
     try:
         if path.suffix.lower() not in (".csv", ".tsv"):
             return pd.read_excel(path, engine="calamine", **options)
         text = path.read_text("utf-8-sig", errors="replace")
-        return pd.read_csv(
-            io.StringIO(text), sep=max("\t;,", key=text.partition("\n")[0].count), **options
-        )
+        separator = max("\t;,", key=text.partition("\n")[0].count)
+        return pd.read_csv(io.StringIO(text), sep=separator, **options)
     except OSError:
         raise
     except Exception as error:  # every reader has errors of its own, and none names the file
         raise ValueError(
-            f"{path}: expected a table with a line of column names, got {error or type(error).__name__}. "
-            "Save it again from a spreadsheet."
+            f"{path}: expected a table with a line of column names, "
+            f"got {error or type(error).__name__}. Save it again from a spreadsheet."
         ) from error
 
 
-def _ixi_id(value):
+# ---- their columns
+
+
+def ages(values: pd.Series, subjects: pd.Series) -> tuple[pd.Series, list[dict]]:
+    """(ages in years, problems): NaN where there is none that a person can have."""
+    age = pd.to_numeric(values.astype(str).str.replace(",", "."), errors="coerce")
+    implausible = (age <= 0) | (age > OLDEST)
+    problems = [
+        problem("implausible age", f"{value} years, taken as missing", subject=subject)
+        for subject, value in zip(subjects[implausible], values[implausible])
+    ]
+    problems += [
+        problem("no age", "left empty", subject=subject) for subject in subjects[age.isna()]
+    ]
+    return age.mask(implausible), problems
+
+
+def sexes(values: pd.Series) -> pd.Series:
+    """male, female or "" of the letters, words and numbers that tables have for them."""
+    return values.astype(str).str.strip().str.lower().map(SEX).fillna("")
+
+
+def _ixi_id(value: object) -> str:
     """IXI012 of 12, 12.0, "012" and "IXI012"; "" of an empty cell."""
     text = "" if pd.isna(value) else str(value).strip()
     match = re.fullmatch(r"([A-Z]*)0*(\d+)(\.0*)?", text, re.I)
     return f"{match[1].upper() or 'IXI'}{int(match[2]):03d}" if match else text
 
 
-def _first_rows(raw, name):
-    """One row a subject, the first; returns (table, problems)."""
+def _first_rows(raw: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[dict]]:
+    """(table, problems): of each subject the first row; rows without a subject are left out."""
+    problems = []
     unnamed = raw.subject.fillna("") == ""
-    problems = (
-        [
-            {
-                "subject": "all",
-                "fault": "no id",
-                "detail": f"{unnamed.sum()} rows of {name}, left out",
-            }
-        ]
-        if unnamed.any()
-        else []
-    )
+    if unnamed.any():
+        problems.append(problem("no id", f"{unnamed.sum()} rows of {name}, left out"))
     raw = raw[~unnamed]
     for subject, rows in raw[raw.subject.duplicated(keep=False)].groupby("subject"):
         first = rows.iloc[0]
         for _, other in rows.iloc[1:].iterrows():
-            differs = [
-                column
-                for column in raw
-                if column not in ("IXI_ID", "subject") and not _same(first[column], other[column])
-            ]
-            problems.append(
-                {
-                    "subject": subject,
-                    "fault": "repeated id",
-                    "detail": "first row kept; differs in "
-                    + (
-                        ", ".join(
-                            f"{column} ({first[column]} against {other[column]})"
-                            for column in differs
-                        )
-                        or "nothing"
-                    ),
-                }
-            )
+            detail = f"first row kept; differs in {_differences(first, other)}"
+            problems.append(problem("repeated id", detail, subject=subject))
     return raw.drop_duplicates("subject").reset_index(drop=True), problems
 
 
-def ages(values, subjects):
-    """Ages in years, NaN where there is none that a person can have; returns (ages, problems)."""
-    age = pd.to_numeric(values.astype(str).str.replace(",", "."), errors="coerce")
-    implausible = (age <= 0) | (age > 120)
-    problems = [
-        {
-            "subject": subject,
-            "fault": "implausible age",
-            "detail": f"{value} years, taken as missing",
-        }
-        for subject, value in zip(subjects[implausible], values[implausible])
+def _differences(first: pd.Series, other: pd.Series) -> str:
+    """The columns in which two rows of a table differ, with both values, in words."""
+    differences = [
+        f"{column} ({first[column]} against {other[column]})"
+        for column in first.index
+        if column not in ("IXI_ID", "subject") and not _same(first[column], other[column])
     ]
-    problems += [
-        {"subject": subject, "fault": "no age", "detail": "left empty"}
-        for subject in subjects[age.isna()]
-    ]
-    return age.mask(implausible), problems
+    return ", ".join(differences) or "nothing"
 
 
-def sex(values):
-    """male, female or "" of the letters, words and numbers that tables have for them."""
-    return values.astype(str).str.strip().str.lower().map(SEX).fillna("")
-
-
-def _same(first, second):
+def _same(first: object, second: object) -> bool:
     return (pd.isna(first) and pd.isna(second)) or first == second
-
-
-def join(table, folder):
-    """Adds demographics from IXI's table or BIDS's participants.tsv, beside or one above the folder."""
-    problems = []
-    for path in (place / name for place in (folder, folder.parent) for name in TABLES):
-        if path.exists():
-            try:
-                return _joined(
-                    table,
-                    *(_read_participants if path.suffix == ".tsv" else read_ixi_table)(path),
-                    path.name,
-                    problems,
-                )
-            except ValueError as error:
-                problems.append(
-                    {
-                        "subject": "all",
-                        "fault": "unreadable table",
-                        "detail": " ".join(str(error).split()),
-                    }
-                )
-    return table, problems or [
-        {
-            "subject": "all",
-            "fault": "no table of participants",
-            "detail": f"none of {', '.join(TABLES)}",
-        }
-    ]
-
-
-def _joined(table, participants, faults, name, problems):
-    problems = problems + [fault for fault in faults if fault["subject"] in {"all", *table.subject}]
-    known = participants.set_index("subject")
-    for column in known.columns:
-        found = table.subject.map(known[column])
-        table[column] = found.fillna("") if column in ("sex", "ethnic") else found.astype(float)
-    unknown = table.subject[~table.subject.isin(known.index)]
-    problems += [
-        {"subject": subject, "fault": "no row", "detail": f"not in {name}"} for subject in unknown
-    ]
-    without = len(set(known.index) - set(table.subject))
-    if without:
-        problems.append(
-            {
-                "subject": "all",
-                "fault": "rows without a scan",
-                "detail": f"{without} rows of {name}",
-            }
-        )
-    return table, problems
-
-
-def _read_participants(path):
-    raw = read_table(path, dtype=str)
-    raw.columns = [str(column).strip().lower() for column in raw]
-    if "participant_id" not in raw:
-        raise ValueError(
-            f"{path}: expected a column participant_id, got {', '.join(raw.columns)}. Name the column of BIDS's subjects so."
-        )
-    raw["subject"] = (
-        raw.participant_id.fillna("").str.strip().str.replace("^(?!sub-)(?=.)", "sub-", regex=True)
-    )
-    raw, problems = _first_rows(raw, path.name)
-    empty = pd.Series("", raw.index)
-    age, more = ages(raw["age"], raw.subject) if "age" in raw else (np.nan, [])
-    return pd.DataFrame(
-        {"subject": raw.subject, "sex": sex(raw.get("sex", raw.get("gender", empty))), "age": age}
-    ), problems + more

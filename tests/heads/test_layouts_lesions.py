@@ -1,4 +1,4 @@
-"""Folders in the exact layouts of BraTS and ATLAS, and folders that a table describes; several lesion files are united."""
+"""Lesions in the layouts of BraTS and ATLAS, beside plain heads, and in heads.csv."""
 
 import nibabel
 import numpy as np

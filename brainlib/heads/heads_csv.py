@@ -1,0 +1,80 @@
+"""heads.csv: a table that names the heads and lesions of a folder of any layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from brainlib.heads import participants
+from brainlib.heads.layouts import rows_of
+from brainlib.heads.names import stem
+
+
+def read_heads_csv(path: Path, cohort: str) -> tuple[pd.DataFrame, list[dict]]:
+    """The heads that a CSV names, one row per head, in the CSV's order.
+
+    Its columns: image, a NIfTI file, relative to the CSV's folder or absolute; lesion, "" where
+    there is none, several files with ";"; where given also subject, group, site, brain, sex, age.
+
+    Returns:
+        (table, problems).
+
+    Raises:
+        ValueError: a column is absent, no row, or a subject several times.
+        FileNotFoundError: a file that it names is not there.
+    """
+    given = participants.read_table(path, dtype=str, keep_default_na=False)
+    if not {"image", "lesion"} <= set(given) or not len(given):
+        raise ValueError(
+            f"{path}: expected the columns image and lesion and one row a head, "
+            f"got {', '.join(given) or 'none'} and {len(given)} rows."
+        )
+    files = {}
+    for column in ("image", "lesion", "brain"):
+        if column in given:
+            files[column] = [_beside(path, names) for names in given[column]]
+    _refuse_missing(path, files)
+    table = rows_of(files["image"], cohort).assign(
+        lesion_path=files["lesion"],
+        brain_path=files.get("brain", ""),
+        group=["lesion" if lesions else "healthy" for lesions in files["lesion"]],
+    )
+    if "subject" in given:
+        table["subject"] = given["subject"]
+    else:
+        table["subject"] = [stem(Path(image)) for image in files["image"]]
+    for column in {"group", "site", "sex"} & set(given):
+        stated = given[column].str.strip()
+        table[column] = stated.where(stated != "", table[column])
+    table["group"] = table.group.str.lower()
+    table["sex"] = participants.sexes(table.sex)
+    problems = []
+    if "age" in given:
+        table["age"], problems = participants.ages(given["age"], table.subject)
+    repeated = table.subject[table.subject.duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"{path}: expected one row a subject, got {repeated.iloc[0]!r} several times. "
+            "Give a column subject."
+        )
+    return table, problems
+
+
+def _beside(path: Path, names: str) -> str:
+    """Paths of files that are named relative to the CSV, joined by ";" as they were."""
+    parts = [part.strip() for part in names.split(";")]
+    return ";".join(str(path.parent / part) for part in parts if part)
+
+
+def _refuse_missing(path: Path, files: dict[str, list[str]]) -> None:
+    """Raises FileNotFoundError where files that the CSV names are not there."""
+    missing = []
+    for column in files.values():
+        for joined in column:
+            missing += [part for part in joined.split(";") if part and not Path(part).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{path}: expected the files that it names, {len(missing)} missing, "
+            f"the first {missing[0]}. Paths are relative to the CSV."
+        )
