@@ -218,6 +218,21 @@ def in_words(
     return f"{verdict(paired, better=better)}: {effect}{interval}, {_on_how_many(paired, better)}."
 
 
+def finding(
+    paired: PairedDifference, *, a: str, b: str, better: str = "higher", unit: str = ""
+) -> dict[str, object]:
+    """The verdict on the claim that a is better than b, as `run.finding` takes it.
+
+    Args:
+        paired, a, b, better, unit: as of `in_words`.
+
+    Returns:
+        `verdict`, `words` and the numbers behind them (`PairedDifference`).
+    """
+    words = in_words(paired, a=a, b=b, better=better, unit=unit)
+    return {"verdict": verdict(paired, better=better), "words": words, **paired._asdict()}
+
+
 def _gain_limits(paired: PairedDifference, better: str) -> tuple[float, float]:
     """Limits of the gain of a over b, positive where a is better; (lower, upper)."""
     if better == "higher":

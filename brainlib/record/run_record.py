@@ -291,7 +291,8 @@ class Run:
                 and n in words), and the numbers behind them.
         """
         self._findings.append({"claim": claim, **found})
-        display.show_text(f"**{claim}** - *{found['verdict']}*: {found['words']}")
+        words = str(found["words"]).removeprefix(f"{found['verdict']}: ")  # of stats.in_words
+        display.show_text(f"**{claim}** - *{found['verdict']}*: {words}")
 
     def _number(self, entries: dict) -> str:
         """Number of a figure or a table in its chapter: 4.2 is the second of 04."""

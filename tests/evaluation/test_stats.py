@@ -165,6 +165,13 @@ def test_a_comparison_in_words():
     )
 
 
+def test_a_finding_is_a_verdict_its_words_and_the_numbers_behind_them():
+    worse = stats.PairedDifference(-1.4, -1.9, -0.9, people=5, above=0, below=5)
+    found = stats.finding(worse, a="VAE", b="PCA 64", unit="dB")
+    assert found["verdict"] == "not shown" and found["people"] == 5 and found["high"] == -0.9
+    assert found["words"] == stats.in_words(worse, a="VAE", b="PCA 64", unit="dB")
+
+
 def test_words_hide_no_limit_behind_zero_and_show_no_minus_before_it():
     close = stats.PairedDifference(1.5, 0.04, 2.96, people=9, above=7, below=2)
     assert "[0.04, 2.96]" in stats.in_words(close, a="x", b="y")

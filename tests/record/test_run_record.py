@@ -191,3 +191,11 @@ def test_findings_are_kept_for_the_report(tmp_path):
     assert run.result()["findings"] == [
         {"claim": "A is better than B", "verdict": "not shown", "words": "A - B = 0.1", "n": 5}
     ]
+
+
+def test_a_finding_says_its_verdict_once(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(display, "show_text", said.append)
+    run = runs.start("mine", out=str(tmp_path))
+    run.finding("A is better", {"verdict": "not shown", "words": "not shown: A - B = 0.1."})
+    assert said == ["**A is better** - *not shown*: A - B = 0.1."]
