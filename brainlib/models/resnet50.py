@@ -1,4 +1,4 @@
-"""Seed 003's autoencoders on Keras's ResNet50: whole, or cut after any of its layers (section 4.1)."""
+"""Thesis 003's autoencoders on Keras's ResNet50: whole, or cut after any layer (section 4.1)."""
 
 import math
 from pathlib import Path
@@ -6,157 +6,207 @@ from pathlib import Path
 import keras
 from keras import layers, ops
 
-from brainlib.models.residual import Blocks, filters_of
+from brainlib.models.building import scaled_filters
+from brainlib.models.residual import Blocks
+from brainlib.models.tensors import Shape, Tensor
 
-UP = (512, 256, 128, 64, 32)  # filters of the up-sampling blocks, from 8x8 to 256x256
+UPSAMPLING = (512, 256, 128, 64, 32)  # filters of the blocks from 8x8 to 256x256
 SHORT = "conv4_block6_add"  # 16x16x1024; conv4_block6_out is its activation (act_40)
+WEIGHTS_FILE = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
-def resnet50(image_shape, width, *, weights=None, channels=None, freeze_until=None, l2=False):
-    """ResNet50 without top as encoder, five up-sampling blocks: 34,589,600 weights on one channel, 34,596,448 on three.
+def resnet50(
+    image_shape: Shape,
+    width: float,
+    *,
+    weights: Path | str | None = None,
+    channels: int | None = None,
+    freeze_until: str | None = None,
+    l2: bool | float = False,
+) -> keras.Model:
+    """ResNet50 without top as encoder, five up-sampling blocks.
+
+    34,589,600 weights on one channel, 34,596,448 on three.
 
     Args:
         image_shape: (H, W, C), sides divisible by 32.
         width: factor on all filters; ImageNet's weights need 1.
-        weights: None (random), "imagenet" (Keras downloads 95 MB once) or the path of such a file without top.
-        channels: of the network, 1 or 3. A grey image is given to a network of three channels three times over, as
-            the seed did, and the mean of its three outputs is taken. C when absent; ImageNet's weights on one
-            channel get the sum of the first layer's kernels, which is the same thing.
-        freeze_until: name of the last layer that keeps its weights in training; None trains all, as the seed did.
-        l2: of the last conv, True for 1e-5, or the factor (the seed has none).
+        weights: None (random), "imagenet" (Keras downloads 95 MB once) or the path of such a file
+            without top.
+        channels: of the network, 1 or 3; C when absent. A grey image is given to a network of three
+            channels three times over, as the thesis did, and the mean of its three outputs is
+            taken. ImageNet's weights on one channel get the sum of the first layer's kernels, which
+            is the same thing.
+        freeze_until: name of the last layer that keeps its weights in training; None trains all, as
+            the thesis did.
+        l2: of the last conv, True for 1e-5, or the factor (the thesis has none).
     """
-    return _autoencoder(image_shape, width, None, weights, channels, freeze_until, l2, "resnet50")
+    inputs, entry = _inputs(image_shape, channels)
+    backbone = _backbone(inputs, entry, width, weights)
+    _freeze(backbone, freeze_until)
+    return _autoencoder(inputs, entry, backbone.output, width, l2, "resnet50")
 
 
 def resnet50_short(
-    image_shape,
-    width,
+    image_shape: Shape,
+    width: float,
     *,
-    from_layer=SHORT,
-    weights=None,
-    channels=None,
-    freeze_until=None,
-    l2=False,
-):
-    """ResNet50 cut after `from_layer`, an addition or an activation: 11,331,488 weights as the seed cut it.
+    from_layer: str = SHORT,
+    weights: Path | str | None = None,
+    channels: int | None = None,
+    freeze_until: str | None = None,
+    l2: bool | float = False,
+) -> keras.Model:
+    """ResNet50 cut after a layer: 11,331,488 weights as the thesis cut it.
 
-    The other arguments are those of `resnet50`.
+    Args:
+        image_shape: as for `resnet50`, and so are all but `from_layer`.
+        width: factor on all filters.
+        from_layer: an addition or an activation.
+        weights: None, "imagenet" or a path.
+        channels: of the network, 1 or 3.
+        freeze_until: name of the last layer that keeps its weights in training.
+        l2: of the last conv.
     """
-    return _autoencoder(
-        image_shape, width, from_layer, weights, channels, freeze_until, l2, "resnet50_short"
-    )
+    inputs, entry = _inputs(image_shape, channels)
+    backbone = _backbone(inputs, entry, width, weights)
+    features = _output_of_layer(backbone, from_layer)
+    _freeze(backbone, freeze_until)
+    return _autoencoder(inputs, entry, features, width, l2, "resnet50_short")
 
 
-def _autoencoder(image_shape, width, from_layer, weights, channels, freeze_until, l2, name):
+def _inputs(image_shape: Shape, channels: int | None) -> tuple[Tensor, Tensor]:
+    """The image (B, H, W, C), and what ResNet50 gets of it (B, H, W, channels)."""
     channels = channels or image_shape[-1]
     if channels not in (1, 3) or image_shape[-1] not in (1, channels):
         raise ValueError(
-            f"channels: expected 1 or 3 and images of 1 or as many, got {channels} and images of {image_shape[-1]}."
+            "channels: expected 1 or 3 and images of 1 or as many, "
+            f"got {channels} and images of {image_shape[-1]}."
         )
     inputs = keras.Input(image_shape)
-    repeated = channels // image_shape[-1]
-    entry = layers.Concatenate(name="grey_to_rgb")([inputs] * repeated) if repeated > 1 else inputs
-    backbone = _backbone(inputs, entry, width, weights)
-    x = _cut(backbone, from_layer)
-    _freeze(backbone, freeze_until)
-    x = layers.Identity(name="latent")(x)
+    if channels == image_shape[-1]:
+        return inputs, inputs
+    return inputs, layers.Concatenate(name="grey_to_rgb")([inputs] * channels)
+
+
+def _autoencoder(
+    inputs: Tensor, entry: Tensor, features: Tensor, width: float, l2: bool | float, name: str
+) -> keras.Model:
+    """The decoder behind ResNet50's features (B, h, w, C), and with it the whole network."""
+    x = layers.Identity(name="latent")(features)
     blocks = Blocks(width=width, l2=l2, bias=False)
-    for filters in UP[len(UP) - round(math.log2(image_shape[0] / x.shape[1])) :]:
-        x = blocks.up(x, filters)
-    x = blocks.output(x, channels)
-    if repeated > 1:
-        x = ops.mean(x, axis=-1, keepdims=True)
+    doublings = round(math.log2(inputs.shape[1] / x.shape[1]))
+    for filters in UPSAMPLING[len(UPSAMPLING) - doublings :]:
+        x = blocks.upsample(x, filters)
+    x = blocks.output(x, entry.shape[-1])
+    if entry.shape[-1] != inputs.shape[-1]:
+        x = ops.mean(x, axis=-1, keepdims=True)  # (B, H, W, 1)
     return keras.Model(inputs, x, name=name)
 
 
-def _cut(backbone, from_layer):
-    if from_layer is None:
-        return backbone.output
-    known = [
-        layer.name
-        for layer in backbone.layers
-        if layer.name.startswith("conv") and layer.name.endswith(("_add", "_out"))
-    ]
-    if from_layer not in [layer.name for layer in backbone.layers]:
+def _output_of_layer(backbone: keras.Model, from_layer: str) -> Tensor:
+    """Features (B, h, w, C) after a layer; refused where h and w are not the sides halved."""
+    names = [layer.name for layer in backbone.layers]
+    blocks = [name for name in names if name.startswith("conv")]
+    known = [name for name in blocks if name.endswith(("_add", "_out"))]
+    if from_layer not in names:
         raise ValueError(
-            f"from_layer: expected a layer of ResNet50 such as {', '.join(known[-8:])}, got {from_layer!r}."
+            f"from_layer: expected a layer of ResNet50 such as {', '.join(known[-8:])}, "
+            f"got {from_layer!r}."
         )
     output = backbone.get_layer(from_layer).output
-    sides = [(whole, part) for whole, part in zip(backbone.input_shape[1:3], output.shape[1:3])]
-    if (
-        len({whole / part for whole, part in sides}) > 1
-        or not (sides[0][0] / sides[0][1]).is_integer()
-    ):  # padded, or without sides
+    rows, columns = (
+        whole / part for whole, part in zip(backbone.input_shape[1:3], output.shape[1:3])
+    )
+    if rows != columns or not rows.is_integer():  # padded, or without sides
         raise ValueError(
-            f"from_layer: {from_layer} leaves {output.shape[1]}x{output.shape[2]}, not the picture's sides halved some times. "
-            f"Take a layer such as {', '.join(known[-8:])}."
+            f"from_layer: {from_layer} leaves {output.shape[1]}x{output.shape[2]}, not the "
+            f"picture's sides halved some times. Take a layer such as {', '.join(known[-8:])}."
         )
     return output
 
 
-def _freeze(backbone, freeze_until):
+def _freeze(backbone: keras.Model, freeze_until: str | None) -> None:
     if freeze_until is None:
         return
     names = [layer.name for layer in backbone.layers]
     if freeze_until not in names:
         raise ValueError(
-            f"freeze_until: expected a layer of ResNet50 such as conv3_block4_out, got {freeze_until!r}."
+            "freeze_until: expected a layer of ResNet50 such as conv3_block4_out, "
+            f"got {freeze_until!r}."
         )
     for layer in backbone.layers[: names.index(freeze_until) + 1]:
         layer.trainable = False
 
 
-def _backbone(inputs, entry, width, weights):
+def _backbone(
+    inputs: Tensor, entry: Tensor, width: float, weights: Path | str | None
+) -> keras.Model:
     """Keras's ResNet50 without top on a tensor (B, H, W, 1 or 3) that was made from `inputs`."""
-    if width == 1 and weights is None:
-        return keras.applications.ResNet50(include_top=False, weights=None, input_tensor=entry)
     if width != 1:
-        if weights is not None:
-            raise ValueError(
-                f"weights: ImageNet's fit a width of 1 only, got width {width:g}. Take weights=None."
-            )
-        whole = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=entry)
-        # From the image on: given a tensor in the middle of a graph, clone_model copies what is before it and is cut off.
-        return keras.models.clone_model(
-            whole, input_tensors=[inputs], clone_function=lambda layer: _narrow(layer, width)
-        )
-    pretrained = _pretrained(weights, (*entry.shape[1:3], 3))
+        return _narrow_backbone(inputs, entry, width, weights)
+    pretrained = None
+    if weights is not None:
+        pretrained = _pretrained(weights, (*entry.shape[1:3], 3))
     backbone = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=entry)
-    ours = [layer for layer in backbone.layers if layer.weights]
-    theirs = [layer for layer in pretrained.layers if layer.weights]
-    for mine, source in zip(ours, theirs, strict=True):
-        arrays = source.get_weights()
-        if mine.name == "conv1_conv" and entry.shape[-1] == 1:
-            arrays[0] = arrays[0].sum(axis=2, keepdims=True)
-        mine.set_weights(arrays)
+    if pretrained is not None:
+        _copy_weights(pretrained, backbone, grey=entry.shape[-1] == 1)
     return backbone
 
 
-def _narrow(layer, width):
+def _narrow_backbone(
+    inputs: Tensor, entry: Tensor, width: float, weights: Path | str | None
+) -> keras.Model:
+    """ResNet50 with `width` times as many filters."""
+    if weights is not None:
+        raise ValueError(
+            f"weights: ImageNet's fit a width of 1 only, got width {width:g}. Take weights=None."
+        )
+    whole = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=entry)
+    # From the image on: given a tensor in the middle of a graph, clone_model copies what is before
+    # it and is cut off.
+    return keras.models.clone_model(
+        whole, input_tensors=[inputs], clone_function=lambda layer: _narrow_layer(layer, width)
+    )
+
+
+def _narrow_layer(layer: keras.layers.Layer, width: float) -> keras.layers.Layer:
     config = layer.get_config()
     if isinstance(layer, layers.Conv2D):
-        config["filters"] = filters_of(config["filters"], width)
+        config["filters"] = scaled_filters(config["filters"], width)
     return type(layer).from_config(config)
 
 
-def _pretrained(weights, shape):
+def _copy_weights(source: keras.Model, target: keras.Model, *, grey: bool) -> None:
+    """Copies all weights; `grey`: the first kernels are summed over their three channels."""
+    sources = [layer for layer in source.layers if layer.weights]
+    targets = [layer for layer in target.layers if layer.weights]
+    for from_layer, to_layer in zip(sources, targets, strict=True):
+        arrays = from_layer.get_weights()
+        if grey and to_layer.name == "conv1_conv":
+            arrays[0] = arrays[0].sum(axis=2, keepdims=True)  # (7, 7, 3, 64) -> (7, 7, 1, 64)
+        to_layer.set_weights(arrays)
+
+
+def _pretrained(weights: Path | str, shape: Shape) -> keras.Model:
     if weights != "imagenet" and not Path(weights).is_file():
         raise FileNotFoundError(
             f"{weights}: expected the file of ResNet50's ImageNet weights without top "
-            "(resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5). Download it where there is a "
-            "network, or take weights=None."
+            f"({WEIGHTS_FILE}). Download it where there is a network, or take weights=None."
         )
     try:
         return keras.applications.ResNet50(
             include_top=False, weights=str(weights), input_shape=shape
         )
     except ValueError as error:
+        reason = str(error).splitlines()[0]
         raise ValueError(
-            f"{weights}: these are not ResNet50's weights without top ({str(error).splitlines()[0]})."
+            f"{weights}: these are not ResNet50's weights without top ({reason})."
         ) from error
     except Exception as error:
+        reason = str(error).splitlines()[0]
         raise OSError(
-            f"weights={weights!r}: Keras could not fetch ResNet50's ImageNet weights "
-            f"({str(error).splitlines()[0]}). Download resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5 "
-            "where there is a network and pass its path, or take weights=None."
+            f"weights={weights!r}: Keras could not fetch ResNet50's ImageNet weights ({reason}). "
+            f"Download {WEIGHTS_FILE} where there is a network and pass its path, "
+            "or take weights=None."
         ) from error

@@ -79,7 +79,7 @@ def make_vae(likelihood="optimal_sigma"):
     encoder = keras.Model(
         inputs, [mean, log_var, Sampling(seed=0)([mean, log_var])], name="encoder"
     )
-    return vae.assemble(
+    return vae.assemble_vae(
         encoder, decoder, likelihood=likelihood, beta=1.0, free_nats=0.0, name="small_vae"
     )
 
@@ -95,7 +95,7 @@ def make_vqvae(grid=4, codebook_size=32):
     quantizer = VectorQuantizer(
         codebook_size, codebook="average", restart_after=5, seed=0, name="quantizer"
     )
-    return models_vq.assemble(
+    return models_vq.assemble_vqvae(
         encoder,
         keras.Model(vectors, decoder(layers.Flatten()(vectors)), name="decoder"),
         quantizer,

@@ -1,13 +1,11 @@
-"""Layer tables and diagrams: read from the graph, nothing lost, nothing counted twice."""
+"""Layer tables: read from the graph, nothing lost, nothing counted twice."""
 
 import functools
 
 import keras
-import matplotlib.pyplot as plt
 import pytest
 
 from brainlib import models
-from brainlib.show import diagrams
 
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow) if name == "resnet50_short" else name
@@ -64,79 +62,7 @@ def test_a_layer_used_twice_counts_once():
     assert [row["parameters"] for row in rows] == [10, 0] and rows[1]["inputs"] == ["shared"]
 
 
-@pytest.mark.parametrize(
-    ("name", "kinds"),
-    [
-        (
-            "residual_unet",
-            [
-                "conv",
-                "residual block",
-                "residual block",
-                "residual block",
-                "latent",
-                "transposed conv",
-                "concatenate",
-                "transposed conv",
-                "concatenate",
-                "transposed conv",
-                "conv",
-            ],
-        ),
-        (
-            "resnet_big",
-            ["conv"] + ["residual block"] * 6 + ["latent"] + ["transposed conv"] * 4 + ["conv"],
-        ),
-        (
-            "skip_connection_cae",
-            [
-                "conv",
-                "conv",
-                "conv",
-                "latent",
-                "transposed conv",
-                "add",
-                "transposed conv",
-                "add",
-                "transposed conv",
-                "conv",
-            ],
-        ),
-    ],
-)
-def test_blocks_are_those_of_the_seeds_tables(name, kinds):
-    found = models.blocks(_small(name))
-    assert [block["kind"] for block in found] == kinds
-    assert sum(block["parameters"] for block in found) == _small(name).count_params()
-    assert sum(len(block["layers"]) for block in found) == len(models.layer_table(_small(name)))
-
-
-def test_blocks_know_skips_and_repeats():
-    found = models.blocks(_small("residual_unet"))
-    assert found[6]["inputs"] == [2, 5] and found[8]["inputs"] == [
-        0,
-        7,
-    ]  # second block and first conv pass by
-    repeats = [
-        block["repeats"]
-        for block in models.blocks(_small("resnet50"))
-        if block["kind"] == "residual block"
-    ]
-    assert repeats == [1, 2, 1, 3, 1, 5, 1, 2]  # 3, 4, 6 and 3 blocks: ResNet50
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_model_has_a_diagram(name):
-    figure = diagrams.model_diagram(_small(name))
-    texts = [text.get_text() for text in figure.axes[0].texts]
-    assert len(texts) == len(models.blocks(_small(name))) + 1 and texts[0].startswith(
-        "64x64x1\nimage"
-    )
-    assert f"{models.describe(_small(name))['parameters']:,} weights" in figure.axes[0].get_title()
-    plt.close(figure)
-
-
-def test_a_class_without_a_graph_has_a_table_and_no_diagram():
+def test_a_class_without_a_graph_has_a_table():
     class Plain(keras.Model):
         def __init__(self):
             super().__init__(name="plain")
@@ -148,5 +74,3 @@ def test_a_class_without_a_graph_has_a_table_and_no_diagram():
     model = Plain()
     model(keras.ops.zeros((1, 8, 8, 1)))
     assert [row["parameters"] for row in models.layer_table(model)] == [20]
-    with pytest.raises(ValueError, match="plain is a class without a graph"):
-        models.blocks(model)

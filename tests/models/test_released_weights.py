@@ -1,4 +1,4 @@
-"""Seed 004's released weights: files in Keras 2's layout, written here, and fetched from a server of our own."""
+"""Released weights of thesis 004: files in Keras 2's layout, written here and fetched."""
 
 import functools
 import hashlib
@@ -19,12 +19,10 @@ RNG = np.random.default_rng(0)
 def _keras2(model, path, *, whole=False, order=None):
     """Writes random weights of a model as Keras 2 did; -> {layer: arrays}."""
     layers = [layer for layer in model.layers if layer.weights]
-    written = {
-        layer.name: [
-            np.abs(RNG.normal(0.5, 0.1, weight.shape)).astype("float32") for weight in layer.weights
-        ]
-        for layer in layers
-    }
+    written = {}
+    for layer in layers:
+        arrays = [np.abs(RNG.normal(0.5, 0.1, weight.shape)) for weight in layer.weights]
+        written[layer.name] = [array.astype("float32") for array in arrays]
     with h5py.File(path, "w") as file:
         root = file.create_group("model_weights") if whole else file
         root.attrs["layer_names"] = [
@@ -57,7 +55,7 @@ def test_every_array_comes_to_its_place(name, whole, tmp_path):
 
 
 def test_the_projection_may_come_before_or_after_its_sibling(tmp_path):
-    """Keras 2 lists layers by depth: the 1x1 shortcut and the second conv of a block lie at the same one."""
+    """Keras 2 lists layers by depth: a block's 1x1 shortcut and second conv lie at the same one."""
     source = models.build("shallow_residual", image_shape=(24, 32), seed=1)
 
     def shortcuts_early(layers):
@@ -115,16 +113,16 @@ def test_a_wrong_file_is_refused_by_name_and_shape_and_changes_nothing(tmp_path)
 
 
 def test_every_listed_file_fits_a_model_of_its_count():
-    for row in released_weights.listed():
+    for row in released_weights.released_files():
         assert (
-            models.build(row["model"], **released_weights.options_of(row)).count_params()
+            models.build(row["model"], **released_weights.build_options(row)).count_params()
             == row["params"]
         )
-    assert len(released_weights.listed()) == 14
+    assert len(released_weights.released_files()) == 14
 
 
 def test_released_is_fetched_once_and_checked(tmp_path, monkeypatch):
-    row = released_weights.find("skip_connection_cae", loss="mse")
+    row = released_weights.find_released("skip_connection_cae", loss="mse")
     served = tmp_path / "server" / row["path"]
     served.parent.mkdir(parents=True)
     source = models.build("skip_connection_cae")
@@ -153,9 +151,9 @@ def test_released_is_fetched_once_and_checked(tmp_path, monkeypatch):
             {**one, "sha256": hashlib.sha256(served.read_bytes()).hexdigest()}
             if one["path"] == row["path"]
             else one
-            for one in released_weights.listed()
+            for one in released_weights.released_files()
         ]
-        monkeypatch.setattr(released_weights, "listed", lambda: rows)
+        monkeypatch.setattr(released_weights, "released_files", lambda: rows)
         model = models.released("skip_connection_cae", **options)
         count = len(asked)
         smaller = models.released("skip_connection_cae", image_shape=(64, 48), **options)
@@ -177,7 +175,7 @@ def test_released_is_fetched_once_and_checked(tmp_path, monkeypatch):
 def test_notebook_08_takes_the_networks_that_were_released():
     notebook = parameters.read_notebooks(["08_evaluation"], {"08_evaluation": []})["08_evaluation"]
     assert set(notebook.parameters["released"].choices) == {
-        row["model"] for row in released_weights.listed()
+        row["model"] for row in released_weights.released_files()
     }
     with pytest.raises(parameters.Refused, match="Did you mean residual_unet"):
         parameters.conform(notebook.parameters["released"], ["residual_net"], "released")

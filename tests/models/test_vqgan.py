@@ -1,4 +1,4 @@
-"""VQGAN: its blocks, its sizes, and the discriminator. Its training is tested in test_adversarial.py."""
+"""VQGAN: its blocks, its sizes, the discriminator. test_adversarial.py tests its training."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ def _count(model):
 
 def test_groups_keep_four_channels_or_more():
     found = {
-        channels: layers_vqgan.groups_of(channels)
+        channels: layers_vqgan.number_of_groups(channels)
         for channels in (512, 256, 128, 64, 32, 16, 13, 6, 2)
     }
     assert found == {512: 32, 256: 32, 128: 32, 64: 16, 32: 8, 16: 4, 13: 1, 6: 1, 2: 1}
@@ -45,7 +45,7 @@ def test_attention_is_numpys():
 def test_a_block_of_zeros_passes_its_input_on():
     inputs = keras.Input((5, 7, 8))
     model = keras.Model(
-        inputs, layers_vqgan.non_local(layers_vqgan.residual(inputs, 8, "one"), "far")
+        inputs, layers_vqgan.non_local_block(layers_vqgan.residual_block(inputs, 8, "one"), "far")
     )
     for name in ("one_2_conv", "far_out"):
         model.get_layer(name).kernel.assign(np.zeros(model.get_layer(name).kernel.shape))
@@ -54,10 +54,10 @@ def test_a_block_of_zeros_passes_its_input_on():
 
 
 def test_a_norm_is_by_group():
-    """Four groups of four of 16 channels: each has mean 0 and variance 1 over its places and channels."""
+    """Four groups of four of 16 channels: each has mean 0 and variance 1."""
     inputs = keras.Input((6, 5, 16))
     found = np.asarray(
-        keras.Model(inputs, layers_vqgan.norm(inputs, "one"))(
+        keras.Model(inputs, layers_vqgan.group_norm(inputs, "one"))(
             RNG.normal(3, 2, (2, 6, 5, 16)).astype("float32")
         )
     )
@@ -136,7 +136,7 @@ def test_the_discriminator_is_table_4_2():
 
 
 def test_a_patch_sees_seventy_pixels():
-    """What lies further from an answer than its receptive field does not change it (batch norm as in evaluation)."""
+    """What lies beyond an answer's receptive field does not change it (batch norm as evaluated)."""
     model = vqgan.discriminator((112, 128, 1), width=0.1, seed=1)
     images = np.zeros((1, 112, 128, 1), "float32")
     changed = images.copy()

@@ -32,7 +32,7 @@ def _generator(seed=0):
         name="decoder",
     )
     quantizer = VectorQuantizer(8, kmeans_start=False, restart_after=0, seed=seed, name="quantizer")
-    return models_vq.assemble(encoder, decoder, quantizer, name="tiny", kind=vqgan.VQGAN)
+    return models_vq.assemble_vqvae(encoder, decoder, quantizer, name="tiny", kind=vqgan.VQGAN)
 
 
 @pytest.fixture(scope="module")

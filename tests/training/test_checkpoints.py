@@ -45,7 +45,7 @@ def _small():
         layers.Reshape((32, 32, 1))(layers.Dense(1024, activation="sigmoid")(x)),
         name="decoder",
     )
-    return vae.assemble(
+    return vae.assemble_vae(
         encoder, decoder, likelihood="optimal_sigma", beta=1.0, free_nats=0.0, name="small"
     )
 

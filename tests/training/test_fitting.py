@@ -278,7 +278,7 @@ def test_validation_is_a_bound_and_reconstruction_the_mean():
         keras.layers.Reshape(shape)(keras.layers.Dense(24, use_bias=False, name="out")(latent)),
         name="decoder",
     )
-    model = vae.assemble(
+    model = vae.assemble_vae(
         encoder, decoder, likelihood="seed", beta=1.0, free_nats=0.0, name="linear"
     )
     model.compile(jit_compile=False)
