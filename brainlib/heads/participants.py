@@ -23,6 +23,8 @@ ZERO_IS_MISSING = (
     "OCCUPATION_ID",
     "QUALIFICATION_ID",
 )
+# Of other columns a list of faults gives the name alone: a date of birth stays in the table.
+WITH_VALUES = ("SEX_ID", "SEX", "GENDER", "AGE", "HEIGHT", "WEIGHT", "ETHNIC_ID")
 TABLES = ("IXI.xls", "IXI.xlsx", "IXI.csv", "participants.tsv")  # the first that is there is read
 SEX = {
     "m": "male",
@@ -228,13 +230,21 @@ def _first_rows(raw: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[dict]]
 
 
 def _differences(first: pd.Series, other: pd.Series) -> str:
-    """The columns in which two rows of a table differ, with both values, in words."""
-    differences = [
-        f"{column} ({first[column]} against {other[column]})"
-        for column in first.index
-        if column not in ("IXI_ID", "subject") and not _same(first[column], other[column])
-    ]
+    """The columns in which two rows of a table differ, with both values of `WITH_VALUES`."""
+    differences = []
+    for column in first.index:
+        if column in ("IXI_ID", "subject") or _same(first[column], other[column]):
+            continue
+        values = f" ({_in_words(first[column])} against {_in_words(other[column])})"
+        differences.append(column + (values if column.upper() in WITH_VALUES else ""))
     return ", ".join(differences) or "nothing"
+
+
+def _in_words(value: object) -> str:
+    """A cell of a table: numbers with one decimal, so that an age names no day."""
+    if pd.isna(value) or value == "":
+        return "nothing"
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def _same(first: object, second: object) -> bool:

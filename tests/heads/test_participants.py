@@ -1,5 +1,7 @@
 """Tables of participants: IXI's and BIDS's, in any spelling, and their faults."""
 
+import re
+
 import nibabel
 import numpy as np
 import pandas as pd
@@ -22,6 +24,9 @@ def test_the_real_table(ixi_sample):
     assert len(raw) == 619 and len(participants) == 593 == participants.subject.nunique()
     repeated = [problem for problem in problems if problem["fault"] == "repeated id"]
     assert len(repeated) == 26 and all("differs in" in problem["detail"] for problem in repeated)
+    details = " ".join(problem["detail"] for problem in repeated)
+    assert "DOB" in details and not re.search(r"\d{4}-\d\d-\d\d", details)  # no date of birth
+    assert "AGE (53.1 against 58.1)" in details  # nor an age to the day
     by_subject = participants.set_index("subject")
     assert (
         by_subject.age["IXI219"] == pytest.approx(53.08, abs=0.01)
