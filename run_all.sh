@@ -72,5 +72,5 @@ else
 fi
 if [ "${1:-}" = --prepare ]; then printf '%s\n' "$python"; exit 0; fi
 
-export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-3}
 exec "$python" -m brainlib.run "$@"

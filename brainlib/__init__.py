@@ -23,8 +23,9 @@ import importlib
 import os
 import sys
 
-# Before TensorFlow begins: it greets each notebook with ten lines otherwise.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Before TensorFlow begins: its compiled parts print what looks like errors (no GPU, an attribute of
+# an operation) and is none. What goes wrong comes as a Python error.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.2.0"
 

@@ -8,6 +8,6 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 python=$("$root/run_all.sh" --prepare)
 marks=(-m "not slow")
 if [ "${1:-}" = --slow ]; then marks=(); shift; fi
-export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-3}
 cd "$root"
 exec "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "${marks[@]}" "$@"
