@@ -1,7 +1,11 @@
-"""Reading T1 volumes: canonical orientation through the affine, voxel sizes in mm, one-line refusals of bad files."""
+"""Reading T1 volumes: canonical orientation through the affine, sizes in mm, one-line refusals."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import nibabel
 import numpy as np
@@ -10,9 +14,13 @@ PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}  # the RAS+ axis that a slice
 SUFFIXES = (".nii", ".nii.gz")
 MAX_VOXELS = 2**30  # 4 GB as float32; the largest head of the field is 1/20 of it
 SIDES_MM = (0.05, 20.0)  # voxels of heads, generously: other sides mean a wrong unit or header
-# NIfTI's codes of length, in mm. Many real files leave it at 0 and mean mm; so is an unknown code read, with a note:
-# a size that is no head's is refused all the same.
-_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+# NIfTI's codes of length, in mm. Many real files leave it at 0 and mean mm; so is an unknown code
+# read, with a note: a size that is no head's is refused all the same.
+MM_OF_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+RESAMPLE = (
+    "Resample it to the head's grid by nearest neighbour, or copy the head's affine where only the "
+    "mask's header is wrong."
+)
 
 
 @dataclass(frozen=True)
@@ -20,8 +28,8 @@ class Volume:
     """A head in RAS+ orientation.
 
     Attributes:
-        array: float32 (X, Y, Z); axis 0 runs from left to right, 1 from posterior to anterior, 2 from inferior to
-            superior. Every value is finite.
+        array: float32 (X, Y, Z); axis 0 runs from left to right, 1 from posterior to anterior, 2
+            from inferior to superior. Every value is finite.
         voxel_mm: side lengths of a voxel along those three axes, in mm.
         affine: (4, 4), from the array's indices to scanner mm.
         path: the file that it came from.
@@ -31,131 +39,183 @@ class Volume:
     """
 
     array: np.ndarray
-    voxel_mm: tuple
+    voxel_mm: tuple[float, float, float]
     affine: np.ndarray
     path: Path
-    stored_axes: tuple
-    stored_shape: tuple
-    notes: tuple = ()
+    stored_axes: tuple[str, str, str]
+    stored_shape: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
 
-def load(path):
+# ---- what others call
+
+
+def load(path: Path | str) -> Volume:
     """Reads a NIfTI volume (.nii, .nii.gz) into RAS+ orientation.
 
-    One singleton frame is squeezed. Scattered NaN and infinite voxels become 0 and are noted. Oblique volumes keep
-    their grid: axes are flipped and swapped to the nearest anatomical ones, nothing is resampled.
+    One singleton frame is squeezed. Scattered NaN and infinite voxels become 0 and are noted.
+    Oblique volumes keep their grid: axes are flipped and swapped to the nearest anatomical ones,
+    nothing is resampled.
 
     Raises:
         OSError: the file is missing, a folder, empty, truncated, damaged, or not NIfTI.
-        ValueError: it is NIfTI but no usable head: several frames, 2-D, absurd dimensions, unknown data type, constant,
-            not finite, voxels of no head's size.
-        Both messages are one line: file, what was expected, what came, what to do.
+        ValueError: it is NIfTI but no usable head: several frames, 2-D, absurd dimensions, unknown
+            data type, constant, not finite, voxels of no head's size.
+            Both messages are one line: file, what was expected, what came, what to do.
     """
     path = Path(path)
-    ras, ras_affine, image, affine = _read(path)
-    notes = _finite_picture(path, ras)
-    voxel_mm = tuple(float(side) for side in np.linalg.norm(ras_affine[:3, :3], axis=0))
-    if int(image.header["qform_code"]) == 0 and int(image.header["sform_code"]) == 0:
-        notes.append(
-            "the header states no orientation (qform and sform codes are 0); NIfTI's default was taken"
-        )
-    if _unit(image.header) not in _MM:
-        notes.append(
-            f"the header states an unknown unit of length (xyzt_units {int(image.header['xyzt_units'])}); mm was taken"
-        )
-    stored_shape = tuple(int(side) for side in image.shape[:3])
-    return Volume(
-        ras, voxel_mm, ras_affine, path, nibabel.aff2axcodes(affine), stored_shape, tuple(notes)
+    scan = _read(path)
+    notes = _mend_values(path, scan.array) + _header_notes(scan.image.header)
+    voxel_mm = tuple(float(side) for side in np.linalg.norm(scan.affine[:3, :3], axis=0))
+    stored_axes = nibabel.aff2axcodes(scan.stored_affine)
+    stored_shape = tuple(int(side) for side in scan.image.shape[:3])
+    return Volume(scan.array, voxel_mm, scan.affine, path, stored_axes, stored_shape, tuple(notes))
+
+
+def first_readable(paths: Sequence[Path | str]) -> tuple[int, Volume]:
+    """(place, Volume) of the first head of a list that can be read.
+
+    Raises:
+        ValueError: none can; it gives the first reason.
+    """
+    first_reason = "the list is empty"
+    for place, path in enumerate(paths):
+        try:
+            return place, load(path)
+        except (OSError, ValueError) as error:
+            if place == 0:
+                first_reason = str(error)
+    raise ValueError(
+        f"expected at least one head that can be read, got none of {len(paths)}. "
+        f"The first reason: {first_reason}"
     )
 
 
-def read_labels(path, volume, *, grey=False):
-    """True where a mask or parcellation has a label above 0: bool, on the RAS+ grid of the head `volume`.
+def read_labels(path: Path | str, volume: Volume, *, grey: bool = False) -> np.ndarray:
+    """True where a mask or parcellation has a label above 0, on the RAS+ grid of the head.
 
-    A mask of shares between 0 and 1 (a probability map, or one that was resampled linearly) is cut at half of its largest value.
+    A mask of shares between 0 and 1 (a probability map, or one that was resampled linearly) is cut
+    at half of its largest value.
 
-    grey: whether a picture may stand for its mask, such as a head without its skull: all that is above 0.
+    Args:
+        path: the mask.
+        volume: the head.
+        grey: whether a picture may stand for its mask, such as a head without its skull: all that
+            is above 0.
+
+    Returns:
+        bool array of `volume.array`'s shape.
 
     Raises:
-        OSError, ValueError: as `load`, but a mask may be constant; or it does not lie on the head's grid: another shape, or
-            voxels that lie elsewhere in the scanner; or it holds infinite values, or fractions between labels.
+        OSError, ValueError: as `load`, but a mask may be constant; or it does not lie on the head's
+            grid: another shape, or voxels that lie elsewhere in the scanner; or it holds infinite
+            values, or fractions between labels.
     """
     path = Path(path)
     labels, affine, *_ = _read(path)
-    remedy = "Resample it to the head's grid by nearest neighbour, or copy the head's affine where only the mask's header is wrong."
-    if labels.shape != volume.array.shape:
-        raise _refuse(
-            ValueError,
-            path,
-            f"a mask of shape {volume.array.shape} (in RAS+ order), as {volume.path} has",
-            labels.shape,
-            remedy,
-        )
-    corners = np.array([*np.ndindex(2, 2, 2)]) * (
-        np.array(labels.shape) - 1
-    )  # nothing between them lies further off
-    apart = np.abs(
-        nibabel.affines.apply_affine(np.linalg.inv(volume.affine) @ affine, corners) - corners
-    ).max()
-    if apart > 0.5:
-        raise _refuse(
-            ValueError,
-            path,
-            f"a mask on the grid of {volume.path}",
-            f"one up to {apart:.3g} voxels away from it",
-            remedy,
-        )
+    _refuse_another_grid(path, labels, affine, volume)
     if np.isinf(labels).any():
-        raise _refuse(
-            ValueError,
-            path,
-            "finite labels",
-            f"{int(np.isinf(labels).sum())} infinite values",
-            "Write the mask anew.",
-        )
-    top = float(np.nanmax(labels, initial=0))
+        infinite = f"{int(np.isinf(labels).sum())} infinite values"
+        raise _refusal(ValueError, path, "finite labels", infinite, "Write the mask anew.")
+    highest = float(np.nanmax(labels, initial=0))
     if np.nanmax(np.abs(labels - np.rint(labels)), initial=0) < 1e-3:
         return labels > 0.5
-    if top > 1.5 and grey:
+    if highest <= 1.5:  # shares: splines overshoot 1 by less
+        return labels > min(highest, 1) / 2
+    if grey:
         return labels > 0
-    if top > 1.5:  # splines overshoot 1 by less
-        raise _refuse(
-            ValueError,
-            path,
-            "whole labels, or shares from 0 to 1",
-            f"fractions up to {top:.4g}",
-            "Resample it by nearest neighbour, or write 0 and 1.",
-        )
-    return labels > min(top, 1) / 2
-
-
-def _read(path):
-    """(array in RAS+ orientation, its affine in mm, nibabel's image, the affine in mm as stored) of a sound 3-D file."""
-    image = _open(path)
-    shape = _checked_shape(path, image.header)
-    affine = _checked_affine(path, image)
-    orientation = nibabel.io_orientation(affine)
-    ras = np.ascontiguousarray(nibabel.apply_orientation(_voxels(path, image, shape), orientation))
-    return ras, affine @ nibabel.orientations.inv_ornt_aff(orientation, shape), image, affine
-
-
-def to_stored(array, volume):
-    """Turns an array on a volume's RAS+ grid back to the axis order and direction of its file."""
-    stored = nibabel.orientations.axcodes2ornt(volume.stored_axes)
-    return nibabel.apply_orientation(
-        array, nibabel.orientations.ornt_transform(nibabel.orientations.axcodes2ornt("RAS"), stored)
+    raise _refusal(
+        ValueError,
+        path,
+        "whole labels, or shares from 0 to 1",
+        f"fractions up to {highest:.4g}",
+        "Resample it by nearest neighbour, or write 0 and 1.",
     )
 
 
-def _refuse(kind, path, expected, came, do):
-    """The one form of all refusals, on one line."""
-    text = f"{path}: expected {expected}, got {came}. {do}"
+# ---- reading
+
+
+class _Scan(NamedTuple):
+    """A sound 3-D file, as read."""
+
+    array: np.ndarray  # float32, in RAS+ orientation
+    affine: np.ndarray  # of that array, in mm
+    image: nibabel.Nifti1Pair
+    stored_affine: np.ndarray  # of the voxels as stored, in mm
+
+
+def _read(path: Path) -> _Scan:
+    image = _open(path)
+    shape = _checked_shape(path, image.header)
+    stored_affine = _checked_affine(path, image)
+    orientation = nibabel.io_orientation(stored_affine)
+    voxels = _voxels(path, image, shape)
+    array = np.ascontiguousarray(nibabel.apply_orientation(voxels, orientation))
+    affine = stored_affine @ nibabel.orientations.inv_ornt_aff(orientation, shape)
+    return _Scan(array, affine, image, stored_affine)
+
+
+def _refuse_another_grid(
+    path: Path, labels: np.ndarray, affine: np.ndarray, volume: Volume
+) -> None:
+    """Raises ValueError where a mask has another shape than its head, or lies elsewhere."""
+    if labels.shape != volume.array.shape:
+        expected = f"a mask of shape {volume.array.shape} (in RAS+ order), as {volume.path} has"
+        raise _refusal(ValueError, path, expected, labels.shape, RESAMPLE)
+    # The corners are enough: nothing between them lies further off.
+    corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(labels.shape) - 1)
+    to_head = np.linalg.inv(volume.affine) @ affine
+    apart = np.abs(nibabel.affines.apply_affine(to_head, corners) - corners).max()
+    if apart > 0.5:
+        expected = f"a mask on the grid of {volume.path}"
+        found = f"one up to {apart:.3g} voxels away from it"
+        raise _refusal(ValueError, path, expected, found, RESAMPLE)
+
+
+def _refusal(
+    kind: type[Exception], path: Path, expected: str, came: object, remedy: str
+) -> Exception:
+    """The error of a refusal; all of them have this form, on one line."""
+    text = f"{path}: expected {expected}, got {came}. {remedy}"
     return kind(" ".join(text.split()))
 
 
-def _open(path):
+def _open(path: Path) -> nibabel.Nifti1Pair:
+    """The file, unread beyond its header; refused where it is no NIfTI file."""
+    _refuse_wrong_files(path)
+    try:
+        image = nibabel.load(path)
+    except nibabel.spatialimages.HeaderDataError as error:
+        raise _refusal(
+            ValueError, path, "a valid NIfTI header", str(error), "Write the file again."
+        ) from error
+    except Exception as error:  # a damaged header makes nibabel stumble over whatever it holds
+        raise _refusal(
+            OSError,
+            path,
+            "a NIfTI file",
+            f"something else ({error})",
+            "Copy or download it again, or convert it to NIfTI.",
+        ) from error
+    if not isinstance(image, nibabel.Nifti1Pair):  # nibabel derives Nifti2 from this class
+        raise _refusal(OSError, path, "a NIfTI file", type(image).__name__, "Convert it to NIfTI.")
+    first_byte = image.header.single_vox_offset
+    if image.dataobj.offset < first_byte:  # nibabel lets 0 pass, and takes the header for voxels
+        raise _refusal(
+            ValueError,
+            path,
+            f"voxels from byte {first_byte} on, after the header",
+            f"vox_offset {image.dataobj.offset}",
+            "Correct vox_offset, or copy or convert the file again.",
+        )
+    return image
+
+
+def _refuse_wrong_files(path: Path) -> None:
+    """Raises OSError where a path holds nothing that could be a NIfTI file."""
     if path.is_dir():
-        raise _refuse(
+        raise _refusal(
             IsADirectoryError,
             path,
             "a NIfTI file",
@@ -163,11 +223,11 @@ def _open(path):
             "Pass a file of it, or the folder to --data.",
         )
     if not path.exists():
-        raise _refuse(
+        raise _refusal(
             FileNotFoundError, path, "a NIfTI file", "nothing at this path", "Check the name."
         )
     if not path.name.lower().endswith(SUFFIXES):
-        raise _refuse(
+        raise _refusal(
             OSError,
             path,
             "a name ending in .nii or .nii.gz",
@@ -175,46 +235,18 @@ def _open(path):
             "Convert it to NIfTI, for instance with dcm2niix.",
         )
     if path.stat().st_size == 0:
-        raise _refuse(OSError, path, "a NIfTI file", "an empty file", "Copy or download it again.")
-    try:
-        image = nibabel.load(path)
-    except nibabel.spatialimages.HeaderDataError as error:
-        raise _refuse(
-            ValueError, path, "a valid NIfTI header", str(error), "Write the file again."
-        ) from error
-    except Exception as error:  # a damaged header makes nibabel stumble over whatever it holds
-        raise _refuse(
-            OSError,
-            path,
-            "a NIfTI file",
-            f"something else ({error})",
-            "Copy or download it again, or convert it to NIfTI.",
-        ) from error
-    if not isinstance(
-        image, nibabel.Nifti1Pair
-    ):  # Nifti2 included: nibabel derives it from this class
-        raise _refuse(OSError, path, "a NIfTI file", type(image).__name__, "Convert it to NIfTI.")
-    if (
-        image.dataobj.offset < image.header.single_vox_offset
-    ):  # nibabel lets 0 pass, and takes the header for voxels
-        raise _refuse(
-            ValueError,
-            path,
-            f"voxels from byte {image.header.single_vox_offset} on, after the header",
-            f"vox_offset {image.dataobj.offset}",
-            "Correct vox_offset, or copy or convert the file again.",
-        )
-    return image
+        raise _refusal(OSError, path, "a NIfTI file", "an empty file", "Copy or download it again.")
 
 
-def _checked_shape(path, header):
+def _checked_shape(path: Path, header: nibabel.Nifti1Header) -> tuple[int, int, int]:
     """Shape (X, Y, Z) by the header alone, so that an absurd one never reaches memory."""
-    stored = [int(side) for side in header["dim"][1 : 1 + max(0, min(7, int(header["dim"][0])))]]
+    axes = max(0, min(7, int(header["dim"][0])))
+    stored = [int(side) for side in header["dim"][1 : 1 + axes]]
     shape = list(stored)
     while len(shape) > 3 and shape[-1] == 1:
         shape.pop()
     if len(shape) > 3:
-        raise _refuse(
+        raise _refusal(
             ValueError,
             path,
             "one 3-D volume",
@@ -222,7 +254,7 @@ def _checked_shape(path, header):
             "Save one frame, e.g. image.slicer[..., 0].",
         )
     if len(shape) < 3 or 1 in shape:
-        raise _refuse(
+        raise _refusal(
             ValueError,
             path,
             "a 3-D volume",
@@ -230,7 +262,7 @@ def _checked_shape(path, header):
             "Pass the whole volume.",
         )
     if min(shape) < 1 or np.prod([float(side) for side in shape]) > MAX_VOXELS:
-        raise _refuse(
+        raise _refusal(
             ValueError,
             path,
             f"sides of at least 2 and at most {MAX_VOXELS} voxels in all",
@@ -240,44 +272,73 @@ def _checked_shape(path, header):
     return tuple(shape)
 
 
-def _checked_affine(path, image):
+def _checked_affine(path: Path, image: nibabel.Nifti1Pair) -> np.ndarray:
     """The affine in mm, checked to be finite, of full rank and of a head's voxels."""
     affine = np.array(image.affine, dtype=float)
-    affine[:3] *= _MM.get(_unit(image.header), 1.0)
+    affine[:3] *= MM_OF_UNIT.get(_unit(image.header), 1.0)
     sides = np.linalg.norm(affine[:3, :3], axis=0)
-    with image.file_map["image"].get_prepare_fileobj(
-        "rb"
-    ) as stored:  # nibabel turns sides of 0 into 1 as it loads
+    zooms = _stored_zooms(image)
+    finite = np.isfinite(affine).all() and np.isfinite(zooms).all()
+    if finite and (zooms != 0).all() and _is_of_heads(affine, sides):
+        return affine
+    raise _refusal(
+        ValueError,
+        path,
+        "an affine of three independent axes with voxel sizes of "
+        f"{SIDES_MM[0]:g} to {SIDES_MM[1]:g} mm",
+        f"voxel sizes {_rounded(zooms)} in the header's unit and axes of {_rounded(sides)} mm",
+        "Set pixdim, qform, sform or xyzt_units of the header.",
+    )
+
+
+def _is_of_heads(affine: np.ndarray, sides: np.ndarray) -> bool:
+    """Whether three axes are independent and as long as voxels of heads are."""
+    if (sides < SIDES_MM[0]).any() or (sides > SIDES_MM[1]).any():
+        return False
+    return abs(np.linalg.det(affine[:3, :3] / sides)) >= 1e-3
+
+
+def _stored_zooms(image: nibabel.Nifti1Pair) -> np.ndarray:
+    """The header's pixdim as the file has it: nibabel turns sides of 0 into 1 as it loads."""
+    with image.file_map["image"].get_prepare_fileobj("rb") as stored:
         header = type(image.header).from_fileobj(stored, check=False)
-    zooms = np.array(header["pixdim"][1:4], dtype=float)
-    if (
-        not np.isfinite(affine).all()
-        or not np.isfinite(zooms).all()
-        or (sides < SIDES_MM[0]).any()
-        or (sides > SIDES_MM[1]).any()
-        or (zooms == 0).any()
-        or abs(np.linalg.det(affine[:3, :3] / sides)) < 1e-3
-    ):
-        raise _refuse(
-            ValueError,
-            path,
-            f"an affine of three independent axes with voxel sizes of {SIDES_MM[0]:g} to {SIDES_MM[1]:g} mm",
-            f"voxel sizes {tuple(float(f'{side:.4g}') for side in zooms)} in the header's unit and axes of "
-            f"{tuple(float(f'{side:.4g}') for side in sides)} mm",
-            "Set pixdim, qform, sform or xyzt_units of the header.",
+    return np.array(header["pixdim"][1:4], dtype=float)
+
+
+def _rounded(numbers: np.ndarray) -> tuple[float, ...]:
+    """Numbers to four digits, to be read by people."""
+    return tuple(float(f"{number:.4g}") for number in numbers)
+
+
+def _unit(header: nibabel.Nifti1Header) -> int:
+    """NIfTI's code of the unit of length; the bits above are the unit of time."""
+    return int(header["xyzt_units"]) & 7
+
+
+def _header_notes(header: nibabel.Nifti1Header) -> list[str]:
+    """What a header leaves open, and what was assumed."""
+    notes = []
+    if int(header["qform_code"]) == 0 and int(header["sform_code"]) == 0:
+        notes.append(
+            "the header states no orientation (qform and sform codes are 0); "
+            "NIfTI's default was taken"
         )
-    return affine
+    if _unit(header) not in MM_OF_UNIT:
+        code = int(header["xyzt_units"])
+        notes.append(
+            f"the header states an unknown unit of length (xyzt_units {code}); mm was taken"
+        )
+    return notes
 
 
-def _unit(header):
-    return int(header["xyzt_units"]) & 7  # the bits above are the unit of time
+def _voxels(path: Path, image: nibabel.Nifti1Pair, shape: tuple[int, int, int]) -> np.ndarray:
+    """The voxels as stored: float32 of `shape`.
 
-
-def _voxels(path, image, shape):
-    """The voxels as stored, float32. A .gz is read to its end: only there are the checksum and the length of what it holds."""
+    A .gz is read to its end: only there are the checksum and the length of what it holds.
+    """
     kind = image.get_data_dtype()
     if kind.names or kind.kind not in "iuf":
-        raise _refuse(
+        raise _refusal(
             ValueError,
             path,
             "one real number a voxel",
@@ -285,16 +346,13 @@ def _voxels(path, image, shape):
             "Save the grey values as integers or floats.",
         )
     try:
-        with nibabel.openers.ImageOpener(
-            path
-        ) as stored:  # one stream for both, so that it is unpacked once
-            array = np.asarray(
-                type(image).from_stream(stored.fobj).dataobj, dtype=np.float32
-            ).reshape(shape)
+        with nibabel.openers.ImageOpener(path) as stored:  # one stream: it is unpacked once
+            data = type(image).from_stream(stored.fobj).dataobj
+            array = np.asarray(data, dtype=np.float32).reshape(shape)
             while stored.read(2**20):
                 pass
     except Exception as error:
-        raise _refuse(
+        raise _refusal(
             OSError,
             path,
             f"{int(np.prod(shape))} voxels of {kind}",
@@ -304,15 +362,14 @@ def _voxels(path, image, shape):
     return array
 
 
-def _finite_picture(path, array):
-    """Notes on what was mended in a head's array: NaN and infinite voxels become 0 in place."""
+def _mend_values(path: Path, array: np.ndarray) -> list[str]:
+    """Sets NaN and infinite voxels of a head to 0, in place; returns notes on what was mended."""
     notes = []
     finite = np.isfinite(array)
     missing = int(array.size - np.count_nonzero(finite))
-    if (
-        missing > 0.95 * array.size
-    ):  # NaN as background is a habit of some tools; NaN as head is not
-        raise _refuse(
+    # NaN as background is a habit of some tools; NaN as head is not.
+    if missing > 0.95 * array.size:
+        raise _refusal(
             ValueError,
             path,
             "finite values",
@@ -323,7 +380,7 @@ def _finite_picture(path, array):
         array[~finite] = 0
         notes.append(f"{missing} voxels were NaN or infinite and are 0 now")
     if array.min() == array.max():
-        raise _refuse(
+        raise _refusal(
             ValueError,
             path,
             "a picture",
@@ -331,20 +388,3 @@ def _finite_picture(path, array):
             "Exclude this file or copy it again.",
         )
     return notes
-
-
-def first_readable(paths):
-    """(place, Volume) of the first head of a list that can be read.
-
-    Raises:
-        ValueError: none can; it gives the first reason.
-    """
-    reason = "the list is empty"
-    for place, path in enumerate(paths):
-        try:
-            return place, load(path)
-        except (OSError, ValueError) as error:
-            reason = str(error) if not place else reason
-    raise ValueError(
-        f"expected at least one head that can be read, got none of {len(paths)}. The first reason: {reason}"
-    )
