@@ -2,9 +2,15 @@
 
 report = inspector.inspect("model.keras", images)
 report.table()                                       # one row per question
+
+`report.py` asks, the questions stand in `data_checks.py`, `people_checks.py`, `latent_checks.py`
+and `network_checks.py`; `filters.py` looks into a network; `known_faults.py` lists what went wrong
+in the theses.
 """
 
-from brainlib.inspector.checks import Finding
-from brainlib.inspector.report import FAULTS, Report, faults, inspect, load, read_pictures
+from brainlib.inspector.findings import Finding
+from brainlib.inspector.known_faults import FAULTS, Fault, faults
+from brainlib.inspector.reading import load, read_pictures
+from brainlib.inspector.report import Report, inspect
 
 __all__ = [name for name in dir() if not name.startswith("_")]

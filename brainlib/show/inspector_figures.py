@@ -80,10 +80,10 @@ def _grey_values(report, ax):
 
 
 def _lost(report, ax):
-    if "lost" not in report.arrays:
+    if "variance_lost" not in report.arrays:
         return _empty(ax, "not asked")
     for place, name in enumerate(PROBES):
-        values = 100 * np.maximum(report.arrays["lost"][name], 1e-4)
+        values = 100 * np.maximum(report.arrays["variance_lost"][name], 1e-4)
         ax.plot(
             np.full(len(values), place) + np.linspace(-0.2, 0.2, len(values)),
             values,

@@ -1,4 +1,4 @@
-"""Small models that learn within seconds, and synthetic cuts of heads to learn from; for the tests of the inspector."""
+"""Small models that learn within seconds, and synthetic cuts of heads to learn from."""
 
 import keras
 import numpy as np
@@ -13,15 +13,19 @@ SIDE = 32
 
 
 def heads(count, seed):
-    """Synthetic cuts of heads (count, 32, 32, 1): skull, brain, two ventricles; size, place, turn and greys vary."""
+    """Synthetic cuts of heads (count, 32, 32, 1): skull, brain, two ventricles.
+
+    Size, place, turn and grey values vary.
+    """
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j][:, None]  # (1, 32, 32) each
-    draw = lambda low, high: rng.uniform(low, high, (count, 1, 1))  # noqa: E731
+
+    def draw(low, high):
+        return rng.uniform(low, high, (count, 1, 1))
+
     turn, left, up = draw(-0.6, 0.6), draw(-0.15, 0.15), draw(-0.15, 0.15)
-    u, v = (
-        (x - left) * np.cos(turn) + (y - up) * np.sin(turn),
-        (y - up) * np.cos(turn) - (x - left) * np.sin(turn),
-    )
+    u = (x - left) * np.cos(turn) + (y - up) * np.sin(turn)
+    v = (y - up) * np.cos(turn) - (x - left) * np.sin(turn)
     long, wide = draw(0.62, 0.85), draw(0.5, 0.7)
 
     def inside(a, b, across=0.0, along=0.0):
@@ -53,7 +57,10 @@ def dense(units, activation="relu"):
 
 
 def halves(latent, *, norm=False):
-    """(input, hidden layer) of an encoder, and a decoder of vectors, all of dense layers: they learn within seconds."""
+    """(input, hidden layer) of an encoder, and a decoder of vectors.
+
+    All layers are dense: they learn within seconds.
+    """
     keras.utils.set_random_seed(0)  # whatever ran before
     inputs = keras.Input((SIDE, SIDE, 1))
     hidden = dense(96)(layers.Flatten()(inputs))
@@ -70,12 +77,9 @@ def make_autoencoder(*, norm=True, latent=12, kind=keras.Model):
 
 def make_vae(likelihood="optimal_sigma"):
     inputs, hidden, decoder = halves(12)
-    mean, log_var = (
-        layers.Dense(12, name="mean")(hidden),
-        layers.Dense(12, name="log_var", bias_initializer=keras.initializers.Constant(-3.0))(
-            hidden
-        ),
-    )
+    narrow = keras.initializers.Constant(-3.0)
+    mean = layers.Dense(12, name="mean")(hidden)
+    log_var = layers.Dense(12, name="log_var", bias_initializer=narrow)(hidden)
     encoder = keras.Model(
         inputs, [mean, log_var, Sampling(seed=0)([mean, log_var])], name="encoder"
     )

@@ -8,7 +8,9 @@ from skimage import io
 
 from brainlib import inspector
 from brainlib.inspector import filters as inspector_filters
-from brainlib.inspector import parts, probes
+from brainlib.inspector import probes
+from brainlib.inspector.networks import reconstruct
+from brainlib.inspector.waist import waist
 
 
 def images(count=6, shape=(18, 14, 1), seed=0):
@@ -22,18 +24,18 @@ def dense_autoencoder(latent=5, shape=(18, 14, 1)):
     return keras.Model(inputs, layers.Reshape(shape)(x))
 
 
-# ------------------------------------------------------------------------------------------------ parts
+# ------------------------------------------------------------------------------------- parts
 
 
 def test_the_waist_counts_what_goes_past_it():
-    assert parts.waist(dense_autoencoder(5)) == 5
+    assert waist(dense_autoencoder(5)) == 5
     inputs = keras.Input((18, 14, 1))
     x = layers.Conv2D(3, 3, strides=2, padding="same")(inputs)  # 9 x 7 x 3 = 189
     side = layers.GlobalAveragePooling2D()(x)  # 3
     x = layers.Dense(4)(layers.Flatten()(x))
     joined = layers.Concatenate()([x, side])
     outputs = layers.Reshape((18, 14, 1))(layers.Dense(18 * 14)(joined))
-    assert parts.waist(keras.Model(inputs, outputs)) == 4 + 3
+    assert waist(keras.Model(inputs, outputs)) == 4 + 3
 
 
 def test_probes_keep_the_grey_values():
@@ -43,11 +45,11 @@ def test_probes_keep_the_grey_values():
         np.testing.assert_array_equal(np.sort(probe.reshape(6, -1)), np.sort(batch.reshape(6, -1)))
 
 
-def test_a_copier_is_told():
+def test_a_copier_is_flagged():
     inputs = keras.Input((18, 14, 1))
     report = inspector.inspect(keras.Model(inputs, layers.Activation("linear")(inputs)), images())
     assert report["loss on strange pictures"].flagged
-    np.testing.assert_allclose(report.arrays["lost"]["photographs"], 0)
+    np.testing.assert_allclose(report.arrays["variance_lost"]["photographs"], 0)
 
 
 @pytest.mark.parametrize("scale, flagged", [(1.0, False), (2.0, True)])
@@ -56,12 +58,15 @@ def test_targets_out_of_reach(scale, flagged):
     assert report["targets out of reach"].flagged == flagged
 
 
-# ------------------------------------------------------------------------------------------------ looking into a network
+# ------------------------------------------------------------------------------------- filters
 
 
 @pytest.fixture(scope="module")
 def known():
-    """Two channels, the image and twice the image, of which the output is 0.6 of the first plus 0.2 of the second: a copy."""
+    """A copy of two channels, the image and twice the image.
+
+    The output is 0.6 of the first plus 0.2 of the second.
+    """
     inputs = keras.Input((18, 14, 1))
     latent = layers.Conv2D(2, (3, 5), padding="same", use_bias=False, name="latent")
     mix = layers.Conv2D(1, 1, use_bias=False)
@@ -97,7 +102,7 @@ def test_a_channel_is_worth_what_it_adds(known):
         worth[:, 1:],
         rtol=1e-6,
     )
-    np.testing.assert_allclose(parts.reconstruct(known, batch), batch, rtol=1e-5)  # as it was
+    np.testing.assert_allclose(reconstruct(known, batch), batch, rtol=1e-5)  # as it was
     with pytest.raises(ValueError, match="0 to 1"):
         inspector_filters.switched_off(known, batch, "latent", channels=[2])
 
@@ -105,9 +110,8 @@ def test_a_channel_is_worth_what_it_adds(known):
 def test_occlusion_of_a_copy_stays_where_it_is(known):
     batch = images(3)
     maps = inspector_filters.occlusion(known, batch, patch=4, stride=5, layer="latent")
-    assert (
-        maps["inside"].shape == (3, 3, 3) == maps["latent"].shape
-    )  # 18 x 14: tops 0 5 10, lefts 0 5 10
+    # 18 x 14 pixels: tops 0 5 10, lefts 0 5 10
+    assert maps["inside"].shape == (3, 3, 3) == maps["latent"].shape
     np.testing.assert_allclose(maps["outside"], 0, atol=1e-6)
     patch = batch[:, 5:9, 10:14]
     np.testing.assert_allclose(maps["inside"][:, 1, 2], (patch**2).mean(axis=(1, 2, 3)), rtol=1e-4)
@@ -121,9 +125,9 @@ def test_photographs_need_no_network(monkeypatch):
     import socket
 
     monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("asked the network"))
-    found = probes.pictures((18, 14, 1), low=0.0, high=2.0)
+    found = probes.photographs((18, 14, 1), low=0.0, high=2.0)
     assert found.shape == (6, 18, 14, 1) and 0 <= found.min() and 1 < found.max() <= 2
-    assert all(one.std() > 0.1 for one in found)
+    assert all(picture.std() > 0.1 for picture in found)
 
 
 def test_pictures_are_read_from_a_folder(tmp_path):
@@ -136,3 +140,12 @@ def test_pictures_are_read_from_a_folder(tmp_path):
     np.testing.assert_array_equal(found[1:], images(3, (8, 6, 1)))
     with pytest.raises(ValueError, match="expected pictures of 6x8"):
         inspector.read_pictures(tmp_path, (6, 8, 1))
+
+
+def test_the_theses_faults_name_findings_that_exist():
+    inputs = keras.Input((18, 14, 1))
+    report = inspector.inspect(keras.Model(inputs, layers.Activation("linear")(inputs)), images())
+    table = inspector.faults(report).set_index("fault")
+    assert table.flagged["A network that copies what it is given"] == "yes"
+    assert table.flagged["2x2 places of 128 codes: 28 bits"] == "not asked"
+    assert list(inspector.faults().columns) == ["fault", "finding", "needs"]

@@ -1,4 +1,7 @@
-"""The inspector flags each fault, built on purpose, in our models and in somebody else's, and leaves sound models alone."""
+"""The inspector flags each fault, built on purpose, and leaves sound models alone.
+
+The models are ours and somebody else's.
+"""
 
 import keras
 import matplotlib.pyplot as plt
@@ -10,8 +13,10 @@ from small_models import SIDE, TEST, TRAIN, halves, learn, make_autoencoder, mak
 
 from brainlib import inspector, slices
 from brainlib.heads import volumes
-from brainlib.inspector import parts, probes
-from brainlib.inspector.loss import Weights, weights_of
+from brainlib.inspector import probes
+from brainlib.inspector.latents import codes
+from brainlib.inspector.loss import LossWeights, loss_weights
+from brainlib.inspector.networks import reconstruct
 from brainlib.show import inspector_figures
 
 
@@ -87,23 +92,24 @@ def test_a_sound_model_of_real_heads_passes(ixi_sample):
     assert leaked.flagged() == ["subjects seen in training", "pictures seen in training"]
 
 
-# ------------------------------------------------------------------------------------------------ faults, built on purpose
+# ------------------------------------------------------------------------------------- faults
 
 
 def changed(model, **weights):
-    """A copy of a model whose weights with these endings of their paths are functions of what they were."""
-    copy = (
-        keras.models.clone_model(model)
-        if type(model) is keras.Model
-        else type(model).from_config(model.get_config())
-    )
+    """A copy of a model with some weights changed.
+
+    weights: {ending of their path, with __ for /: function of what they were}.
+    """
+    if type(model) is keras.Model:
+        copy = keras.models.clone_model(model)
+    else:
+        copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     for ending, change in weights.items():
-        found = [
-            weight for weight in copy.weights if weight.path.endswith(ending.replace("__", "/"))
-        ]
-        assert found, [weight.path for weight in copy.weights]
-        for weight in found:
+        path = ending.replace("__", "/")
+        matching = [weight for weight in copy.weights if weight.path.endswith(path)]
+        assert matching, [weight.path for weight in copy.weights]
+        for weight in matching:
             weight.assign(change(np.asarray(weight)))
     return copy
 
@@ -125,28 +131,28 @@ def test_pictures_scaled_to_two(autoencoder):
     assert report["targets out of reach"].todo and not report["latent numbers a pixel"].todo
 
 
-def test_the_seeds_loss(vae):
+def test_the_loss_of_thesis_000(vae):
     """1000 x the mean squared error + KL: a variance of (pixels / 2000), 0.512 at 32x32."""
     copy = make_vae("seed")
     copy.encoder.set_weights(vae.encoder.get_weights())
     copy.decoder.set_weights(vae.decoder.get_weights())
     report = inspector.inspect(copy, TEST)
     assert report.flagged() == ["assumed variance over squared error"]
-    error = np.mean((parts.reconstruct(copy, TEST) - TEST) ** 2)
+    error = np.mean((reconstruct(copy, TEST) - TEST) ** 2)
     assert report["assumed variance over squared error"].value == pytest.approx(
         0.512 / error, rel=0.02
     )
 
 
 def test_a_stated_likelihood_is_read_as_it_is(vae):
-    found = weights_of(vae, probes.probes(TEST))
+    found = loss_weights(vae, probes.probes(TEST))
     assert found.variance(SIDE * SIDE) == pytest.approx(
         vae.likelihood.sigma() ** 2, rel=0.02
     ) and found.kl == pytest.approx(1, rel=1e-3)
     vae.get_layer("kl").beta.assign(4.0)
-    assert weights_of(vae, probes.probes(TEST)).kl == pytest.approx(4, rel=1e-3)
+    assert loss_weights(vae, probes.probes(TEST)).kl == pytest.approx(4, rel=1e-3)
     vae.get_layer("kl").beta.assign(1.0)
-    assert Weights(1000, 1, "the seed's").variance(128 * 128) == pytest.approx(8.192)
+    assert LossWeights(1000, 1, "its loss").variance(128 * 128) == pytest.approx(8.192)
 
 
 def test_a_collapsed_posterior(vae):
@@ -162,7 +168,7 @@ def test_a_collapsed_posterior(vae):
 
 def test_a_posterior_far_from_the_prior(vae):
     """The same function with a latent ten times as wide: the decoder divides again."""
-    copy = changed(vae, mean__kernel=lambda one: 10 * one, mean__bias=lambda one: 10 * one)
+    copy = changed(vae, mean__kernel=lambda old: 10 * old, mean__bias=lambda old: 10 * old)
     first = next(layer for layer in copy.decoder.layers if isinstance(layer, layers.Dense))
     first.kernel.assign(first.kernel / 10)
     assert flagged(copy) == ["posterior beside N(0, 1)"]
@@ -177,9 +183,7 @@ def test_a_tiny_code_map():
 def test_a_collapsed_codebook(vqvae):
     copy = changed(
         vqvae,
-        codebook=lambda one: np.where(np.arange(len(one))[:, None] == 3, one, 1e3).astype(
-            "float32"
-        ),
+        codebook=lambda old: np.where(np.arange(32)[:, None] == 3, old, np.float32(1e3)),
     )
     report = inspector.inspect(copy, TEST)
     assert report.flagged() == ["perplexity over codes"] and report[
@@ -212,7 +216,7 @@ def test_batch_norm_that_was_never_trained():
 def test_batch_norm_that_lags(autoencoder):
     """Half of a running variance that began at 1, with the next layer as it learned it."""
     copy = changed(
-        autoencoder, moving_mean=lambda one: 0.6 * one, moving_variance=lambda one: 0.6 * one + 0.4
+        autoencoder, moving_mean=lambda old: 0.6 * old, moving_variance=lambda old: 0.6 * old + 0.4
     )
     assert "batch norm beside these images" in flagged(copy)
     assert inspector.inspect(autoencoder, TEST)["batch norm beside these images"].value < 0.1
@@ -241,7 +245,7 @@ def test_dead_units(autoencoder):
 
 
 def test_a_figure_that_pairs_strangers(autoencoder):
-    outputs = parts.reconstruct(autoencoder, TEST)
+    outputs = reconstruct(autoencoder, TEST)
     assert flagged(autoencoder, outputs=outputs) == []
     report = inspector.inspect(autoencoder, TEST, outputs=np.roll(outputs, 1, axis=0))
     assert (
@@ -255,7 +259,7 @@ def test_a_figure_that_pairs_strangers(autoencoder):
         inspector.inspect(autoencoder, TEST, outputs=swapped)["outputs of other images"].value == 2
     )
     assert (
-        inspector.inspect(autoencoder, TEST, outputs=parts.reconstruct(autoencoder, TRAIN[:32]))[
+        inspector.inspect(autoencoder, TEST, outputs=reconstruct(autoencoder, TRAIN[:32]))[
             "outputs of other images"
         ].value
         > 16
@@ -297,11 +301,14 @@ def test_another_data_sets_variance(vqvae):
     vqvae.quantizer.loss_weight = 1.0
 
 
-# ------------------------------------------------------------------------------------------------ models of other people
+# ------------------------------------------------------------------------------------- their models
 
 
 class TheirVAE(keras.Model):
-    """A VAE as keras.io's example and seed 000 have it: two networks, no call, a training step of its own."""
+    """A VAE as keras.io's example and thesis 000 have it.
+
+    Two networks, no call, a training step of its own.
+    """
 
     def __init__(self, encoder, decoder, factor, **kwargs):
         super().__init__(**kwargs)
@@ -356,13 +363,13 @@ def their_vae(factor):
     return model
 
 
-def test_the_seeds_class_and_loss():
+def test_the_class_and_the_loss_of_thesis_000():
     """A class without call: its training step tells the weights, and nothing of it changes."""
     model = their_vae(62.5)  # 1000 of a picture with 16 times as many pixels
     before, optimizer = [np.array(weight) for weight in model.get_weights()], model.optimizer
     report = inspector.inspect(model, TEST)
     assert report.kind == "VAE" and "assumed variance over squared error" in report.flagged()
-    found = weights_of(model, probes.probes(TEST))
+    found = loss_weights(model, probes.probes(TEST))
     assert (
         found.error == pytest.approx(62.5, rel=0.02)
         and found.kl == pytest.approx(1, rel=0.02)
@@ -404,7 +411,7 @@ def test_somebody_elses_codebook_is_found():
     inputs, hidden, decoder = halves(64)
     vectors = TheirCodes()(layers.Reshape((4, 4, 4))(layers.Dense(64)(hidden)))
     inner = keras.Model(inputs, decoder(layers.Flatten()(vectors)))
-    found = parts.codes(inner, TEST)
+    found = codes(inner, TEST)
     assert found.codebook.shape == (32, 4) and found.codes.shape == (32, 16)
     report = inspector.inspect(TheirTrainer(inner, 3 * TEST.var()), TEST)
     assert (
@@ -412,7 +419,7 @@ def test_somebody_elses_codebook_is_found():
         and report["bits an image"].value == 80
         and report["data variance in the loss"].flagged
     )
-    assert parts.codes(make_autoencoder(), TEST) is None
+    assert codes(make_autoencoder(), TEST) is None
 
 
 def test_what_cannot_be_read_is_refused(autoencoder, tmp_path):
