@@ -1,62 +1,62 @@
-"""Anomaly detection after seed 002: scores, post-processing, curves, operating points, heads scored from end to end.
+"""Anomaly detection after thesis 002: scores of slices and heads, thresholds, how good they are.
 
-The work is done in `curve_counts` (curves of any number of pixels), `scores` (maps of slices),
-`restoration` (slices moved to what a model finds likely), `preparation` (heads to slices and back),
-`command` (folders of heads), `judging` (levels, lesions, the copying audit) and `study` (the
-steps of a study); the names that others call are gathered here.
+In the order in which things are made: `preparation` (heads to slices and back), `restoration` and
+`scores` (maps of slices), `curve_counts` (areas and thresholds of any number of pixels), `measures`
+(heads, lesions, intervals, the copying audit), `model_records` and `head_maps` (how the map of a
+head is made), `folders` and `command` (all heads of a folder), `study` (the steps of notebook 09).
+What others call is gathered here.
 
 As a command: python -m brainlib.anomaly --model MODEL.keras --out MAPS FOLDER
 """
 
-from brainlib.anomaly.command import (
-    POST,
-    main,
-    remember,
-    score,
-    score_folder,
-    score_head,
-    score_prepared,
-    size_for,
-)
+from brainlib.anomaly.command import main
 from brainlib.anomaly.curve_counts import (
-    Counter,
     Curves,
     OperatingPoint,
-    count,
+    ScoreCounter,
+    count_scores,
     curves,
     dice,
     operating_point,
 )
-from brainlib.anomaly.judging import (
-    Head,
+from brainlib.anomaly.folders import score_folder
+from brainlib.anomaly.head_maps import score, score_head, score_prepared, slice_size
+from brainlib.anomaly.measures import (
+    ScoredHead,
     area_intervals,
     auprc_difference,
+    brain_pixels,
     confusion,
+    copied_share,
+    copying_audit,
     dice_interval,
-    dose_response,
     errors_inside_and_outside,
     false_alarm_thresholds,
-    healed,
+    healed_share,
     lesions_found,
-    painted_back,
-    pairs,
     pixel_counter,
     pixel_intervals,
-    plant,
+    plant_lesions,
     sample_scores,
     site_control,
     slice_table,
 )
+from brainlib.anomaly.model_records import POST, MapRecipe, ModelRecord, read_model_record
 from brainlib.anomaly.preparation import (
     Prepared,
-    cached,
     enlarge,
+    map_to_head,
     prepare,
+    prepare_cached,
     read_lesion,
-    to_head,
-    write_like,
+    write_map,
 )
-from brainlib.anomaly.restoration import restore, restore_codes, surprise_maps, typical_threshold
+from brainlib.anomaly.restoration import (
+    restore_by_descent,
+    restore_codes,
+    surprise_maps,
+    surprise_threshold,
+)
 from brainlib.anomaly.scores import (
     BASELINES,
     METHODS,

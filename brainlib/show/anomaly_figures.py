@@ -94,8 +94,8 @@ def roc_and_precision(counters, *, axes):
     return axes
 
 
-def dose_response(table, *, axes):
-    """How much of a planted lesion each model repeats, by contrast; one axes a radius. table: of `dose_response`, with model."""
+def copying_audit(table, *, axes):
+    """How much of a planted lesion each model repeats, by contrast; one axes a radius. table: of `copying_audit`, with model."""
     for ax, (radius, part) in zip(axes, table.groupby("radius_px", sort=True)):
         for (name, rows), colour in zip(part.groupby("model", sort=False), COLOURS):
             rows = rows.sort_values("contrast")

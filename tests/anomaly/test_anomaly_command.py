@@ -11,7 +11,7 @@ import pytest
 from scipy import ndimage
 
 from brainlib import anomaly, models, slices
-from brainlib.anomaly import command as anomaly_heads
+from brainlib.anomaly import head_maps, model_records
 from brainlib.anomaly import preparation as anomaly_prepare
 from brainlib.heads import volumes
 
@@ -56,8 +56,8 @@ def test_maps_return_to_the_heads_own_space(codes, tmp_path):
     path = stored(array, codes, tmp_path / "head.nii.gz")
     volume = volumes.load(path)
     prepared = anomaly.prepare(volume, mask, smoothing="none", voxel_mm=2.0)
-    back = anomaly.to_head(prepared.images, prepared, volume)
-    anomaly.write_like(tmp_path / "map.nii.gz", back, volume)
+    back = anomaly.map_to_head(prepared.images, prepared, volume)
+    anomaly.write_map(tmp_path / "map.nii.gz", back, volume)
     image, original = nibabel.load(tmp_path / "map.nii.gz"), nibabel.load(path)
     assert image.shape == original.shape and nibabel.aff2axcodes(image.affine) == tuple(codes)
     np.testing.assert_allclose(image.affine, original.affine, atol=1e-4)
@@ -81,7 +81,7 @@ def test_a_spot_comes_back_where_it_was(voxel_mm, size, tmp_path):
     )
     np.testing.assert_array_equal(prepared.images, marked.images)
     assert not prepared.lesion.any() and marked.lesion.any()
-    back = anomaly.to_head(marked.lesion.astype(np.float32), marked, volume)
+    back = anomaly.map_to_head(marked.lesion.astype(np.float32), marked, volume)
     found, wanted = (
         np.array(
             [
@@ -121,7 +121,7 @@ def test_voxels_that_do_not_divide_the_box_displace_nothing(voxel_mm, size, tmp_
         )
         maps = anomaly_prepare.enlarge(slices.pictures(box, "axial"), size)
         said, true = (
-            anomaly.to_head(maps, prepared, volume),
+            anomaly.map_to_head(maps, prepared, volume),
             volume.affine[axis, 3] + np.indices(SHAPE)[axis] * VOXEL_MM[axis],
         )
         np.testing.assert_allclose(said[inner], true[inner], atol=0.05)
@@ -232,22 +232,22 @@ def test_preparation_is_kept_by_content(tmp_path):
     array, mask = head()
     first = volumes.load(stored(array, "RAS", tmp_path / "a.nii.gz"))
     options = {"smoothing": "none", "voxel_mm": 2.0, "full": True}
-    made = anomaly.cached(first, mask, cache=tmp_path / "cache", **options)
+    made = anomaly.prepare_cached(first, mask, cache=tmp_path / "cache", **options)
     (kept,) = (tmp_path / "cache").glob("*.npz")
     before = kept.stat().st_mtime_ns
-    read = anomaly.cached(first, mask, cache=tmp_path / "cache", **options)
+    read = anomaly.prepare_cached(first, mask, cache=tmp_path / "cache", **options)
     assert kept.stat().st_mtime_ns == before
     for name in ("images", "brain", "lesion", "affine", "full_brain"):
         np.testing.assert_array_equal(getattr(made, name), getattr(read, name))
     np.testing.assert_allclose(read.full, made.full, atol=1e-3)
     kept.write_bytes(kept.read_bytes()[:500])  # cut off: made again
-    again = anomaly.cached(first, mask, cache=tmp_path / "cache", **options)
+    again = anomaly.prepare_cached(first, mask, cache=tmp_path / "cache", **options)
     np.testing.assert_array_equal(again.images, made.images)
     other_mask = mask.copy()
     other_mask[: SHAPE[0] // 2] = False
-    anomaly.cached(first, other_mask, cache=tmp_path / "cache", **options)
-    anomaly.cached(first, mask, cache=tmp_path / "cache", **{**options, "full": False})
-    anomaly.cached(
+    anomaly.prepare_cached(first, other_mask, cache=tmp_path / "cache", **options)
+    anomaly.prepare_cached(first, mask, cache=tmp_path / "cache", **{**options, "full": False})
+    anomaly.prepare_cached(
         volumes.load(stored(array + 1, "RAS", tmp_path / "b.nii.gz")),
         mask,
         cache=tmp_path / "cache",
@@ -300,11 +300,10 @@ def test_a_folder_is_scored_and_a_bad_file_named(ixi_sample, model_file, tmp_pat
     kept = tmp_path / "kept" / "model.keras"  # what the notebook remembers is taken up
     kept.parent.mkdir()
     kept.write_bytes(model_file.read_bytes())
-    anomaly.remember(
-        kept.parent,
+    anomaly.ModelRecord(
         {"size": (35, 48, 40), "voxel_mm": 2.0, "smoothing": "none", "full": True},
         {"erode_px": 1, "median": 3, "min_pixels": 2},
-    )
+    ).save(kept.parent)
     told = anomaly.score(kept, heads[0])
     np.testing.assert_array_equal(
         told,
@@ -337,7 +336,7 @@ def test_a_mask_of_a_few_voxels_is_refused_before_it_stops_a_study(tmp_path):
 def test_maps_are_made_as_they_were_judged(model_file, tmp_path, monkeypatch):
     array, mask = head()
     model = models.load(model_file)
-    monkeypatch.setattr(anomaly_heads.scores, "load", lambda path: model)
+    monkeypatch.setattr(head_maps.scores, "load_model", lambda path: model)
     folder, kept = tmp_path / "heads", tmp_path / "kept" / "model.keras"
     for path in (folder, kept.parent):
         path.mkdir()
@@ -347,14 +346,13 @@ def test_maps_are_made_as_they_were_judged(model_file, tmp_path, monkeypatch):
     source = stored(array, "RAS", tmp_path / "head.nii.gz")
     kept.write_bytes(model_file.read_bytes())
     preparation = {"size": (35, 48, 40), "voxel_mm": 4.0, "smoothing": "none"}
-    anomaly.remember(
-        kept.parent,
+    anomaly.ModelRecord(
         preparation,
         None,
         method="reconstruction_probability",
         options={"reconstruction_probability": {"samples": 2}},
         thresholds={"one for all": 0.125, "1 % false alarms": np.inf},
-    )
+    ).save(kept.parent)
     options = {"mask": mask, "preparation": preparation, "post": None}
     expected = anomaly.score(
         model_file, source, method="reconstruction_probability", samples=2, **options
@@ -391,14 +389,13 @@ def test_maps_are_made_as_they_were_judged(model_file, tmp_path, monkeypatch):
     assert any(
         "do not hold, samples, smoothing are others here" in line for line in said
     )  # which masks it was judged with was not told
-    anomaly.remember(
-        kept.parent,
+    anomaly.ModelRecord(
         preparation,
         anomaly.POST,
         method="negative",
         thresholds={"one for all": 0.125},
         masks="given",
-    )
+    ).save(kept.parent)
     anomaly.score_folder(kept, folder, tmp_path / "maps", say=said.append)
     assert any(
         "method negative, as judged" in line and "pieces of fewer than 7 of its pixels" in line
@@ -414,26 +411,21 @@ def test_maps_are_made_as_they_were_judged(model_file, tmp_path, monkeypatch):
     )
 
 
-def test_a_prior_is_remembered_by_its_file(tmp_path, monkeypatch):
+def test_a_prior_is_recorded_by_its_file(tmp_path, monkeypatch):
     prior = tmp_path / "models" / "uad_prior" / "prior.keras"
-    anomaly.remember(
-        tmp_path / "models" / "uad",
-        {},
-        None,
+    anomaly.ModelRecord(
+        post=None,
         method="prior_surprise",
         prior=prior,
         options={"prior_surprise": {"prior": object()}},
-    )
+    ).save(tmp_path / "models" / "uad")
     (tmp_path / "models").rename(tmp_path / "moved")
-    told = anomaly_heads.remembered(tmp_path / "moved" / "uad" / "model.keras")
-    monkeypatch.setattr(anomaly_heads.models_prior, "load", lambda path: path.resolve())
-    assert (
-        anomaly_heads.as_trained(told)["prior"]
-        == (tmp_path / "moved" / "uad_prior" / "prior.keras").resolve()
-    )
-    assert anomaly_heads.as_trained(told, prior="mine")[
-        "prior"
-    ] == "mine" and "prior" not in anomaly_heads.as_trained(told, method="absolute")
+    record = anomaly.read_model_record(tmp_path / "moved" / "uad" / "model.keras")
+    monkeypatch.setattr(model_records.models_prior, "load", lambda path: path.resolve())
+    recipe = record.recipe()
+    assert recipe.options["prior"] == (tmp_path / "moved" / "uad_prior" / "prior.keras").resolve()
+    assert record.recipe(prior="mine").options["prior"] == "mine"
+    assert "prior" not in record.recipe(method="absolute").options
 
 
 def test_the_command(ixi_sample, tmp_path):
@@ -482,9 +474,11 @@ def test_the_command(ixi_sample, tmp_path):
 )
 def test_the_size_follows_the_model(shape, size):
     model = models.build("vae_uad", image_shape=shape, width=0.125, latent_dim=2)
-    assert anomaly.size_for(model) == size
+    assert anomaly.slice_size(model) == size
 
 
 def test_a_model_of_another_size_is_refused():
     with pytest.raises(ValueError, match="256x256"):
-        anomaly.size_for(models.build("vae_uad", image_shape=(256, 256), width=0.125, latent_dim=2))
+        anomaly.slice_size(
+            models.build("vae_uad", image_shape=(256, 256), width=0.125, latent_dim=2)
+        )

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from brainlib import anomaly
-from brainlib.anomaly import curve_counts
+from brainlib.anomaly.curve_counts import counter as curve_counter
 
 N = 60_000
 
@@ -109,13 +109,13 @@ def test_a_cluster_too_rare_for_any_sample():
 
 @pytest.mark.parametrize("order", ["rising", "falling", "from the middle"])
 def test_parts_in_any_order(order, monkeypatch):
-    monkeypatch.setattr(curve_counts, "BLOCK", 1 << 14)  # many parts, thinned many times
-    monkeypatch.setattr(curve_counts, "ROWS", 1 << 15)
+    monkeypatch.setattr(curve_counter, "BLOCK", 1 << 14)  # many parts, thinned many times
+    monkeypatch.setattr(curve_counter, "ROWS", 1 << 15)
     rng = np.random.default_rng(0)
     lesion = rng.random(400_000) < 0.01
     score = rng.normal(size=lesion.size) + 2 * lesion
     by = np.argsort({"rising": score, "falling": -score, "from the middle": np.abs(score)}[order])
-    counter = anomaly.count((score[part], lesion[part]) for part in np.array_split(by, 80))
+    counter = anomaly.count_scores((score[part], lesion[part]) for part in np.array_split(by, 80))
     np.testing.assert_allclose(
         counter.curves(),
         (roc_auc_score(lesion, score), average_precision_score(lesion, score)),
@@ -271,11 +271,11 @@ def test_a_missed_peak_is_never_called_unimodal():
 def test_healthy_false_alarms_stay_below_their_share():
     for name, (score, _) in cases(0.3).items():
         for share in (0.01, 0.05, 0.1):
-            limit = anomaly.count(score, np.zeros(N, bool)).threshold_of_share(share)
+            limit = anomaly.count_scores(score, np.zeros(N, bool)).threshold_of_share(share)
             assert (score >= limit).mean() <= share, name
     spread = np.random.default_rng(0).normal(size=N)
     assert (
-        spread >= anomaly.count(spread, np.zeros(N, bool)).threshold_of_share(0.05)
+        spread >= anomaly.count_scores(spread, np.zeros(N, bool)).threshold_of_share(0.05)
     ).mean() > 0.049
 
 

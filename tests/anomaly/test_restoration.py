@@ -59,7 +59,7 @@ def test_surprise_is_where_the_odd_code_is(network, prior, speaking):
 
 def test_only_the_odd_code_is_drawn_anew(network, prior, speaking):
     slices = np.random.default_rng(0).random((3, *SHAPE, 1)).astype(np.float32)
-    threshold = restoration.typical_threshold(network, slices[:1], prior=prior[0], quantile=1.0)
+    threshold = restoration.surprise_threshold(network, slices[:1], prior=prior[0], quantile=1.0)
     restored = anomaly.restore_codes(
         network, slices, prior=prior[0], threshold_bits=threshold + 1, restorations=2
     )
@@ -110,26 +110,3 @@ def test_what_does_not_fit_is_refused(network, prior):
             method="prior_restoration",
             prior=prior[0],
         )
-
-
-def test_an_answer_is_remembered_until_the_question_or_the_model_changes(network):
-    asked = []
-
-    def way(model, slices, *, factor=1.0):
-        asked.append(factor)
-        return slices * factor
-
-    slices = np.random.default_rng(1).random((2, *SHAPE, 1)).astype(np.float32)
-    for factor in (1.0, 1.0, 2.0, 2.0):
-        np.testing.assert_array_equal(
-            restoration.remembered(way, network, slices, factor=factor), slices * factor
-        )
-    restoration.remembered(way, network, slices[:1], factor=2.0)
-    weights = network.get_weights()
-    network.set_weights([weights[0] + 1, *weights[1:]])
-    restoration.remembered(way, network, slices[:1], factor=2.0)
-    network.set_weights(weights)
-    assert asked == [1.0, 2.0, 2.0, 2.0]
-    restoration.forget()  # a method that is timed pays for its own answer
-    restoration.remembered(way, network, slices[:1], factor=2.0)
-    assert asked == [1.0, 2.0, 2.0, 2.0, 2.0]

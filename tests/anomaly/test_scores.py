@@ -102,8 +102,8 @@ def test_restoration_descends_and_a_strong_variation_term_forbids_patches(vae):
     def bound(images):
         return anomaly.slice_score(vae, images, method="elbo_gradient")
 
-    free = anomaly.restore(vae, SLICES, steps=30, total_variation=0.0)
-    bounded = anomaly.restore(vae, SLICES, steps=30, total_variation=1e4)
+    free = anomaly.restore_by_descent(vae, SLICES, steps=30, total_variation=0.0)
+    bounded = anomaly.restore_by_descent(vae, SLICES, steps=30, total_variation=1e4)
     assert (bound(free) < 0.8 * bound(SLICES)).all()
     assert np.abs(bounded - SLICES).mean() < np.abs(free - SLICES).mean()
 
@@ -111,7 +111,7 @@ def test_restoration_descends_and_a_strong_variation_term_forbids_patches(vae):
         return np.abs(np.diff(images - SLICES, axis=1)).mean()
 
     assert roughness(bounded) < 0.7 * roughness(free)
-    np.testing.assert_array_equal(anomaly.restore(vae, SLICES, steps=0), SLICES)
+    np.testing.assert_array_equal(anomaly.restore_by_descent(vae, SLICES, steps=0), SLICES)
     np.testing.assert_allclose(
         anomaly.score(vae, SLICES, method="restoration", steps=30, total_variation=0.0),
         abs(free - SLICES),

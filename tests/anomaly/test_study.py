@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from brainlib import anomaly, models
-from brainlib.anomaly import judging, preparation, study
+from brainlib.anomaly import measures, preparation, study
 from brainlib.anomaly.study import ALL, Detector
 from brainlib.run import parameters, sweeps
 
@@ -53,7 +53,7 @@ DARK, BRIGHT = Detector("", "intensity_dark"), Detector("", "intensity_bright")
 
 
 def scored(detector, table=HEADS):
-    return study.score_heads(detector, {}, PREPARED, table, post=POST)
+    return study.Scoring({}, PREPARED, POST).score(detector, table)
 
 
 def test_detectors_are_those_that_fit():
@@ -63,7 +63,7 @@ def test_detectors_are_those_that_fit():
             "vqvae_uad", image_shape=(24, 20), width=0.125, codebook_size=4, code_dim=2
         ),
     }
-    found = study.detectors(
+    found = study.possible_detectors(
         networks, ["absolute", "kl", "prior_surprise", "restoration_negative", "intensity_dark"]
     )
     assert [(one.model, one.method) for one in found] == [
@@ -81,7 +81,7 @@ def test_detectors_are_those_that_fit():
         True,
     ]
     with pytest.raises(ValueError, match="squirrel"):
-        study.detectors(networks, ["squirrel"])
+        study.possible_detectors(networks, ["squirrel"])
 
 
 def test_scores_follow_the_table_and_leave_out_what_was_not_prepared():
@@ -99,26 +99,26 @@ def test_scores_follow_the_table_and_leave_out_what_was_not_prepared():
 
 def test_the_choice_is_made_by_validation_lesions():
     found = {
-        detector: study.validate(scored(detector, HEADS[HEADS.group == "stroke"]))
+        detector: study.validation_areas(scored(detector, HEADS[HEADS.group == "stroke"]))
         for detector in (BRIGHT, DARK)
     }
     assert (
         list(found[DARK]) == ["stroke"]
         and found[DARK]["stroke"]["auprc"] > 0.99 > found[BRIGHT]["stroke"]["auprc"]
     )
-    assert study.choose(found) == {"": DARK}
-    both = study.validate(scored(DARK))
+    assert study.best_detectors(found) == {"": DARK}
+    both = study.validation_areas(scored(DARK))
     assert list(both) == ["tumour", "stroke", ALL] and both[ALL]["subjects"] == 6
     assert (
-        study.validate(scored(DARK, HEADS[HEADS.group == "healthy"])) == {}
-        and study.choose({}) == {}
+        study.validation_areas(scored(DARK, HEADS[HEADS.group == "healthy"])) == {}
+        and study.best_detectors({}) == {}
     )
 
 
 def test_levels_are_those_of_scikit_learn():
     heads = scored(DARK)
     ill, healthy = [head for head in heads if head.ill], [head for head in heads if not head.ill]
-    rows = {row["level"]: row for row in study.levels(ill, healthy, n=50)}
+    rows = {row["level"]: row for row in study.areas_by_level(ill, healthy, n=50)}
     truth = [head.ill for head in [*ill, *healthy]]
     scores = [
         np.mean(
@@ -150,7 +150,7 @@ def test_ill_heads_without_a_mask_are_judged_by_sample_alone():
             for row in HEADS.itertuples()
         ]
     )
-    masked, unmasked = study.ill_heads(table)
+    masked, unmasked = study.split_by_lesion_mask(table)
     assert list(masked.subject) == ["H4", "H5", "H7", "H8"] and list(unmasked.subject) == [
         "H6",
         "H9",
@@ -161,21 +161,25 @@ def test_ill_heads_without_a_mask_are_judged_by_sample_alone():
     others = [
         head._replace(lesion=np.zeros_like(head.lesion)) for head in others
     ]  # as a head without a mask is prepared
-    rows = {row["level"]: row for row in study.levels(ill, healthy, unmasked=others, n=10)}
-    without = {row["level"]: row for row in study.levels(ill, healthy, n=10)}
+    rows = {row["level"]: row for row in study.areas_by_level(ill, healthy, unmasked=others, n=10)}
+    without = {row["level"]: row for row in study.areas_by_level(ill, healthy, n=10)}
     assert (
         rows["pixel"] == without["pixel"]
         and rows["slice"] == without["slice"]
         and rows["pixel"]["ill_subjects"] == 4
     )
     assert rows["sample"]["ill_subjects"] == 6 and rows["sample"]["cases"] == 10
-    assert [row["level"] for row in study.levels([], healthy, unmasked=others, n=10)] == ["sample"]
+    assert [row["level"] for row in study.areas_by_level([], healthy, unmasked=others, n=10)] == [
+        "sample"
+    ]
 
 
 def test_thresholds_come_from_validation_and_are_applied_to_test():
     validation, test = HEADS.iloc[[0, 1, 4, 7]], HEADS.iloc[[2, 3, 5, 6, 8, 9]]
     heads = scored(DARK, validation)
-    limits = study.thresholds(study.validate(heads), [head for head in heads if not head.ill])
+    limits = study.detector_thresholds(
+        study.validation_areas(heads), [head for head in heads if not head.ill]
+    )
     assert list(limits["stroke"]) == [
         "own lesions",
         "one for all",
@@ -188,7 +192,7 @@ def test_thresholds_come_from_validation_and_are_applied_to_test():
         and limits["tumour"]["one for all"] == limits[ALL]["one for all"]
     )
     assert limits[ALL]["1 % false alarms"] > limits[ALL]["10 % false alarms"]
-    rows = study.operating_table(
+    rows = study.operating_points(
         [head for head in scored(DARK, test) if head.ill], limits, min_pixels=0
     )
     stroke = next(
@@ -206,7 +210,7 @@ def test_thresholds_come_from_validation_and_are_applied_to_test():
         row["after_small_pieces"] <= row["false_alarm_rate"] for row in alarms
     )
     assert np.mean([row["false_alarm_rate"] for row in alarms]) == pytest.approx(0.05, abs=0.02)
-    assert study.thresholds({}, []) == {ALL: {}}
+    assert study.detector_thresholds({}, []) == {ALL: {}}
 
 
 def test_the_verdict_says_who_is_better_and_whether_it_is_decided():
@@ -215,42 +219,42 @@ def test_the_verdict_says_who_is_better_and_whether_it_is_decided():
     )
     prepared = {f"S{number}": made_up(number, ill=True) for number in range(6)}
     good, bad = (
-        study.score_heads(detector, {}, prepared, table, post=POST) for detector in (DARK, BRIGHT)
+        study.Scoring({}, prepared, POST).score(detector, table) for detector in (DARK, BRIGHT)
     )
-    (row,) = study.verdict(good, bad, n=100)
+    (row,) = study.compare_with_baseline(good, bad, n=100)
     assert (
         row["difference"] > 0
         and row["low"] > 0
         and row["says"] == "the network beats the grey value"
     )
-    (row,) = study.verdict(bad, good, n=100)
+    (row,) = study.compare_with_baseline(bad, good, n=100)
     assert row["high"] < 0 and row["says"] == "the grey value beats the network"
-    (row,) = study.verdict(good, good, n=100)
+    (row,) = study.compare_with_baseline(good, good, n=100)
     assert (row["difference"], row["low"], row["high"]) == (0, 0, 0) and row["says"].startswith(
         "not decided"
     )
-    (row,) = study.verdict(good[:5], bad[:5], n=100)
+    (row,) = study.compare_with_baseline(good[:5], bad[:5], n=100)
     assert (
         row["low"] > 0
         and row["says"] == "above the grey value on 5 heads: too few to decide, 6 are needed"
     )
-    (row,) = study.verdict(bad[:1], good[:1], n=100)
+    (row,) = study.compare_with_baseline(bad[:1], good[:1], n=100)
     assert np.isnan(row["low"]) and row["says"].startswith(
         "below the grey value on 1 head: too few"
     )
     assert row["p"] != row["p"] and row["better_on"] == 0
-    (row,) = study.verdict(good, bad, n=100)
+    (row,) = study.compare_with_baseline(good, bad, n=100)
     assert (
         row["p"] == pytest.approx(2 / 2**6) and row["better_on"] == 6
     )  # all signs the same way: one of 64, twice
     with pytest.raises(ValueError, match="same subjects"):
-        judging.auprc_difference(good, bad[::-1])
+        measures.auprc_difference(good, bad[::-1])
 
 
 def test_kinds_that_were_scored_in_their_own_ways_are_not_judged_together():
     good, bad = ([head for head in scored(detector) if head.ill] for detector in (DARK, BRIGHT))
-    whole = study.verdict(good, bad, n=20)
-    apart = study.verdict(good, bad, n=20, together=False)
+    whole = study.compare_with_baseline(good, bad, n=20)
+    apart = study.compare_with_baseline(good, bad, n=20, together=False)
     assert [row["group"] for row in whole] == ["tumour", "stroke", ALL] and [
         row["group"] for row in apart
     ] == ["tumour", "stroke"]
@@ -289,7 +293,7 @@ def test_each_kind_may_have_a_detector_of_its_own():
             {"subject": "X", "group": "else"},
         ]
     )
-    rows = study.verdict_own_kind(found, table, score, n=20)
+    rows = study.compare_by_kind(found, table, score, n=20)
     tumours, strokes = (list(table[table.group == group].subject) for group in ("tumour", "stroke"))
     assert asked == [
         ("net negative", tumours),
@@ -312,7 +316,7 @@ def test_a_verdict_is_not_for_one_large_lesion():
             rng, lesion = np.random.default_rng(number), np.zeros((1, 60, 60), bool)
             lesion[0, :30, : (30 if number < 3 else 2)] = True
             gain = 4.0 if shines == (number < 3) else 0.5
-            yield anomaly.Head(
+            yield anomaly.ScoredHead(
                 f"S{number}",
                 "stroke",
                 "",
@@ -321,7 +325,7 @@ def test_a_verdict_is_not_for_one_large_lesion():
                 lesion,
             )
 
-    (row,) = study.verdict(list(heads(True)), list(heads(False)), n=200)
+    (row,) = study.compare_with_baseline(list(heads(True)), list(heads(False)), n=200)
     assert row["low"] > 0 and row["p"] > 0.05 and row["better_on"] == 3
     assert row["says"].startswith("not decided: over all pixels") and "3 of 8 heads" in row["says"]
 
@@ -341,7 +345,7 @@ def test_an_ill_head_without_lesion_pixels_is_one_without_a_mask():
     )
     healthy = made_up(0, ill=False)
     assert not healthy.lesion.any()
-    masked, unmasked = study.ill_heads(
+    masked, unmasked = study.split_by_lesion_mask(
         table, {"S0": made_up(1, ill=True), "S1": healthy, "S2": healthy, "H0": healthy}
     )
     assert list(masked.subject) == ["S0", "S3"] and list(unmasked.subject) == [
@@ -352,18 +356,20 @@ def test_an_ill_head_without_lesion_pixels_is_one_without_a_mask():
         ALL: {"one for all": 0.3, "5 % false alarms": 0.1},
         "stroke": {"own lesions": 0.2, "one for all": 0.3},
     }
-    assert [study.limit_of(limits, group, "own lesions") for group in ("stroke", "tumour")] == [
+    assert [
+        study.threshold_for(limits, group, "own lesions") for group in ("stroke", "tumour")
+    ] == [
         0.2,
         0.3,
     ]
-    assert study.limit_of({ALL: {}}, "stroke", "own lesions") == np.inf
+    assert study.threshold_for({ALL: {}}, "stroke", "own lesions") == np.inf
 
 
 def test_a_model_that_no_method_fits_is_refused():
     with pytest.raises(
         ValueError, match="at least one that plain can answer, such as absolute; got kl"
     ):
-        study.detectors(
+        study.possible_detectors(
             {"plain": models.build("skip_connection_cae", image_shape=(32, 32), width=0.1)}, ["kl"]
         )
 
@@ -371,13 +377,13 @@ def test_a_model_that_no_method_fits_is_refused():
 def test_an_empty_head_among_others_takes_no_interval_away():
     heads = [head for head in scored(DARK) if head.ill]
     none = heads[0]._replace(subject="E", lesion=np.zeros_like(heads[0].lesion))
-    rows = study.levels([*heads, none], [], n=20)
+    rows = study.areas_by_level([*heads, none], [], n=20)
     assert all(
         np.isfinite([row["auprc_low"], row["auroc_high"]]).all()
         for row in rows
         if row["level"] != "sample"
     )
-    table = study.operating_table([none], {ALL: {"one for all": 0.5}})
+    table = study.operating_points([none], {ALL: {"one for all": 0.5}})
     assert table[0]["subjects"] == 0 and np.isnan(table[0]["dice_low"])
 
 
@@ -385,18 +391,16 @@ def test_at_a_threshold_of_zero_only_the_brain_is_called():
     """A blind detector's best threshold calls everything: Dice by head and all heads' pooled are then of the same pixels."""
     head = next(head for head in scored(DARK) if head.ill)
     result = anomaly.confusion([head], 0.0)
-    assert not head.inside.all() and result["fn"] == result["tn"] == 0
+    assert not head.judged_pixels.all() and result["fn"] == result["tn"] == 0
     assert result["dices"][head.subject] == pytest.approx(result["dice_total"])
 
 
 def test_each_step_of_the_post_processing_is_taken_away():
     rows = pd.DataFrame(
         study.ablation(
+            study.Scoring({}, PREPARED, {"erode_px": 2, "median": 3, "min_pixels": 7}),
             DARK,
-            {},
-            PREPARED,
             HEADS[HEADS.group == "stroke"],
-            post={"erode_px": 2, "median": 3, "min_pixels": 7},
             full=True,
         )
     ).set_index("step")
@@ -408,13 +412,14 @@ def test_each_step_of_the_post_processing_is_taken_away():
 
 
 def test_steps_scale_with_the_pixels():
-    assert study.post_for((140, 190, 158)) == {
+    assert study.post_processing_for((140, 190, 158)) == {
         "erode_px": 3,
         "median": 9,
         "min_pixels": 7,
     }  # the seed's
     assert (
-        study.post_for((70, 95, 79)) == anomaly.POST and study.post_for((35, 48, 40))["median"] == 3
+        study.post_processing_for((70, 95, 79)) == anomaly.POST
+        and study.post_processing_for((35, 48, 40))["median"] == 3
     )
     assert study.voxel_ml((140, 190, 158)) == pytest.approx(0.001) and study.voxel_ml(
         (70, 95, 79)
@@ -448,14 +453,17 @@ def test_published_and_ours_stand_side_by_side():
     )
     heads = [head for head in scored(DARK) if head.ill]
     levels = pd.DataFrame(
-        [{"detector": "x", "group": "stroke", **row} for row in study.levels(heads, [], n=10)]
+        [
+            {"detector": "x", "group": "stroke", **row}
+            for row in study.areas_by_level(heads, [], n=10)
+        ]
     )
     limits = {
         ALL: {"5 % false alarms": 0.5},
         "stroke": {"own lesions": 0.6, "5 % false alarms": 0.5},
     }
     operating = pd.DataFrame(
-        [{"detector": "x", **row} for row in study.operating_table(heads, limits)]
+        [{"detector": "x", **row} for row in study.operating_points(heads, limits)]
     )
     beside = study.beside_published(
         published, levels, operating, data_source="made up", setting="tiny"
@@ -539,5 +547,8 @@ def test_what_lies_outside_of_the_mask_cannot_be_found():
     lesion[0, 8:10, 12:18] = (
         True  # 6 columns, 4 of them in the brain, 3 of them a pixel from its rim
     )
-    (row,) = study.reachable({"a": ("stroke", brain, lesion)}, erode_px=1)
+    table = pd.DataFrame([{"subject": "a", "group": "stroke"}])
+    stacks = (part[..., None] for part in (brain, lesion))
+    prepared = {"a": preparation.Prepared(brain[..., None], *stacks, affine=np.eye(4))}
+    (row,) = study.reachable_lesions(table, prepared, erode_px=1).to_dict("records")
     assert (row["lesion_voxels"], row["in_mask"], row["in_eroded_mask"]) == (12, 4 / 6, 3 / 6)

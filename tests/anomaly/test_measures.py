@@ -18,7 +18,7 @@ def head(subject, *, ill=True, signal=1.0, site="here", score=None):
     if ill:
         lesion[1:3, 5:9, 4:8] = True
     noise = RNG.random(SHAPE).astype(np.float32) * brain
-    return anomaly.Head(
+    return anomaly.ScoredHead(
         subject,
         "tumour" if ill else "healthy",
         site,
@@ -38,7 +38,7 @@ HEADS = [
 
 
 def test_pixels_are_those_of_the_brain():
-    score, lesion = (np.concatenate(parts) for parts in zip(*anomaly.pairs(HEADS)))
+    score, lesion = (np.concatenate(parts) for parts in zip(*anomaly.brain_pixels(HEADS)))
     assert len(score) == 5 * 5 * 16 * 13
     found = anomaly.pixel_counter(HEADS).curves()
     assert found == pytest.approx(
@@ -111,9 +111,9 @@ def test_intervals_hold_the_value_and_are_wide_for_few_subjects():
 
 
 def test_bootstrap_areas_are_those_of_the_curves():
-    from brainlib.anomaly.judging import _areas, _histograms
+    from brainlib.anomaly.measures.intervals import _areas, _histograms
 
-    parts = list(anomaly.pairs(HEADS))
+    parts = list(anomaly.brain_pixels(HEADS))
     positive, negative = (np.sum(tables, axis=0) for tables in zip(*_histograms(lambda: parts)))
     score, lesion = (np.concatenate(part) for part in zip(*parts))
     assert _areas(positive, negative) == pytest.approx(
@@ -140,9 +140,9 @@ def test_lesions_by_size_and_false_pieces():
         [one._replace(score=np.ones(SHAPE, np.float32))], 0.5, voxel_ml=0.1
     )
     assert everything[-1]["found"] == 0 and everything[-1]["ml_per_head"] == pytest.approx(
-        0.1 * (one.inside.sum() - 52)
+        0.1 * (one.judged_pixels.sum() - 52)
     )
-    assert one.inside.sum() < np.prod(SHAPE)  # the empty space around the brain is nobody's
+    assert one.judged_pixels.sum() < np.prod(SHAPE)  # the empty space around the brain is nobody's
     strict = anomaly.lesions_found([one], 0.5, voxel_ml=0.1, min_overlap=0.5)
     assert strict[1]["found"] == 0 and strict[1]["size"] == "1 to 10 ml"
 
@@ -185,27 +185,27 @@ def test_a_copier_paints_all_back_and_a_constant_nothing():
     brain = np.zeros(images.shape, bool)
     brain[:, 2:18, 2:15] = True
     for radius, contrast in ((2, -0.3), (4, 0.2)):
-        planted, share = anomaly.plant(images, brain, contrast=contrast, radius_px=radius)
+        planted, share = anomaly.plant_lesions(images, brain, contrast=contrast, radius_px=radius)
         np.testing.assert_allclose(planted, images + contrast * share, atol=1e-6)
         assert not share[~brain].any() and share.sum(axis=(1, 2, 3)) == pytest.approx(
             np.pi * radius**2, rel=0.15
         )
         np.testing.assert_allclose(
-            anomaly.painted_back(network(lambda x: 1.0 * x, "copier"), images, planted),
+            anomaly.copied_share(network(lambda x: 1.0 * x, "copier"), images, planted),
             1,
             atol=1e-5,
         )
         np.testing.assert_allclose(
-            anomaly.painted_back(network(lambda x: 0 * x + 0.3, "constant"), images, planted),
+            anomaly.copied_share(network(lambda x: 0 * x + 0.3, "constant"), images, planted),
             0,
             atol=1e-6,
         )
         np.testing.assert_allclose(
-            anomaly.painted_back(network(lambda x: 0.4 * x, "half"), images, planted),
+            anomaly.copied_share(network(lambda x: 0.4 * x, "half"), images, planted),
             0.4,
             atol=1e-5,
         )
-    rows = anomaly.dose_response(
+    rows = anomaly.copying_audit(
         network(lambda x: keras.ops.maximum(x, 0.4), "limit"),
         images,
         brain,
@@ -221,7 +221,9 @@ def test_healed_is_the_share_of_the_error_that_is_gone():
     lesion[0, 1:3, 1:3] = True
     image = np.where(lesion, 0.2, twin)
     assert (
-        anomaly.healed(image, image, twin, lesion) == 0
-        and anomaly.healed(twin, image, twin, lesion) == 1
+        anomaly.healed_share(image, image, twin, lesion) == 0
+        and anomaly.healed_share(twin, image, twin, lesion) == 1
     )
-    assert anomaly.healed(np.where(lesion, 0.4, twin), image, twin, lesion) == pytest.approx(0.75)
+    assert anomaly.healed_share(np.where(lesion, 0.4, twin), image, twin, lesion) == pytest.approx(
+        0.75
+    )
