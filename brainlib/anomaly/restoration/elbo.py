@@ -87,7 +87,11 @@ def restore_by_descent(
 
 
 def _adam(gradient: Callable, images, steps, rate):
-    """Adam on the pixels, clipped to [0, 1] after each step. images: (B, H, W, 1)."""
+    """Adam on the pixels, clipped to [0, 1] after each step. images: (B, H, W, 1).
+
+    As Kingma and Ba (2015) wrote it: keras.optimizers.Adam rounds otherwise and puts its epsilon
+    elsewhere, which moves restored pixels by up to 0.04 grey values.
+    """
     moved, first, second = images, tf.zeros_like(images), tf.zeros_like(images)
     for number in range(1, steps + 1):
         slope = gradient(moved, images)
