@@ -1,4 +1,4 @@
-"""Curves against scikit-learn, operating points against an exhaustive search, on scores of every kind."""
+"""Curves against scikit-learn, operating points against an exhaustive search."""
 
 import tracemalloc
 import warnings
@@ -142,7 +142,7 @@ def test_lists_of_arrays_of_different_shapes():
         [rng.random((4, 5)), rng.random((3, 2))],
         [rng.random((4, 5)) < 0.4, rng.random((3, 2)) < 0.4],
     )
-    flat = [np.concatenate([part.ravel() for part in parts]) for parts in (score, lesion)]
+    flat = [np.concatenate(list(map(np.ravel, parts))) for parts in (score, lesion)]
     assert (
         anomaly.curves(score, lesion)
         == anomaly.curves(*flat)

@@ -1,4 +1,4 @@
-"""Levels, lesions, intervals, planted lesions: on heads whose every number can be counted by hand."""
+"""Levels, lesions, intervals, planted lesions: on heads whose numbers can be counted by hand."""
 
 import keras
 import numpy as np

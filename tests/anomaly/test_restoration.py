@@ -1,4 +1,4 @@
-"""Codes that a prior finds unlikely: what they cost, what replaces them, and the maps made of it."""
+"""Codes that a prior finds unlikely: what they cost, what replaces them, the maps made of it."""
 
 import numpy as np
 import pytest

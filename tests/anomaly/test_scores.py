@@ -1,4 +1,4 @@
-"""Maps of slices: closed forms, a VAE's gradients against finite differences, what restoration leaves alone."""
+"""Maps of slices: closed forms, a VAE's gradients against finite differences, restoration."""
 
 import keras
 import numpy as np
