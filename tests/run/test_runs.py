@@ -339,12 +339,14 @@ def test_the_profiles_and_the_table_of_the_project_pass_the_check():
         arguments.parameters_of(notebooks, profile, [], data="phantom", out="o")
 
 
-def test_every_notebook_takes_the_values_that_the_readme_sets():
+def test_every_notebook_takes_the_values_that_the_pages_set():
     """`-p NAME=VALUE` goes to all notebooks that have the name: one name must not mean two things."""
     table = arguments.read_table(ROOT / "notebooks" / "Snakefile")
     notebooks = arguments.read_notebooks(list(table), table, ROOT / "notebooks")
     profile = arguments.read_profile("quick", table, notebooks, ROOT / "notebooks")
-    settings = re.findall(r"-p ([a-z0-9_.]+=[^\s`]+)", (ROOT / "README.md").read_text())
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("notebooks/*/*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    settings = re.findall(r"-p ([a-z0-9_.]+=[^\s`]+)", text)
     assert {"mask_folder=/folder", "mask=given"} <= set(settings)
     for setting in settings:
         arguments.parameters_of(notebooks, profile, [setting], data="phantom", out="o")
