@@ -390,7 +390,9 @@ def test_the_choices_of_the_experiment_are_networks_and_recipes():
 
 
 def test_the_example_of_the_readme_is_right(tmp_path):
-    example = re.search(r"```yaml\n(title: .*?)```", (ROOT / "notebooks" / "sweeps" / "README.md").read_text(), re.S)[1]
+    example = re.search(
+        r"```yaml\n(title: .*?)```", (ROOT / "notebooks" / "sweeps" / "README.md").read_text(), re.S
+    )[1]
     (tmp_path / "example.yaml").write_text(example)
     table = parameters.read_table(ROOT / "notebooks" / "Snakefile")
     needed = parameters.with_needs(["11_experiment"], table)
