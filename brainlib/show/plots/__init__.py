@@ -54,6 +54,7 @@ from brainlib.show.plots.look import (
     ticks_apart,
     wrapped,
 )
+from brainlib.show.plots.people import sets_of_people
 from brainlib.show.plots.pictures import Scale, brain, comparison, montage, planes, with_histograms
 
 __all__ = [name for name in dir() if not name.startswith("_")]
