@@ -20,9 +20,9 @@ from brainlib.evaluation import stats
 
 DIVISIONS = ("by subject", "by slice")
 MODELS = {  # column of the errors -> what rebuilds the pictures, from no memory to nothing else
-    "mean_mse": "mean training picture",
+    "mean_mse": "Mean training picture",
     "pca_mse": "PCA",
-    "nearest_mse": "nearest training picture",
+    "nearest_mse": "Nearest training picture",
 }
 COMPONENTS = 48
 

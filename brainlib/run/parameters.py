@@ -160,7 +160,7 @@ def read_parameters(text, where):
             raise Refused(
                 f"{where}: {target.id} is a {kind}; papermill can pass numbers, texts, lists and dicts."
             )
-        comment = lines.get(node.end_lineno, "")
+        comment = _whole_comment(lines, node.end_lineno)
         if not comment:
             raise Refused(f"{where}: expected a comment beside {target.id} that says what it is.")
         choices = re.search(r"one of:\s*([^;]*)", comment)
@@ -176,6 +176,15 @@ def read_parameters(text, where):
         found[target.id] = Parameter(target.id, default, comment, words)
         conform(found[target.id], default, f"{where}: {target.id}")
     return found
+
+
+def _whole_comment(comments, line):
+    """The comment beside a parameter; lines below it that begin with `# |` continue its choices."""
+    whole = comments.get(line, "")
+    while comments.get(line + 1, "").startswith("|"):
+        line += 1
+        whole = f"{whole} {comments[line]}"
+    return whole
 
 
 def resolve(words, table):

@@ -48,7 +48,8 @@ def first_rounds(rounds: Sequence[Mapping], most: int) -> list[dict]:
         return list(rounds)
     chosen = []
     for one in rounds[:most]:
-        note = f"{one['note']}, of which only the first {most} are trained"
+        trained = "is" if most == 1 else f"{most} are"
+        note = f"{one['note']}, of which only the first {trained} trained"
         chosen.append({**one, "note": note})
     return chosen
 
@@ -77,6 +78,22 @@ def strata_by_set(people: pd.DataFrame, *, minimum: int) -> pd.DataFrame:
         counts = {name: int((part.split == name).sum()) for name in splits.SETS}
         rows.append({**_levels(stratum), "people": len(part), **counts})
     return pd.DataFrame(rows)
+
+
+def strata_in_words(by_set: pd.DataFrame) -> str:
+    """What a division could stratify by, after merging.
+
+    Args:
+        by_set: of `strata_by_set`.
+    """
+    if len(by_set) == 1:
+        return (
+            "After merging one stratum is left. This division is **not stratified**: "
+            "it is plainly random."
+        )
+    kinds = [attribute for attribute in splits.ATTRIBUTES if by_set[attribute].nunique() > 1]
+    words = ", ".join(kind.replace("_", " ") for kind in kinds)
+    return f"After merging {len(by_set)} strata are left. They differ in: {words}."
 
 
 def _levels(stratum: str) -> dict[str, str]:

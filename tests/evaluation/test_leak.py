@@ -40,7 +40,7 @@ def test_the_same_random_seed_draws_the_same():
 
 def test_memory_is_flattered_and_the_mean_picture_is_not(errors):
     table = leak.flattery(errors).set_index("model")
-    remembered, mean = table.loc["nearest training picture"], table.loc["mean training picture"]
+    remembered, mean = table.loc["Nearest training picture"], table.loc["Mean training picture"]
     assert remembered.hidden_percent > 90 and remembered.flattered == remembered.people
     assert abs(mean.hidden_percent) < 30
     assert remembered.low < remembered.hidden_percent < remembered.high

@@ -59,6 +59,8 @@ def test_strata_are_counted_by_set_and_merged_attributes_are_any(two_women_valid
     assert table.loc["female", "people"] == 5 and table.loc["female", "validation"] == 2
     merged = stratification.strata_by_set(two_women_validate, minimum=8)
     assert merged.people.tolist() == [10] and merged.sex.tolist() == ["any"]
+    assert "differ in: sex." in stratification.strata_in_words(table.reset_index())
+    assert "not stratified" in stratification.strata_in_words(merged)
 
 
 def test_a_round_gives_everybody_its_own_set():
