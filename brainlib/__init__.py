@@ -55,7 +55,7 @@ ROOMS = {
     "layers_vq": "models.layers.vq",
     "models_vq": "models.vq",
     "models_vqgan": "models.vqgan",
-    "models_prior": "models.prior",
+    "models_prior": "training.code_prior",
     "training": "training",
     "training_codes": "training.codes",
     "losses": "training.losses",

@@ -1,9 +1,13 @@
-"""Training of a VQGAN: a generator that rebuilds slices, and a discriminator that tells them from real ones.
+"""Training of a VQGAN: a generator that rebuilds slices, a discriminator that tells them from real.
 
-The generator minimises reconstruction + perceptual + codebook loss + lambda * adversarial loss, where lambda is the ratio
-of the gradients of the first two and of the last at the decoder's last convolution (seed 002, equations 3.13 and 3.14;
-Esser et al. 2021). Until the adversarial start the discriminator is neither trained nor heard.
+The generator minimises reconstruction + perceptual + codebook loss + lambda * adversarial loss,
+where lambda is the ratio of the gradients of the first two and of the last at the decoder's last
+convolution (thesis 002, equations 3.13 and 3.14; Esser et al. 2021). Until the adversarial start
+the discriminator is neither trained nor heard.
 """
+
+import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,6 +15,7 @@ from keras import ops
 
 from brainlib.models import vqgan
 from brainlib.training import losses, perceptual
+from brainlib.training.recipes import Recipe
 
 DELTA = 1e-4  # in equation 3.14, and the largest lambda: Esser et al. have both
 LARGEST = 1e4
@@ -31,22 +36,33 @@ LOGGED = (
 )
 
 
-def hinge(real, rebuilt):
-    """What the discriminator minimises, of its answers to real and to rebuilt slices: half the two hinge losses."""
+def hinge(real: tf.Tensor, rebuilt: tf.Tensor) -> tf.Tensor:
+    """What the discriminator minimises: half the sum of the two hinge losses, a scalar.
+
+    Args:
+        real: its answers to real slices, of any shape.
+        rebuilt: its answers to rebuilt ones.
+    """
     return 0.5 * (ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + rebuilt)))
 
 
-def adaptive_weight(reconstruction, adversarial, *, delta=DELTA, largest=LARGEST):
-    """Equation 3.14: |gradient of the reconstruction| / (|gradient of the adversarial loss| + delta), at most `largest`.
+def adaptive_weight(
+    reconstruction: tf.Tensor,
+    adversarial: tf.Tensor,
+    *,
+    delta: float = DELTA,
+    largest: float = LARGEST,
+) -> tf.Tensor:
+    """Equation 3.14: |reconstruction| / (|adversarial| + delta), at most `largest`; a scalar.
 
-    Both gradients are those with respect to the decoder's last convolution.
+    Both are gradients of that loss with respect to the decoder's last convolution.
     """
-    above, below = (
-        ops.sqrt(ops.sum(ops.square(ops.cast(part, "float32"))))
-        for part in (reconstruction, adversarial)
-    )
-    ratio = above / (below + delta)
+    ratio = _norm(reconstruction) / (_norm(adversarial) + delta)
     return ops.stop_gradient(ops.clip(ratio, 0.0, largest))
+
+
+def _norm(gradient):
+    return ops.sqrt(ops.sum(ops.square(ops.cast(gradient, "float32"))))
 
 
 @keras.saving.register_keras_serializable("brainlib")
@@ -86,47 +102,63 @@ def _handle(variable):
 class Adversarial(keras.Model):
     """A generator and its discriminator under training; `call` is the generator's.
 
-    Each step: one pass of the generator, one of the discriminator over rebuilt and one over real slices, then both
-    optimisers move, each its own network. A step whose gradients are not finite moves neither and is counted as
-    skipped. Logged: see `LOGGED`; `score_*` are the discriminator's mean answers, gradients are norms over all weights,
-    `adversarial_steps` and `skipped_steps` shares of the steps.
+    Each step: one pass of the generator, one of the discriminator over rebuilt and one over real
+    slices, then both optimisers move, each its own network. A step whose gradients are not finite
+    moves neither and is counted as skipped. Logged: see `LOGGED`; `score_*` are the discriminator's
+    mean answers, gradients are norms over all weights, `adversarial_steps` and `skipped_steps`
+    shares of the steps.
 
     Args:
         generator: a `models_vqgan.VQGAN`.
         discriminator: of `models_vqgan.discriminator`.
-        maps: `perceptual.Maps` for the perceptual loss; None leaves it out.
+        maps: for the perceptual loss; None leaves it out.
         perceptual_weight: its factor.
-        adversarial_weight: factor on the weight of equation 3.14, which has 1; Esser et al. have 0.8.
+        adversarial_weight: factor on the weight of equation 3.14, which has 1; Esser et al. have
+            0.8.
     """
 
     def __init__(
-        self, generator, discriminator, *, maps=None, perceptual_weight=1.0, adversarial_weight=1.0
+        self,
+        generator: vqgan.VQGAN,
+        discriminator: keras.Model,
+        *,
+        maps: perceptual.Maps | None = None,
+        perceptual_weight: float = 1.0,
+        adversarial_weight: float = 1.0,
     ):
         super().__init__(name="adversarial")
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             raise ValueError("vqgan_uad trains on one device; give one name in `devices`, or none.")
         if keras.config.dtype_policy().compute_dtype == "float16":
             raise ValueError(
-                "vqgan_uad trains in float32 or mixed_bfloat16: two losses in float16 would need two scales."
+                "vqgan_uad trains in float32 or mixed_bfloat16: two losses in float16 would need "
+                "two scales."
             )
         self.generator, self.discriminator = generator, discriminator
         self.perceptual_weight, self.adversarial_weight = perceptual_weight, adversarial_weight
-        self.distance = (
-            (lambda target, output: perceptual.distance(maps, target, output)) if maps else None
-        )  # not tracked: its weights are not ours to save
+        # Functions, which Keras does not track: the weights of the maps are not ours to save, the
+        # layers of the body are the decoder's.
+        self.distance = functools.partial(perceptual.distance, maps) if maps else None
         before = keras.Model(generator.decoder.input, generator.decoder.get_layer("output").input)
-        self.body = lambda vectors: before(
-            vectors, training=True
-        )  # not tracked either: its layers are the decoder's
+        self.body = lambda vectors: before(vectors, training=True)
         self.active = self.add_weight(name="active", shape=(), trainable=False, initializer="zeros")
         self.trackers = {name: keras.metrics.Mean(name=name) for name in LOGGED}
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.generator(inputs, training=training)
 
-    def compile(self, optimizer, *, loss, **options):
-        """One optimiser for each side, alike; the discriminator's follows the learning rate of the generator's."""
+    def compile(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        *,
+        loss: str | keras.losses.Loss,
+        **options: Any,
+    ) -> None:
+        """One optimiser for each side, alike.
+
+        The discriminator's follows the learning rate of the generator's.
+        """
         if type(optimizer) is keras.optimizers.Adam:
             optimizer = FusedAdam.from_config(optimizer.get_config())
         super().compile(optimizer=optimizer, loss=None, **options)
@@ -135,14 +167,14 @@ class Adversarial(keras.Model):
         self.discriminator_optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
-    # -------------------------------------------------------------------------------------------- one step
+    # ---------------------------------------------------------------------------------- one step
 
-    def train_step(self, data):
+    def train_step(self, data: tuple) -> dict:
         inputs, target = data[:2]
         with tf.GradientTape() as tape:
             rebuilt, code_loss, last = self._rebuild(inputs)
         pixels, felt, pull = self._reconstruction(target, rebuilt)
-        push, told = tf.cond(
+        push, numbers = tf.cond(
             self.active > 0,
             lambda: self._discriminate(target, rebuilt),
             lambda: self._silent(rebuilt),
@@ -154,23 +186,25 @@ class Adversarial(keras.Model):
             [rebuilt, code_loss], own, output_gradients=[whole, tf.ones_like(code_loss)]
         )
         norm, moved = self._move(self.optimizer, gradients, self.generator)
-        told["skipped_steps"] = 1.0 - moved * (1.0 - told["skipped_steps"])
+        numbers["skipped_steps"] = 1.0 - moved * (1.0 - numbers["skipped_steps"])
+        adversary = weight * numbers["adversarial"]
         self._note(
-            loss=pixels + self.perceptual_weight * felt + code_loss + weight * told["adversarial"],
+            loss=pixels + self.perceptual_weight * felt + code_loss + adversary,
             reconstruction=pixels,
             perceptual=felt,
             codebook=code_loss,
             adaptive_weight=weight,
             generator_gradient=norm,
             adversarial_steps=self.active,
-            **told,
+            **numbers,
         )
         return self.compute_metrics(inputs, target, rebuilt)
 
     def _rebuild(self, inputs):
-        """Rebuilt slices, the codebook's loss, and a function from a gradient at the slices to that at the last kernel.
+        """(rebuilt slices, the codebook's loss, gradient at the slices -> that at the last kernel).
 
-        The last convolution has a tape of its own: asking the whole one would build the whole network's gradients again.
+        The last convolution has a tape of its own: asking the whole one would build the whole
+        network's gradients again.
         """
         vectors = self.generator.quantizer(
             self.generator.encoder(inputs, training=True), training=True
@@ -186,8 +220,11 @@ class Adversarial(keras.Model):
             lambda gradient: tape.gradient(rebuilt, kernel, output_gradients=gradient),
         )
 
-    def test_step(self, data):
-        """Validation: reconstruction, perceptual and codebook loss; the discriminator has no say in `val_loss`."""
+    def test_step(self, data: tuple) -> dict:
+        """Validation: reconstruction, perceptual and codebook loss.
+
+        The discriminator has no say in `val_loss`.
+        """
         inputs, target = data[:2]
         rebuilt = self.generator(inputs, training=False)
         code_loss = sum(self.generator.losses)
@@ -207,9 +244,8 @@ class Adversarial(keras.Model):
 
     def _compare(self, target, rebuilt):
         target, rebuilt = ops.cast(target, "float32"), ops.cast(rebuilt, "float32")
-        return self.pixels(target, rebuilt), self.distance(
-            target, rebuilt
-        ) if self.distance else ops.zeros(())
+        felt = self.distance(target, rebuilt) if self.distance else ops.zeros(())
+        return self.pixels(target, rebuilt), felt
 
     def _reconstruction(self, target, rebuilt):
         """Both losses, and the gradient of their sum with respect to the rebuilt slices."""
@@ -220,7 +256,11 @@ class Adversarial(keras.Model):
         return pixels, felt, tape.gradient(both, rebuilt)
 
     def _discriminate(self, target, rebuilt):
-        """Moves the discriminator; the gradient of the adversarial loss with respect to the rebuilt slices, and what is logged."""
+        """Moves the discriminator.
+
+        Returns:
+            (gradient of the adversarial loss at the rebuilt slices, what is logged).
+        """
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(rebuilt)
             score_rebuilt = ops.cast(self.discriminator(rebuilt, training=True), "float32")
@@ -252,10 +292,14 @@ class Adversarial(keras.Model):
         return tf.zeros_like(rebuilt), {name: tf.zeros(()) for name in nothing}
 
     def _move(self, optimizer, gradients, network):
-        """Moves a network unless a gradient is not finite. Returns the gradients' norm (0 when not) and whether it moved (0 or 1)."""
-        gradients = [
-            ops.cast(tf.convert_to_tensor(gradient), "float32") for gradient in gradients
-        ]  # the codebook's come as rows
+        """Moves a network unless a gradient is not finite.
+
+        Returns:
+            (the gradients' norm, 0 where it is not finite; whether it moved, 0 or 1).
+        """
+        # The codebook's gradients come as rows (IndexedSlices).
+        dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        gradients = [ops.cast(gradient, "float32") for gradient in dense]
         norm = tf.linalg.global_norm(gradients)
         finite = tf.math.is_finite(norm)
 
@@ -272,33 +316,45 @@ class Adversarial(keras.Model):
 
 
 class AdversarialStart(keras.callbacks.Callback):
-    """Lets the discriminator in from epoch `epoch` on (0: from the first); stops a training whose steps are all skipped.
+    """Lets the discriminator in; stops a training whose steps are all skipped.
 
-    discriminator_rate: the discriminator's learning rate as a share of the generator's.
+    Args:
+        epoch: from which on (0: from the first).
+        discriminator_rate: the discriminator's learning rate as a share of the generator's.
     """
 
-    def __init__(self, epoch, *, discriminator_rate=1.0):
+    def __init__(self, epoch: int, *, discriminator_rate: float = 1.0):
         super().__init__()
         self.epoch, self.discriminator_rate = epoch, discriminator_rate
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.model.discriminator_optimizer.learning_rate.assign(
             self.discriminator_rate * self.model.optimizer.learning_rate
         )
         self.model.active.assign(float(epoch >= self.epoch))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if logs["skipped_steps"] >= 1.0:
             raise RuntimeError(
-                f"epoch {epoch + 1}: expected finite gradients, all steps had others. Take a smaller learning "
-                f"rate or a later adversarial start."
+                f"epoch {epoch + 1}: expected finite gradients, all steps had others. Take a "
+                "smaller learning rate or a later adversarial start."
             )
 
 
-def trainee(generator, plan, *, maps=None, seed=None):
+def with_discriminator(
+    generator: vqgan.VQGAN,
+    plan: Recipe,
+    *,
+    maps: perceptual.Maps | None = None,
+    seed: int | None = None,
+) -> Adversarial:
     """A generator and a new discriminator for its pictures, as narrow as the generator is.
 
-    plan: with `perceptual_weight` and `adversarial_weight`, such as a `training.Recipe`.
+    Args:
+        generator: under training.
+        plan: for its perceptual and its adversarial weight.
+        maps: for the perceptual loss.
+        seed: of the discriminator's weights.
     """
     width = generator.encoder.get_layer("conv").filters / vqgan.ENCODER[0]
     discriminator = vqgan.discriminator(tuple(generator.input_shape[1:]), width=width, seed=seed)

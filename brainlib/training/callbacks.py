@@ -1,47 +1,59 @@
-"""Callbacks of `training.fit`; those that remember something give it to a checkpoint with `state` and take it back with `restore`."""
+"""Callbacks of the trainer.
+
+Those that remember something give it to a checkpoint with `state` and take it back with `restore`.
+"""
 
 import math
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
-from brainlib import files, models
+from brainlib import files
 
 
 class Progress(keras.callbacks.Callback):
-    """Prints `epoch 3/40  loss 0.0123  val_loss 0.0150  2.1 s/epoch  1:14 left`, about once a second at most.
+    """Prints `epoch 3/40  loss 0.0123  val_loss 0.0150  2.1 s/epoch  1:14 left`.
 
-    The first and the last epoch are always printed.
+    It prints once a second at most, and always the first and the last epoch.
+
+    Args:
+        every_seconds: at least that long between two lines.
+        show: such as `print`.
+        title: before each line, such as "prior".
     """
 
-    def __init__(self, *, every_seconds=1.0, show=print):
+    def __init__(
+        self,
+        *,
+        every_seconds: float = 1.0,
+        show: Callable[..., None] = print,
+        title: str = "",
+    ):
         super().__init__()
         self.every_seconds, self.show = every_seconds, show
+        self.title = f"{title}: " if title else ""
 
-    def on_train_begin(self, logs=None):
-        self.began, self.printed, self.pending, self.first = time.monotonic(), -math.inf, None, None
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.began, self.printed = time.monotonic(), -math.inf
+        self.pending, self.first = None, None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         now, epochs = time.monotonic(), self.params["epochs"]
         if self.first is None:
             self.first, seconds = epoch, now - self.began
             self.began = now  # the first epoch also builds the graph: it is no measure
         else:
             seconds = (now - self.began) / (epoch - self.first)
-        left = int(round(seconds * (epochs - epoch - 1)))
-        numbers = "".join(
-            f"  {name} {logs[name]:.4g}" for name in ("loss", "val_loss") if name in logs
-        )
-        self.pending = (
-            f"epoch {epoch + 1}/{epochs}{numbers}  {seconds:{'.2g' if seconds < 10 else '.0f'}} s/epoch  "
-            f"{left // 60}:{left % 60:02d} left"
-        )
+        self.pending = self.title + _line(epoch, epochs, logs, seconds)
         if now - self.printed >= self.every_seconds or epoch == self.first or epoch + 1 == epochs:
             self._print(now)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         if self.pending:  # stopped early: the last epoch is still to be shown
             self._print(time.monotonic())
 
@@ -50,36 +62,48 @@ class Progress(keras.callbacks.Callback):
         self.printed, self.pending = now, None
 
 
-class BestWeights(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest `val_loss` from epoch `start` on; puts them back at the end."""
+def _line(epoch, epochs, logs, seconds):
+    losses = [name for name in ("loss", "val_loss") if name in logs]
+    numbers = "".join(f"  {name} {logs[name]:.4g}" for name in losses)
+    digits = ".2g" if seconds < 10 else ".0f"
+    minutes, rest = divmod(int(round(seconds * (epochs - epoch - 1))), 60)
+    speed = f"{seconds:{digits}} s/epoch  {minutes}:{rest:02d} left"
+    return f"epoch {epoch + 1}/{epochs}{numbers}  {speed}"
 
-    def __init__(self, *, start=0):
+
+class BestWeights(keras.callbacks.Callback):
+    """Puts back, at the end, the weights of the epoch with the lowest `val_loss`.
+
+    Args:
+        start: epochs (from 0) before it do not count.
+    """
+
+    def __init__(self, *, start: int = 0):
         super().__init__()
         self.start = start
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.lowest, self.epoch, self.weights = math.inf, None, None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if epoch >= self.start and logs["val_loss"] < self.lowest:
-            self.lowest, self.epoch, self.weights = (
-                logs["val_loss"],
-                epoch,
-                self.model.get_weights(),
-            )
+            self.lowest, self.epoch = logs["val_loss"], epoch
+            self.weights = self.model.get_weights()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         if self.weights is not None:
             self.model.set_weights(self.weights)
 
-    def state(self):
+    def state(self) -> dict:
+        """What a checkpoint keeps."""
         weights = {
             f"weight{number}": np.asarray(weight)
             for number, weight in enumerate(self.weights or ())
         }
         return {"lowest": self.lowest, "epoch": self.epoch, **weights}
 
-    def restore(self, state):
+    def restore(self, state: dict) -> None:
+        """Takes back what a checkpoint kept."""
         self.lowest, self.epoch = state["lowest"], state["epoch"]
         count = sum(name.startswith("weight") for name in state)
         self.weights = [state[f"weight{number}"] for number in range(count)] or None
@@ -88,11 +112,11 @@ class BestWeights(keras.callbacks.Callback):
 class Plateau(keras.callbacks.ReduceLROnPlateau):
     """Keras's own, which looks away until epoch `start`."""
 
-    def __init__(self, *, start=0, **kwargs):
+    def __init__(self, *, start: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         self.start = start
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if epoch >= self.start:
             super().on_epoch_end(epoch, logs)
 
@@ -100,52 +124,61 @@ class Plateau(keras.callbacks.ReduceLROnPlateau):
 class BetaWarmUp(keras.callbacks.Callback):
     """Raises beta of the layer `kl` evenly from near 0 to its value within `epochs` epochs."""
 
-    def __init__(self, epochs):
+    def __init__(self, epochs: int):
         super().__init__()
         self.epochs = epochs
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.layer = self.model.get_layer("kl")
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.layer.beta.assign(self.layer.initial_beta * min(1.0, (epoch + 1) / (self.epochs + 1)))
 
 
 class History(keras.callbacks.Callback):
-    """A row an epoch: epoch (from 1), Keras's numbers, learning rate, beta, seconds; written whole after each epoch."""
+    """One row per epoch, written whole after each epoch.
 
-    def __init__(self, path=None):
+    The columns: epoch (from 1), Keras's numbers, learning_rate, further ones, seconds.
+
+    Args:
+        path: of the CSV; nothing is written when absent.
+        columns: function from the model and an epoch's row to further columns, {name: number}.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        columns: Callable[[keras.Model, dict], dict] | None = None,
+    ):
         super().__init__()
-        self.path, self.rows = path, []
+        self.path, self.columns, self.rows = path, columns, []
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.began = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         row = {
             "epoch": epoch + 1,
             **{name: float(value) for name, value in logs.items()},
             "learning_rate": _number(self.model.optimizer.learning_rate),
         }
-        if models.is_vae(self.model):
-            row |= {
-                "beta": _number(self.model.get_layer("kl").beta),
-                "sigma": self.model.likelihood.sigma(),
-            }
-            row |= _rate_and_bound(
-                row, math.prod(self.model.input_shape[1:]), self.model.likelihood.kind
-            )
+        if self.columns:
+            row |= self.columns(self.model, row)
         self.rows.append(row | {"seconds": time.monotonic() - self.began})
         if self.path:
             files.write_csv(self.path, self.table())
 
-    def table(self):
+    def table(self) -> pd.DataFrame:
+        """The rows so far."""
         return pd.DataFrame(self.rows)
 
-    def state(self):
+    def state(self) -> dict:
+        """What a checkpoint keeps."""
         return {"rows": self.rows}
 
-    def restore(self, state):
+    def restore(self, state: dict) -> None:
+        """Takes back what a checkpoint kept."""
         self.rows = list(state["rows"])
 
 
@@ -154,12 +187,17 @@ def _number(variable):
     return float(keras.ops.convert_to_numpy(variable))
 
 
-def _rate_and_bound(row, pixels, likelihood):
-    """kl_bits an image and elbo (nats a pixel, with beta = 1) of training and validation; the seed's loss has no ELBO."""
-    found = {}
+def vae_columns(model: keras.Model, row: dict) -> dict[str, float]:
+    """Columns of a VAE's history, of training and (with `val_`) of validation.
+
+    beta; sigma, the assumed standard deviation of a pixel; kl_bits, bits per image; elbo, nats per
+    pixel with beta = 1, which the loss of thesis 004 (likelihood "seed") does not have.
+    """
+    likelihood, pixels = model.likelihood, math.prod(model.input_shape[1:])
+    found = {"beta": _number(model.get_layer("kl").beta), "sigma": likelihood.sigma()}
     for part in ("", "val_"):
         if f"{part}kl" in row:
             found[f"{part}kl_bits"] = row[f"{part}kl"] / math.log(2)
-            if likelihood != "seed":
+            if likelihood.kind != "seed":
                 found[f"{part}elbo"] = -(row[f"{part}distortion"] + row[f"{part}kl"]) / pixels
     return found

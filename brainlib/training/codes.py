@@ -1,4 +1,6 @@
-"""What a codebook does: its use everywhere and on the brain, epoch by epoch; the patches that each code stands for."""
+"""What a codebook does: its use, epoch by epoch, and the patches that each code stands for."""
+
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,22 +10,27 @@ from brainlib import files
 from brainlib.models import vq as models_vq
 from brainlib.models.layers.vq import code_mask, perplexity, share_in_use
 
-REGIONS = ("everywhere", "brain")
 
+def codebook_use(
+    codes: np.ndarray, codebook_size: int, masks: np.ndarray | None = None
+) -> pd.DataFrame:
+    """How many codes are in use: one row for `region` everywhere, one for the brain.
 
-def codebook_use(codes, codebook_size, masks=None):
-    """Two rows, `region` everywhere and brain: `perplexity`, its share of the codebook, `in_use` and number of `places`.
-
-    Half of a head's picture is background, which takes few codes: a low perplexity everywhere need not be a fault.
+    The columns are `perplexity`, its share of the codebook, `in_use` and the number of `places`.
+    Half of a head's picture is background, which takes few codes: a low perplexity everywhere need
+    not be a fault.
 
     Args:
         codes: (N, h, w).
+        codebook_size: number of codes K.
         masks: bool (N, H, W) or (N, H, W, 1), the brain in the pictures; without them one row.
     """
-    codes, rows = np.asarray(codes), []
-    masks = None if masks is None else code_mask(masks, codes.shape[1:])
-    for region in REGIONS[: 1 if masks is None else 2]:
-        mask = masks if region == "brain" else None
+    codes = np.asarray(codes)
+    regions = {"everywhere": None}
+    if masks is not None:
+        regions["brain"] = code_mask(masks, codes.shape[1:])
+    rows = []
+    for region, mask in regions.items():
         value = perplexity(codes, codebook_size, mask=mask)
         rows.append(
             {
@@ -38,33 +45,34 @@ def codebook_use(codes, codebook_size, masks=None):
 
 
 class CodebookWatch(keras.callbacks.Callback):
-    """Writes `codebook_use` of the same pictures after each epoch to a CSV, with the column `epoch` (from 1).
+    """Writes `codebook_use` of the same pictures after each epoch to a CSV.
 
-    A training that goes on where it was killed goes on with its rows.
+    The column `epoch` counts from 1. A training that goes on where it was killed goes on with its
+    rows.
 
     Args:
-        images, masks: (N, H, W, 1), and (N, H, W) bool or None; rather of validation than of training.
+        images: (N, H, W, 1), rather of validation than of training.
+        masks: (N, H, W) bool, the brain in them, or None.
         path: of the CSV.
     """
 
-    def __init__(self, images, masks, path):
+    def __init__(self, images: np.ndarray, masks: np.ndarray | None, path: Path | str):
         super().__init__()
         self.images, self.masks, self.path = np.asarray(images, "float32"), masks, path
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         quantizer = self.model.quantizer
-        found = codebook_use(
-            models_vq.codes_of(self.model, self.images), quantizer.codebook_size, self.masks
-        )
+        codes = models_vq.codes_of(self.model, self.images)
+        found = codebook_use(codes, quantizer.codebook_size, self.masks)
         found.insert(0, "epoch", epoch + 1)
         found["restarts"] = int(quantizer.restarts.numpy())
         before = read_watch(self.path)
-        files.write_csv(
-            self.path, pd.concat([before[before.epoch <= epoch], found]) if len(before) else found
-        )
+        if len(before):
+            found = pd.concat([before[before.epoch <= epoch], found])
+        files.write_csv(self.path, found)
 
 
-def read_watch(path):
+def read_watch(path: Path | str) -> pd.DataFrame:
     """The table of `CodebookWatch`; empty when there is none."""
     try:
         return pd.read_csv(path)
@@ -72,12 +80,15 @@ def read_watch(path):
         return pd.DataFrame({"epoch": []})
 
 
-def patches_of_codes(images, codes, codebook_size, *, around=0.5):
+def patches_of_codes(
+    images: np.ndarray, codes: np.ndarray, codebook_size: int, *, around: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
     """The mean picture around the places that chose a code.
 
     Args:
         images: (N, H, W, 1), those that the codes are of.
         codes: (N, h, w); H and W are multiples of h and w, or cells differ by a pixel.
+        codebook_size: number of codes K.
         around: cells shown on each side of the place's own.
 
     Returns:
@@ -89,15 +100,10 @@ def patches_of_codes(images, codes, codebook_size, *, around=0.5):
     padded = np.pad(images, ((0, 0), *[(far, far) for far in reach]), mode="edge")
     total = np.zeros((codebook_size, 2 * reach[0], 2 * reach[1]))
     for row, column in np.ndindex(*codes.shape[1:]):
-        top, left = (
-            round((row + 0.5) * cell[0]),
-            round((column + 0.5) * cell[1]),
-        )  # padding moved the centre by `reach`
-        np.add.at(
-            total,
-            codes[:, row, column],
-            padded[:, top : top + 2 * reach[0], left : left + 2 * reach[1]],
-        )
+        # Padding moved the centre of the cell by `reach`: there the patch begins.
+        top, left = round((row + 0.5) * cell[0]), round((column + 0.5) * cell[1])
+        patches = padded[:, top : top + 2 * reach[0], left : left + 2 * reach[1]]
+        np.add.at(total, codes[:, row, column], patches)
     counts = np.bincount(codes.ravel(), minlength=codebook_size)
     with np.errstate(invalid="ignore"):
         return total / np.where(counts > 0, counts, np.nan)[:, None, None], counts

@@ -1,6 +1,9 @@
-"""Losses of reconstructions: one number an image; targets and outputs are (B, H, W, C) in [0, 1]."""
+"""Losses of reconstructions: one number per image.
 
-import math
+Targets and outputs are (B, H, W, C) in [0, 1].
+"""
+
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,13 +18,14 @@ REGISTERED = keras.saving.register_keras_serializable("brainlib")
 class DSSIM(keras.losses.Loss):
     """(1 - SSIM) / 2 with an 11x11 Gaussian window of sigma 1.5, k1 0.01, k2 0.03, data range 1.
 
-    Averaged over the places where the whole window lies in the image; `metrics.dssim` gives the same number.
+    Averaged over the places where the whole window lies in the image; `metrics.dssim` gives the
+    same number.
     """
 
-    def __init__(self, name="dssim", **kwargs):
+    def __init__(self, name: str = "dssim", **kwargs: Any):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         if min(y_pred.shape[1:3]) < SSIM_WINDOW:
             raise ValueError(
                 f"DSSIM needs images of {SSIM_WINDOW}x{SSIM_WINDOW} pixels or more, "
@@ -36,17 +40,19 @@ class DSSIM(keras.losses.Loss):
 
 @REGISTERED
 class DSSIMContrib(keras.losses.Loss):
-    """The DSSIM of keras-contrib 0.0.2, which seed 003 trained with: uniform 3x3 patches that do not overlap.
+    """The DSSIM of keras-contrib 0.0.2, which thesis 003 trained with.
 
-    Rows and columns that fill no patch (the 256th of 256) count for nothing.
+    It is taken over uniform 3x3 patches that do not overlap. Rows and
+    columns that fill no patch (the 256th of 256) count for nothing.
     """
 
-    def __init__(self, name="dssim_contrib", **kwargs):
+    def __init__(self, name: str = "dssim_contrib", **kwargs: Any):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         c1, c2 = 0.01**2, 0.03**2
-        true, output = self._patches(y_true), self._patches(y_pred)  # (B, h, w, 9 C)
+        true = self._patches(y_true)  # (B, h, w, 9 C)
+        output = self._patches(y_pred)
         mean_true, mean_output = ops.mean(true, axis=-1), ops.mean(output, axis=-1)
         covariance = ops.mean(true * output, axis=-1) - mean_true * mean_output
         similarity = (2 * mean_true * mean_output + c1) * (2 * covariance + c2)
@@ -59,27 +65,10 @@ class DSSIMContrib(keras.losses.Loss):
         return ops.image.extract_patches(ops.cast(images, "float32"), 3, strides=3, padding="valid")
 
 
-def gaussian_nll(y_true, y_pred, sigma):
-    """Minus the log-likelihood of images under N(y_pred, sigma^2), nats an image. (B, H, W, C) -> (B,).
-
-    sigma: standard deviation in image units, a number or a scalar tensor.
-    """
-    sigma = ops.convert_to_tensor(sigma, "float32")
-    error = ops.square(ops.cast(y_true, "float32") - ops.cast(y_pred, "float32"))
-    pixels = math.prod(y_pred.shape[1:])
-    constant = pixels * (ops.log(sigma) + 0.5 * math.log(2 * math.pi))
-    return constant + ops.sum(error, axis=(1, 2, 3)) / (2 * ops.square(sigma))
-
-
-def optimal_sigma(y_true, y_pred):
-    """The sigma that makes `gaussian_nll` of a batch smallest: the root of its mean squared error. -> scalar."""
-    return ops.sqrt(ops.mean(ops.square(ops.cast(y_true, "float32") - ops.cast(y_pred, "float32"))))
-
-
 NAMES = ("mse", "l1", "dssim", "dssim_contrib")
 
 
-def get(name):
+def get(name: str | keras.losses.Loss) -> keras.losses.Loss:
     """The loss of a name; a Keras loss is returned as it is."""
     if isinstance(name, keras.losses.Loss):
         return name
@@ -92,3 +81,10 @@ def get(name):
     if name not in makers:
         raise ValueError(f"loss: expected one of {', '.join(NAMES)} or a Keras loss, got {name!r}.")
     return makers[name]()
+
+
+def metric(name: str | keras.metrics.Metric) -> keras.metrics.Metric:
+    """The loss of a name as a metric that is logged; a Keras metric is returned as it is."""
+    if name in NAMES:
+        return keras.metrics.MeanMetricWrapper(get(name).call, name=name)
+    return name

@@ -5,8 +5,8 @@ import pytest
 
 from brainlib import anomaly, models
 from brainlib.anomaly import restoration
-from brainlib.models import prior as models_prior
 from brainlib.models import vq as models_vq
+from brainlib.training import code_prior
 
 SHAPE = (48, 40)
 
@@ -28,8 +28,8 @@ def network():
 def prior(network):
     """Knows one map by heart: every code but the usual one of a place is a surprise."""
     maps = np.tile(np.arange(20).reshape(network.grid) % 6, (64, 1, 1)).astype("int32")
-    built = models_prior.build(network.grid, 6, width=16, layers=2, dropout=0.0, seed=0)
-    models_prior.fit(
+    built = code_prior.build(network.grid, 6, width=16, layers=2, dropout=0.0, seed=0)
+    code_prior.fit(
         built, maps, maps[:8], epochs=30, learning_rate=2e-2, batch_size=16, patience=0, show=None
     )
     return built, maps[0]

@@ -61,7 +61,7 @@ def fit_against_step(name, batch_size, folder):
     path = Path(folder) / f"{name}.npy"
     np.save(path, pictures(STEPS * batch_size))
     model = models.build(name, seed=0)
-    fitting._compile(model, training.recipe("004" if name != "vae" else "vae"), ())
+    fitting.compile_model(model, training.recipe("004" if name != "vae" else "vae"), ())
     train = Slices(path, batch_size=batch_size, corruption="seed004", seed=0)
     batch = tf.data.Dataset.from_tensors(next(iter(train.epoch()))).cache().repeat()
     model.make_train_function()
@@ -189,7 +189,7 @@ def peak_memory(count, folder):
     stored.flush()
     del stored
     code = (
-        "import sys, resource; from brainlib import models, training; from brainlib.pipelines import Slices; path = sys.argv[1];"
+        "import sys, resource; from brainlib import models, training; from brainlib.slices.pipeline import Slices; path = sys.argv[1];"
         "train = Slices(path, batch_size=32, corruption='seed004');"
         "training.fit(models.build('skip_connection_cae', image_shape=(64, 64), width=0.25), train, Slices(path, indices=range(64)), epochs=1, show=None);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"

@@ -115,14 +115,46 @@ def test_space_is_saved_with_a_checksum_and_trained_once(trained):
     )
     again = features.train(images, subjects, places, folder, epochs=6, show=pytest.fail)
     np.testing.assert_array_equal(again(images), space(images))
-    with pytest.raises(FileNotFoundError, match="other slices"):
-        features.load(folder, "another key")
+    with pytest.raises(FileNotFoundError, match="train it first"):
+        features.load_space(folder / "elsewhere")
     path = folder / features.MODEL
     content = path.read_bytes()
     path.write_bytes(content + b" ")
     with pytest.raises(ValueError, match="changed after training"):
-        features.load(folder)
-    path.write_bytes(content)
+        features.load_space(folder)
+    lines.clear()
+    again = features.train(
+        images, subjects, places, folder, epochs=6, show=lambda line, **_: lines.append(line)
+    )
+    assert lines[0].startswith("feature space: epoch 1/6  loss ")  # a damaged one is made anew
+    np.testing.assert_allclose(again(images), space(images), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_training_that_was_broken_off_ends_like_an_unbroken_one(tmp_path, monkeypatch):
+    images, subjects, places = _people(2)
+    degrade, calls = features.degrade, []
+
+    def train(folder):
+        options = {"epochs": 4, "least_steps": 2, "batch_size": 16, "show": None}
+        return features.train(images, subjects, places, tmp_path / folder, **options)
+
+    def broken(*parts, **options):
+        calls.append(options["seed"])
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return degrade(*parts, **options)
+
+    log = features.Log
+    monkeypatch.setattr(features, "Log", lambda **given: log(**given, checkpoint_seconds=0))
+    expected = train("unbroken")(images)
+    monkeypatch.setattr(features, "degrade", broken)
+    with pytest.raises(Exception, match="KeyboardInterrupt"):
+        train("broken")
+    assert (tmp_path / "broken/checkpoint.npz").exists()
+    found = train("broken")(images)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert calls[-1][1] == 3 and len(calls) < 4 + 4  # only the epochs that were left
 
 
 def test_blur_and_noise_move_away(trained):
@@ -167,7 +199,7 @@ def test_what_cannot_be_had_is_said(tmp_path):
     with pytest.raises(ValueError, match="inception, vgg16"):
         features.imagenet_space("resnet", "imagenet")
     with pytest.raises(ValueError, match="2 to 32"):
-        features.build((32, 32, 1), people=2, features=64)
+        features.feature_network((32, 32, 1), people=2, features=64)
 
 
 def test_vgg16_from_a_local_file(tmp_path):

@@ -1,14 +1,11 @@
-"""The prior over code maps: what it may see, distributions known exactly, sampling, restoration, conditions, a new process."""
-
-import subprocess
-import sys
+"""The prior over code maps: what it may see, exact distributions, sampling, restoration, conditions."""
 
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import log_softmax
 
-from brainlib.models import prior as models_prior
+from brainlib import models_prior
 from brainlib.models.layers import prior as layers_prior
 
 GRID = (5, 7)
@@ -77,34 +74,6 @@ def test_unigram_bits_in_closed_form():
     np.testing.assert_allclose(mean, each.mean())
     mean, _ = models_prior.unigram_bits(train, np.array([[[0, 0, 3]]]), 4, by_place=True)
     np.testing.assert_allclose(mean, -(2 * np.log2((2 + 5) / 12) + np.log2((0 + 1) / 12)) / 3)
-
-
-def chain(count, grid, rng, stay=0.8, size=4):
-    """Rows of a Markov chain that keeps its code with the probability `stay`, else takes one of the others."""
-    codes = np.zeros((count, *grid), int)
-    codes[:, :, 0] = rng.integers(0, size, (count, grid[0]))
-    for column in range(1, grid[1]):
-        step = np.where(
-            rng.random((count, grid[0])) < stay, 0, rng.integers(1, size, (count, grid[0]))
-        )
-        codes[:, :, column] = (codes[:, :, column - 1] + step) % size
-    return codes
-
-
-def test_bits_approach_the_entropy_of_a_markov_chain():
-    rng = np.random.default_rng(0)
-    train, validation, test = (chain(count, GRID, rng) for count in (800, 100, 200))
-    prior = models_prior.build(GRID, 4, width=16, layers=1, seed=0)
-    history = models_prior.fit(prior, train, validation, epochs=8, learning_rate=8e-3, show=None)
-    step = -0.8 * np.log2(0.8) - 0.2 * np.log2(0.2 / 3)
-    entropy = (2 + 6 * step) / 7  # bits a code; the first of a row is uniform
-    assert entropy - 0.05 < models_prior.bits_a_code(prior, test)[0] < entropy + 0.05
-    assert abs(models_prior.unigram_bits(train, test, 4)[0] - 2) < 0.01
-    assert history["epoch"] == list(range(1, len(history["loss"]) + 1))
-    np.testing.assert_allclose(history["val_bits"], np.array(history["val_loss"]) / np.log(2))
-    np.testing.assert_allclose(
-        min(history["val_bits"]), models_prior.bits_a_code(prior, validation)[0], rtol=1e-4
-    )  # best epoch
 
 
 def test_samples_have_the_frequencies_that_the_prior_says():
@@ -184,57 +153,6 @@ def test_restoration_is_place_by_place_and_in_one_go():
     )
 
 
-def test_a_wrong_code_is_found_and_mended():
-    """Maps whose code says how far the place is from the corner: anything else is wrong."""
-    whole = np.add.outer(np.arange(5), np.arange(7))[None] // 2
-    train = np.repeat(whole, 64, axis=0)
-    prior = models_prior.build(GRID, 6, width=16, layers=1, seed=0)
-    models_prior.fit(prior, train, train[:8], epochs=30, learning_rate=1e-2, show=None, patience=0)
-    wrong = whole.copy()
-    wrong[0, 2, 3] = 5
-    bits = models_prior.surprise(prior, wrong)
-    assert np.unravel_index(bits.argmax(), bits.shape) == (0, 2, 3) and bits[0, 2, 3] > 5
-    np.testing.assert_array_equal(models_prior.restore(prior, wrong, 3.0)[0], whole)
-
-
-def test_conditions_are_learned_and_may_be_missing():
-    """The sex says which codes are used; the age whether they are even."""
-    rng = np.random.default_rng(0)
-    sex, age = rng.choice(["female", "male"], 400), rng.uniform(20, 80, 400)
-    codes = (np.where(sex == "male", 2, 0) + (age > 50))[:, None, None] + np.zeros((400, 3, 4), int)
-    sex[:40], age[40:80] = "", np.nan
-    conditions = {"age": age, "sex": sex}
-    ranges = models_prior.condition_ranges(
-        {**conditions, "site": ["Guys"] * 400, "empty": [""] * 400}
-    )
-    assert list(ranges) == ["age", "sex"] and ranges["sex"] == ("female", "male")
-    prior = models_prior.build((3, 4), 4, width=16, layers=1, conditions=ranges, seed=0)
-    models_prior.fit(
-        prior,
-        codes,
-        codes[100:],
-        conditions=conditions,
-        validation_conditions={name: values[100:] for name, values in conditions.items()},
-        epochs=25,
-        learning_rate=1e-2,
-        show=None,
-    )
-    drawn = models_prior.sample(
-        prior,
-        4,
-        temperature=0,
-        conditions={"sex": ["female", "female", "male", "male"], "age": [30, 70, 30, 70]},
-    )
-    np.testing.assert_array_equal(drawn[:, 0, 0], [0, 1, 2, 3])
-    known, unknown = (
-        models_prior.bits_a_code(prior, codes[100:], given)[0]
-        for given in ({name: values[100:] for name, values in conditions.items()}, None)
-    )
-    assert known < 0.2 and unknown > known + 0.05  # twelve places share two bits
-    free = models_prior.sample(prior, 400, seed=1)[:, 0, 0]
-    assert np.bincount(free, minlength=4).min() > 40  # nothing known: all four
-
-
 def test_conditions_in_numbers():
     layer = layers_prior.Conditions(
         {"age": (50.0, 10.0), "site": ("Guys", "HH", "IOP")}, drop=0.5, seed=1
@@ -295,64 +213,3 @@ def test_what_cannot_be_built():
         models_prior.sample(random_prior(), 1, conditions={"age": 3})
     with pytest.raises(ValueError, match="maps to train"):
         models_prior.fit(random_prior(), random_codes(0), random_codes(1))
-
-
-NEW_PROCESS = """
-import sys, numpy as np
-from brainlib import models_prior
-prior = models_prior.load(sys.argv[1] + "/prior.keras")
-np.save(sys.argv[1] + "/bits.npy", models_prior.surprise(prior, np.load(sys.argv[1] + "/codes.npy"), conditions={"sex": "male", "age": 33}))
-"""
-
-
-def test_trained_once_and_the_same_in_a_new_process(tmp_path, monkeypatch):
-    codes = random_codes(40)
-    conditions = {"sex": ["female", "male"] * 20, "age": np.linspace(20, 80, 40)}
-    how = {
-        "codebook_size": 6,
-        "folder": tmp_path,
-        "conditions": conditions,
-        "width": 8,
-        "layers": 1,
-        "epochs": 2,
-        "batch_size": 16,
-        "least_steps": 5,
-        "show": None,
-    }
-    prior, history = models_prior.load_or_fit(codes, codes[:8], **how)
-    assert int(prior.optimizer.iterations) == 2 * 5  # 40 maps make 2 full steps
-    written = (tmp_path / "prior.keras").stat().st_mtime_ns
-    again, same = models_prior.load_or_fit(codes, codes[:8], **how)
-    assert same == history and written == (tmp_path / "prior.keras").stat().st_mtime_ns
-    assert list(again.conditions) == ["sex", "age"] and isinstance(again, models_prior.CodePrior)
-    np.save(tmp_path / "codes.npy", codes)
-    subprocess.run([sys.executable, "-c", NEW_PROCESS, str(tmp_path)], check=True, timeout=300)
-    expected = models_prior.surprise(prior, codes, conditions={"sex": "male", "age": 33})
-    np.testing.assert_allclose(np.load(tmp_path / "bits.npy"), expected, atol=1e-5)
-    fitted = []
-    monkeypatch.setattr(models_prior, "fit", lambda *parts, **options: fitted.append(options) or {})
-    models_prior.load_or_fit(codes, codes[:8], **how)
-    assert not fitted
-    for change in ({"epochs": 1}, {"seed": 1}, {"conditions": {"sex": conditions["sex"]}}):
-        models_prior.load_or_fit(codes, codes[:8], **{**how, **change})
-    models_prior.load_or_fit(codes[1:], codes[:8], **{**how, "conditions": {}})
-    assert len(fitted) == 4
-
-
-@pytest.mark.slow
-def test_the_same_seed_trains_the_same_prior():
-    def trained(seed, codes=random_codes(40)):
-        prior = models_prior.build(GRID, 6, width=8, layers=1, seed=1, conditions={"age": (50, 10)})
-        return models_prior.fit(
-            prior,
-            codes,
-            codes[:8],
-            conditions={"age": np.arange(40)},
-            epochs=2,
-            seed=seed,
-            show=None,
-        )["loss"]
-
-    first = trained(1)
-    np.testing.assert_allclose(trained(1), first, rtol=1e-5)
-    assert abs(trained(2)[1] - first[1]) > 1e-6

@@ -37,7 +37,9 @@ def _generator(seed=0):
 
 @pytest.fixture(scope="module")
 def maps():
-    return perceptual.maps_of(features.Space(features.build(SHAPE, people=3), "untrained"))
+    return perceptual.maps_of(
+        features.Space(features.feature_network(SHAPE, people=3), "untrained")
+    )
 
 
 def _trainee(optimizer, *, active=1.0, seed=0, maps=None, **options):

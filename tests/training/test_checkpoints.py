@@ -116,14 +116,14 @@ def test_only_the_same_training_goes_on(tmp_path):
         tmp_path / "checkpoint.npz", "one", [training_callbacks.BestWeights()]
     )
     keeper.set_model(model)
-    keeper.kept[0].set_model(model)
-    keeper.kept[0].on_train_begin()
+    keeper.callbacks[0].set_model(model)
+    keeper.callbacks[0].on_train_begin()
     keeper.save(2)
-    assert checkpoints.Checkpoint(keeper.path, "one", keeper.kept).load() == 2
-    assert checkpoints.Checkpoint(keeper.path, "another", keeper.kept).load() == 0
+    assert checkpoints.Checkpoint(keeper.path, "one", keeper.callbacks).load() == 2
+    assert checkpoints.Checkpoint(keeper.path, "another", keeper.callbacks).load() == 0
     keeper.path.write_bytes(keeper.path.read_bytes()[:1000])
     assert (
-        checkpoints.Checkpoint(keeper.path, "one", keeper.kept).load() == 0
+        checkpoints.Checkpoint(keeper.path, "one", keeper.callbacks).load() == 0
     )  # damaged: from the beginning
 
 

@@ -69,7 +69,7 @@ def test_callbacks_take_the_constants_of_the_loss():
         plan = training.recipe("004", loss=loss)
         plateau, stop = (
             callback
-            for callback in fitting._callbacks(model, plan)
+            for callback in fitting.callbacks_of(model, plan)
             if isinstance(callback, (callbacks.Plateau, keras.callbacks.EarlyStopping))
         )
         assert plateau.min_delta == plateau_delta and abs(stop.min_delta) == stop_delta
@@ -83,6 +83,8 @@ def test_recipes_can_be_changed_and_nonsense_is_refused():
         training.recipe("005")
     with pytest.raises(ValueError, match="no patience"):
         training.recipe("004", patience=3)
+    with pytest.raises(ValueError, match="no patience"):
+        training.fit(_model(), TRAIN, VALIDATION, patience=3)
     with pytest.raises(ValueError, match="at least 1"):
         training.fit(_model(), TRAIN, VALIDATION, epochs=0)
     with pytest.raises(ValueError, match="image_shape=\\(24, 32, 1\\)"):
@@ -137,11 +139,11 @@ def test_the_weights_are_those_of_the_best_epoch(trained):
     )
 
 
-def test_the_kept_row_is_that_of_the_best_epoch():
+def test_the_best_epoch_has_the_lowest_validation_loss_after_the_start():
     history = pd.DataFrame({"epoch": [1, 2, 3, 4], "val_loss": [0.1, 0.5, 0.3, 0.4]})
-    assert training.kept(history).epoch == 1 and training.kept(history, 1).epoch == 3
+    assert training.best_epoch(history).epoch == 1 and training.best_epoch(history, 1).epoch == 3
     assert (
-        training.kept(history, 9).epoch == 4
+        training.best_epoch(history, 9).epoch == 4
     )  # a warm-up longer than the training: its last epoch
 
 
@@ -324,10 +326,10 @@ def test_load_or_fit_trains_once(tmp_path):
     assert lines[-1].startswith("epoch 1/1")  # another key: trained again
     record = json.loads((tmp_path / "fit.json").read_text())
     assert record["recipe"]["epochs"] == 1 and record["versions"]["keras"] == keras.__version__
-    assert fitting._finished(tmp_path, record["key"])
     with open(tmp_path / "model.keras", "ab") as handle:
         handle.write(b"spoilt")
-    assert not fitting._finished(tmp_path, record["key"])  # a spoilt model is not trusted
+    train(epochs=1)
+    assert lines[-1].startswith("epoch 1/1")  # a spoilt model is not trusted
 
 
 def test_a_smaller_last_batch_does_no_harm():

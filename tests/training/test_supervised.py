@@ -24,12 +24,12 @@ def discs():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder, images = tmp_path_factory.mktemp("heads"), discs()
-    meaning = supervised.meaning_of({"age": AGES, "sex": list(SEXES)}, weight=30.0)
+    targets = supervised.head_targets({"age": AGES, "sex": list(SEXES)}, weight=30.0)
     values = {
         "age": np.where(np.arange(48) % 5 == 0, np.nan, AGES),
         "sex": ["" if number % 7 == 0 else sex for number, sex in enumerate(SEXES)],
     }
-    slices = Slices(images, batch_size=8, seed=1, labels=meaning.labels(values))
+    slices = Slices(images, batch_size=8, seed=1, labels=targets.labels(values))
     options = {
         "folder": folder,
         "recipe": "vae",
@@ -41,12 +41,12 @@ def trained(tmp_path_factory):
         "options": {"width": 0.06, "latent_dim": 8, "norm_momentum": 0.9},
         "tensorboard": False,
     }
-    model, history = training.load_or_fit("vae", slices, slices, heads=meaning, **options)
-    return model, history, folder, images, meaning, slices, options
+    model, history = training.load_or_fit("vae", slices, slices, heads=targets, **options)
+    return model, history, folder, images, targets, slices, options
 
 
-def test_meaning_and_labels():
-    meaning = supervised.meaning_of(
+def test_targets_and_labels():
+    targets = supervised.head_targets(
         {
             "age": [20, np.nan, 40],
             "sex": ["male", "", "female"],
@@ -54,19 +54,19 @@ def test_meaning_and_labels():
             "one": ["x", "x"],
         }
     )
-    assert meaning.numbers == {"age": (30.0, 10.0)} and meaning.pairs == {"sex": ("female", "male")}
+    assert targets.numbers == {"age": (30.0, 10.0)} and targets.pairs == {"sex": ("female", "male")}
     np.testing.assert_array_equal(
-        meaning.labels({"age": [50, np.nan], "sex": ["male", "other"]}), [[2, 1], [np.nan, np.nan]]
+        targets.labels({"age": [50, np.nan], "sex": ["male", "other"]}), [[2, 1], [np.nan, np.nan]]
     )
     with pytest.raises(ValueError, match="expected a number that varies"):
-        supervised.meaning_of({"age": [30, 30], "sex": ["male", "male"]})
+        supervised.head_targets({"age": [30, 30], "sex": ["male", "male"]})
 
 
 def test_the_cost_is_the_closed_form_and_leaves_gaps_out():
-    meaning = supervised.Meaning({"age": (0, 1)}, {"sex": ("a", "b")})
+    targets = supervised.HeadTargets({"age": (0, 1)}, {"sex": ("a", "b")})
     model = models.build("vae", image_shape=(32, 64), width=0.05, seed=0)
-    model = supervised.trainee(
-        model, supervised.network(model.get_layer("kl").input[0].shape[-1], meaning), meaning
+    model = supervised.with_heads(
+        model, supervised.heads_network(model.get_layer("kl").input[0].shape[-1], targets), targets
     )
     labels, answers = (
         np.float32([[2, 1], [np.nan, 0], [1, np.nan]]),
@@ -81,24 +81,24 @@ def test_the_cost_is_the_closed_form_and_leaves_gaps_out():
 
 @pytest.mark.slow
 def test_heads_learn_what_the_pictures_tell(trained):
-    model, history, folder, images, meaning, _, _ = trained
-    heads, again = supervised.load(folder)
-    assert again == meaning and {"answers", "val_answers", "kl", "val_mse"} <= set(history)
+    model, history, folder, images, targets, _, _ = trained
+    heads, again = supervised.load_heads(folder)
+    assert again == targets and {"answers", "val_answers", "kl", "val_mse"} <= set(history)
     assert history.answers.iloc[-1] < 0.5 * history.answers.iloc[0]
-    told = supervised.tell(model, heads, again, images)
-    assert np.abs(told["age"] - AGES).mean() < 0.6 * np.abs(AGES - AGES.mean()).mean()
-    assert ((told["sex"] > 0.5) == (SEXES == "male")).mean() > 0.9
+    predicted = supervised.predict(model, heads, again, images)
+    assert np.abs(predicted["age"] - AGES).mean() < 0.6 * np.abs(AGES - AGES.mean()).mean()
+    assert ((predicted["sex"] > 0.5) == (SEXES == "male")).mean() > 0.9
 
 
 @pytest.mark.slow
 def test_the_vae_is_saved_alone_and_loaded_again(trained):
-    model, history, folder, images, meaning, slices, options = trained
+    model, history, folder, images, targets, slices, options = trained
     lines = []
     loaded, _ = training.load_or_fit(
         "vae",
         slices,
         slices,
-        heads=meaning,
+        heads=targets,
         **options | {"show": lambda line, **_: lines.append(line)},
     )
     assert lines and "loaded what was trained before" in lines[0]
@@ -109,7 +109,7 @@ def test_the_vae_is_saved_alone_and_loaded_again(trained):
     assert loaded.count_params() == plain.count_params()
     with pytest.raises(ValueError, match="expected a VAE"):
         unet = models.build("skip_connection_cae", image_shape=(32, 64), width=0.1)
-        supervised.trainee(unet, keras.Sequential(), meaning)
+        supervised.with_heads(unet, keras.Sequential(), targets)
 
 
 def test_labels_follow_their_slices():

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from brainlib import models
-from brainlib.models import prior as models_prior
+from brainlib.models import prior_draw
 from brainlib.models import vq as models_vq
 
 
@@ -44,7 +44,7 @@ def surprise_maps(model: keras.Model, slices: np.ndarray, *, prior: keras.Model)
         float32 (N, H, W, 1).
     """
     require_codebook(model, prior, "prior_surprise")
-    bits = models_prior.surprise(prior, models_vq.codes_of(model, slices))  # (N, h, w)
+    bits = prior_draw.surprise(prior, models_vq.codes_of(model, slices))  # (N, h, w)
     zoom = [wanted / got for wanted, got in zip(slices.shape[1:3], bits.shape[1:])]
     bits = np.asarray(bits, np.float32)
     enlarged = ndimage.zoom(bits, (1, *zoom), order=1, mode="nearest", grid_mode=True)
@@ -63,7 +63,7 @@ def surprise_threshold(
         quantile: the share.
     """
     require_codebook(model, prior, "prior_restoration")
-    bits = models_prior.surprise(prior, models_vq.codes_of(model, slices))
+    bits = prior_draw.surprise(prior, models_vq.codes_of(model, slices))
     return float(np.quantile(bits, quantile))
 
 
@@ -91,5 +91,5 @@ def restore_codes(
     """
     require_codebook(model, prior, "prior_restoration")
     codes = models_vq.codes_of(model, slices)
-    drawn = models_prior.restore(prior, codes, threshold_bits, seed=seed, samples=restorations)
+    drawn = prior_draw.restore(prior, codes, threshold_bits, seed=seed, samples=restorations)
     return np.stack([models_vq.decode_codes(model, part) for part in drawn])

@@ -15,8 +15,8 @@ from brainlib import models, slices
 from brainlib.anomaly import preparation, restoration, scores
 from brainlib.anomaly.model_records import POST
 from brainlib.anomaly.preparation import Prepared
-from brainlib.models import prior as models_prior
 from brainlib.models import vq as models_vq
+from brainlib.training import code_prior
 
 ENOUGH_BRAIN = 0.02  # share of a slice that is brain, from which it is trained on
 POST_BY_PIXEL_MM = {  # the thesis's steps, scaled to the pixels' side
@@ -128,7 +128,7 @@ def prior_options(
         ({method of `scores.OF_CODES`: its options}, history).
     """
     codes, others = (models_vq.codes_of(model, part) for part in (images, validation))
-    prior, history = models_prior.load_or_fit(
+    prior, history = code_prior.load_or_fit(
         codes,
         others,
         codebook_size=model.quantizer.codebook_size,

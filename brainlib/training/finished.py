@@ -1,0 +1,63 @@
+"""What was made before is loaded, not made again: a folder with one finished result.
+
+The folder holds the result's file and a record, `fit.json`, with the key of what it was made of and
+the file's checksum. The record is written last. So a result that is not whole, that was changed
+since, or that was made of something else counts as none, and is made anew.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brainlib import files
+
+RECORD = "fit.json"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A folder's finished result.
+
+    Attributes:
+        folder: of this result alone.
+        file: name of the result's file.
+    """
+
+    folder: Path
+    file: str
+
+    @property
+    def path(self) -> Path:
+        """Of the result's file."""
+        return self.folder / self.file
+
+    def record(self, key: str) -> dict | None:
+        """The record of a whole result of this key; None where the folder holds none."""
+        try:
+            record = self.any_record()
+            return record if record["key"] == key and self.is_unchanged(record) else None
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def any_record(self) -> dict:
+        """The record of whatever the folder holds.
+
+        Raises:
+            OSError: there is none.
+            ValueError: it is damaged.
+        """
+        return json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
+
+    def is_unchanged(self, record: dict) -> bool:
+        """Whether the file is the one whose checksum was written down."""
+        return record["sha256"] == files.sha256(self.path)
+
+    def begin(self) -> None:
+        """Before the result is made: what lies here counts no more."""
+        (self.folder / RECORD).unlink(missing_ok=True)
+
+    def finish(self, key: str, **facts: Any) -> None:
+        """After the file is written: writes the record. facts: what a reader wants to know."""
+        record = {"key": key, "sha256": files.sha256(self.path), **facts}
+        files.write_json(self.folder / RECORD, record)

@@ -1,0 +1,48 @@
+"""A finished result of a folder: only a whole one of the same key counts."""
+
+import json
+
+import pytest
+
+from brainlib.training.finished import RECORD, Finished
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A result with the key "mine"."""
+    result = Finished(tmp_path, "result.bin")
+    result.path.write_bytes(b"numbers")
+    result.finish("mine", epochs=3)
+    return result
+
+
+def test_the_same_key_finds_the_record(finished):
+    assert finished.record("mine")["epochs"] == 3
+    assert finished.record("mine") == finished.any_record()
+
+
+def test_another_key_finds_nothing(finished):
+    assert finished.record("yours") is None
+
+
+def test_a_result_that_was_changed_counts_as_none(finished):
+    finished.path.write_bytes(b"numbers, spoilt")
+    assert finished.record("mine") is None
+    finished.path.unlink()
+    assert finished.record("mine") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", json.dumps({"key": "mine"})])
+def test_a_damaged_record_counts_as_none(finished, text):
+    (finished.folder / RECORD).write_text(text)
+    assert finished.record("mine") is None
+
+
+def test_what_is_begun_counts_no_more_until_it_is_finished(finished):
+    finished.begin()
+    assert finished.record("mine") is None
+    with pytest.raises(FileNotFoundError):
+        finished.any_record()
+    finished.begin()  # there need not be one
+    finished.finish("mine")
+    assert finished.record("mine")
