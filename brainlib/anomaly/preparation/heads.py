@@ -97,25 +97,27 @@ def prepare(
     image = sample_box(volume.array, matrix, offset, shape)
     steps[f"resampled to {voxel_mm:g} mm"] = image
     image = _to_grey_values(image, brain, smoothing, n4, percentiles_of, steps)
+    small, whole = _stacks(image, brain, truth, size)
+    if not small["brain"].any():
+        raise ValueError(_too_small(volume, mask))
+    affine = volume.affine @ _homogeneous(matrix, offset)
+    full_size = whole if full else {}
+    return Prepared(**small, **full_size, affine=affine, voxel_mm=voxel_mm, notes=notes)
+
+
+def _stacks(image, brain, lesion, size):
+    """(arrays at the network's size, arrays in the box's voxels): fields of `Prepared`."""
     whole = {
         "full": _axial_slices(image),
         "full_brain": _axial_slices(brain),
-        "full_lesion": _axial_slices(truth),
+        "full_lesion": _axial_slices(lesion),
     }
     small = {
         "images": _shrunk(whole["full"], size),
         "brain": _shrunk(whole["full_brain"], size),
         "lesion": _shrunk(whole["full_lesion"], size),
     }
-    if not small["brain"].any():
-        raise ValueError(_too_small(volume, mask))
-    return Prepared(
-        **small,
-        **(whole if full else {}),
-        affine=volume.affine @ _homogeneous(matrix, offset),
-        voxel_mm=voxel_mm,
-        notes=notes,
-    )
+    return small, whole
 
 
 def _check_options(smoothing, percentiles_of):
