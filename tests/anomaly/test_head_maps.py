@@ -10,7 +10,8 @@ import pytest
 from small_heads import head, stored
 
 from brainlib import anomaly, models
-from brainlib.anomaly import head_maps, model_records
+from brainlib.anomaly import head_maps, model_records, study
+from brainlib.anomaly.model_records import POST
 from brainlib.heads import volumes
 
 
@@ -151,6 +152,22 @@ def test_maps_are_made_as_they_were_judged(model_file, tmp_path, monkeypatch):
         "method absolute, as asked" in line and "chose reconstruction_probability" in line
         for line in said
     )
+
+
+def test_the_command_and_the_study_make_the_same_map(tmp_path):
+    array, mask = head()
+    volume = volumes.load(stored(array, "PSR", tmp_path / "head.nii.gz"))
+    model = models.build("vae_uad", image_shape=(48, 40), width=0.125, latent_dim=4, seed=0)
+    preparation = {"size": (35, 48, 40), "voxel_mm": 4.0, "smoothing": "none"}
+    prepared = {"a": anomaly.prepare(volume, mask, **preparation)}
+    table = pd.DataFrame([{"subject": "a", "group": "healthy", "site": ""}])
+    detector, options = study.Detector("vae", "reconstruction_probability"), {"samples": 2}
+    scoring = study.Scoring({"vae": model}, prepared, POST, {detector.method: options})
+    (scored,) = scoring.score(detector, table)
+    recipe = anomaly.MapRecipe(detector.method, options, POST, preparation)
+    made, score_of_head = anomaly.score_head(model, volume, recipe, mask=mask)
+    np.testing.assert_array_equal(made, anomaly.map_to_head(scored.score, prepared["a"], volume))
+    assert score_of_head == anomaly.sample_scores([scored])[0] > 0
 
 
 def test_a_prior_is_recorded_by_its_file(tmp_path, monkeypatch):
