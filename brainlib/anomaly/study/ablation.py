@@ -26,7 +26,7 @@ CHANGES = {  # of the post-processing, one at a time
     "none": None,
 }
 FULL_SIZE = {  # name of the row: resolution
-    "enlarged, then subtracted (seed 002)": "full",
+    "enlarged, then subtracted (thesis 002)": "full",
     "subtracted, then enlarged": "full_after",
 }
 
