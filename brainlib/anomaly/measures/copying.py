@@ -1,4 +1,4 @@
-"""Does a network copy lesions, and does a restoration heal them? (thesis 002, 5.4 and 6.2).
+"""Does a network copy lesions, and does a restoration heal them? (thesis 002, 5.4, 6.2).
 
 The thesis found its sharpest network to be its worst detector. Here lesions are planted into
 healthy slices, and what the output repeats of them is measured; a synthetic head's lesion-free

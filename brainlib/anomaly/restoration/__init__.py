@@ -1,7 +1,7 @@
 """Slices moved to what a model finds likely; what changed on the way is an anomaly score.
 
-Thesis 002 wishes for it in its outlook: `elbo` descends a VAE's ELBO, `codes` replaces the unlikely
-codes of a VQ model by draws of a prior.
+Thesis 002 has it among related work (section 3.4) and subtracts reconstructions only. `elbo`
+descends a VAE's ELBO, `codes` replaces the unlikely codes of a VQ model by draws of a prior.
 """
 
 from brainlib.anomaly.restoration.codes import (

@@ -1,6 +1,7 @@
 """Which codes of a slice are unlikely, and what would be there instead? A prior over codes answers.
 
-Thesis 002 wishes for it in its outlook; the method is that of Naval Marimont and Tarroni (2021).
+Thesis 002 has it among related work (section 3.4) and wishes for a prior over codes in its
+conclusion; the method is that of Naval Marimont and Tarroni (2021).
 """
 
 import keras
@@ -21,7 +22,7 @@ def require_codebook(model: keras.Model, prior: keras.Model | None, method: str)
     if prior is None:
         raise ValueError(
             f"method {method!r} needs the prior over the codes of {model.name}: pass prior=..., "
-            "see models_prior.load_or_fit."
+            "see brainlib.training.code_prior.load_or_fit."
         )
     same_grid = tuple(prior.grid) == tuple(model.grid)
     if not same_grid or prior.codebook_size != model.quantizer.codebook_size:

@@ -1,7 +1,7 @@
 """What is a slice that a VAE finds more likely? Descent of its negative ELBO from the slice.
 
-Thesis 002 wishes for restoration in its outlook; the method is that of Chen et al. (2020) and You
-et al. (2019).
+Thesis 002 has restoration among related work (section 3.4); the method is that of Chen et al.
+(2020) and You et al. (2019).
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Which heads take part in the study, and how much of their lesions can be found at all?
 
-Thesis 002, section 4.1: healthy people train, lesion cohorts are split into validation and test.
+Thesis 002, section 4.1.1: healthy people train, lesion cohorts are split into validation and test.
 """
 
 from collections.abc import Callable, Collection, Mapping

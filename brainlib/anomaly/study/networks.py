@@ -1,6 +1,6 @@
 """What do the networks of the study see, and which settings follow from the slices' size?
 
-Thesis 002, sections 4.2.1 to 4.2.3 (networks) and 4.2.4 (post-processing at the full size).
+Thesis 002, sections 4.2.1 (networks) and 4.2.4 (post-processing, at the full size).
 """
 
 from collections.abc import Mapping, Sequence
@@ -122,7 +122,7 @@ def prior_options(
         quantile: share of the codes of healthy validation slices that restoration leaves alone.
         restorations: draws of each slice.
         seed: of training and draws.
-        **options: of `models_prior.load_or_fit`.
+        **options: of `code_prior.load_or_fit`.
 
     Returns:
         ({method of `scores.OF_CODES`: its options}, history).
