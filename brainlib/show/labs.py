@@ -1,7 +1,14 @@
-"""Widgets: a pure `render(state) -> figure` each, plus controls. Headless, the same call gives a still."""
+"""Widgets: a pure `render_...(state) -> figure` each, plus controls.
+
+Headless, the same call gives a still.
+"""
+
+from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
@@ -12,15 +19,42 @@ from brainlib import slices
 from brainlib.heads import volumes
 from brainlib.show import plots
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def png(figure):
-    """A figure as PNG bytes, without pyplot (so that nothing is shown twice)."""
+    from IPython.display import Image
+
+    from brainlib.evaluation.generation import LatentDensity
+
+Decoder = Callable[[np.ndarray], np.ndarray]  # latents (B, D) -> images (B, H, W, 1)
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as PNG, without pyplot, so that nothing is shown twice."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
 
 
-def render_slice(volume, *, plane="sagittal", number=None, window=(0.0, 1.0), mask=None, title=""):
+def still(figure: Figure) -> Image:
+    """A figure as a picture that a notebook shows without a running kernel."""
+    from IPython.display import Image
+
+    return Image(png(figure))
+
+
+# ------------------------------------------------------------------------------------- slices
+
+
+def render_slice(
+    volume: volumes.Volume,
+    *,
+    plane: str = "sagittal",
+    number: int | None = None,
+    window: tuple[float, float] = (0.0, 1.0),
+    mask: np.ndarray | None = None,
+    title: str = "",
+) -> Figure:
     """One slice of a head as a figure.
 
     Args:
@@ -29,16 +63,18 @@ def render_slice(volume, *, plane="sagittal", number=None, window=(0.0, 1.0), ma
         number: slice number; None for the middle one.
         window: black and white as shares of the head's 99.5th percentile.
         mask: optional bool array of the volume's shape, outlined.
+        title: in front of the plane's name.
     """
     stack = slices.pictures(volume.array, plane)
     number = len(stack) // 2 if number is None else int(np.clip(number, 0, len(stack) - 1))
     top = float(np.percentile(volume.array[::2, ::2, ::2], 99.5))
+    low, high = window
     figure = Figure(figsize=(4.6, 4.8), dpi=100, layout="constrained")
     plots.brain(
         stack[number],
         ax=figure.subplots(),
         plane=plane,
-        window=(window[0] * top, max(window[1], window[0] + 0.01) * top),
+        window=(low * top, max(high, low + 0.01) * top),
         mask=None if mask is None else slices.pictures(mask, plane)[number],
         spacing_mm=slices.pixel_mm(volume.voxel_mm, plane),
         title=f"{title}  {plane} slice {number} of {len(stack)}".strip(),
@@ -46,134 +82,185 @@ def render_slice(volume, *, plane="sagittal", number=None, window=(0.0, 1.0), ma
     return figure
 
 
-def slice_browser(paths, *, headless=False):
+def slice_browser(
+    paths: Mapping[str, Path | str], *, headless: bool = False
+) -> ipywidgets.VBox | Image:
     """Browses slices of several heads.
 
     Args:
-        paths: dict of name -> NIfTI path.
-        headless: True returns a still figure of the first head in place of controls.
-
-    Returns:
-        an ipywidgets box, or a figure.
+        paths: {name of the head: path of its NIfTI file}.
+        headless: True returns a still of the first head in place of controls.
     """
-    load = functools.lru_cache(maxsize=3)(lambda name: volumes.load(paths[name]))
-    first = next(iter(paths))
     if headless:
-        return still(render_slice(load(first), title=first))
-    subject = ipywidgets.Dropdown(options=list(paths), description="subject")
-    plane = ipywidgets.ToggleButtons(options=list(volumes.PLANES), style={"button_width": "80px"})
-    number = ipywidgets.IntSlider(description="slice", min=0, max=1, continuous_update=True)
-    window = ipywidgets.FloatRangeSlider(
-        description="window", min=0, max=1.5, step=0.02, value=(0, 1), readout_format=".2f"
-    )
-    picture = ipywidgets.Image(format="png", width=460)
+        first = next(iter(paths))
+        return still(render_slice(volumes.load(paths[first]), title=first))
+    return _SliceBrowser(paths).box()
 
-    def draw(*_):
-        picture.value = png(
-            render_slice(
-                load(subject.value),
-                plane=plane.value,
-                number=number.value,
-                window=window.value,
-                title=subject.value,
-            )
+
+class _SliceBrowser:
+    """The controls of `slice_browser` and the picture that follows them."""
+
+    def __init__(self, paths: Mapping[str, Path | str]):
+        self.load = functools.lru_cache(maxsize=3)(lambda name: volumes.load(paths[name]))
+        self.subject = ipywidgets.Dropdown(options=list(paths), description="subject")
+        self.plane = ipywidgets.ToggleButtons(
+            options=list(volumes.PLANES), style={"button_width": "80px"}
         )
+        self.number = ipywidgets.IntSlider(
+            description="slice", min=0, max=1, continuous_update=True
+        )
+        self.window = ipywidgets.FloatRangeSlider(
+            description="window", min=0, max=1.5, step=0.02, value=(0, 1), readout_format=".2f"
+        )
+        self.picture = ipywidgets.Image(format="png", width=460)
+        for control in (self.subject, self.plane):
+            control.observe(self.resize, "value")
+        for control in (self.number, self.window):
+            control.observe(self.draw, "value")
+        self.resize()
 
-    def resize(*_):  # another head or plane: another number of slices
-        count = load(subject.value).array.shape[volumes.PLANES[plane.value]]
-        number.unobserve(draw, "value")
-        number.max = count - 1
-        number.value = count // 2
-        number.observe(draw, "value")
-        draw()
+    def draw(self, *_) -> None:
+        """Draws the slice that the controls say."""
+        figure = render_slice(
+            self.load(self.subject.value),
+            plane=self.plane.value,
+            number=self.number.value,
+            window=self.window.value,
+            title=self.subject.value,
+        )
+        self.picture.value = png(figure)
 
-    for control, action in ((subject, resize), (plane, resize), (number, draw), (window, draw)):
-        control.observe(action, "value")
-    resize()
-    return ipywidgets.VBox(
-        [ipywidgets.HBox([subject, plane]), ipywidgets.HBox([number, window]), picture]
-    )
+    def resize(self, *_) -> None:
+        """Follows another head or plane, which has another number of slices."""
+        count = self.load(self.subject.value).array.shape[volumes.PLANES[self.plane.value]]
+        self.number.unobserve(self.draw, "value")
+        self.number.max = count - 1
+        self.number.value = count // 2
+        self.number.observe(self.draw, "value")
+        self.draw()
+
+    def box(self) -> ipywidgets.VBox:
+        """All controls above the picture."""
+        upper = ipywidgets.HBox([self.subject, self.plane])
+        lower = ipywidgets.HBox([self.number, self.window])
+        return ipywidgets.VBox([upper, lower, self.picture])
 
 
-def render_latent(decode, latent, *, plane="", title=""):
-    """The image of one latent as a figure. decode: latents (1, D) -> (1, H, W, 1)."""
+# ------------------------------------------------------------------------------------- latents
+
+
+def render_latent(
+    decode: Decoder, latent: np.ndarray, *, plane: str = "", title: str = ""
+) -> Figure:
+    """The image of one latent (D,) as a figure."""
     figure = Figure(figsize=(4.0, 4.2), dpi=90, layout="constrained")
-    plots.brain(np.asarray(decode(latent[None]))[0], ax=figure.subplots(), plane=plane, title=title)
+    image = np.asarray(decode(latent[None]))[0]
+    plots.brain(image, ax=figure.subplots(), plane=plane, title=title)
     return figure
 
 
-def latent_sampler(decode, density, *, plane="", note="", directions=6, seed=0, headless=False):
-    """Plays with the latent: a slider a principal direction, a random draw by seed, its temperature.
+def latent_at(
+    density: LatentDensity, scores: Sequence[float], *, temperature: float, seed: int
+) -> np.ndarray:
+    """A draw from a density, moved along its principal directions. -> (D,).
 
-    The image is that of the draw (temperature 0: the mean of all) plus the steps of the sliders, in standard deviations.
+    Args:
+        density: of `generation.fit_latent`.
+        scores: steps along the first directions, in standard deviations.
+        temperature: factor on the draw's distance from the mean of all; 0 leaves that mean.
+        seed: random seed of the draw.
+    """
+    centre = density.pca.mean_
+    drawn = density.sample(1, seed=seed, temperature=1.0)[0]
+    steps = density.at([scores])[0] - centre
+    return (centre + temperature * (drawn - centre) + steps).astype("float32")
+
+
+def latent_sampler(
+    decode: Decoder,
+    density: LatentDensity,
+    *,
+    plane: str = "",
+    note: str = "",
+    directions: int = 6,
+    seed: int = 0,
+    headless: bool = False,
+) -> ipywidgets.HBox | Image:
+    """Plays with the latent: a slider for each principal direction, a random draw, its temperature.
+
+    The image is that of the draw (temperature 0: the mean of all) plus the steps of the sliders,
+    in standard deviations.
 
     Args:
         decode: latents (B, D) -> images (B, H, W, 1), see `generation.fast_decoder`.
         density: of `generation.fit_latent`.
-        plane: for the orientation letters; note: words under the title, such as "synthetic".
+        plane: for the orientation letters.
+        note: words in the title, such as "synthetic".
+        directions: most sliders.
+        seed: random seed of the first draw.
         headless: True returns a still picture in place of controls.
     """
     count = min(directions, density.pca.n_components_)
-
-    def latent(scores, temperature, number):
-        centre = density.pca.mean_
-        drawn = density.sample(1, seed=number, temperature=1.0)[0]
-        return (centre + temperature * (drawn - centre) + density.at([scores])[0] - centre).astype(
-            "float32"
-        )
-
     if headless:
-        return still(
-            render_latent(
-                decode,
-                latent([0] * count, 0.7, seed),
-                plane=plane,
-                title=f"seed {seed}, temperature 0.7 {note}",
-            )
+        latent = latent_at(density, [0] * count, temperature=0.7, seed=seed)
+        title = f"seed {seed}, temperature 0.7 {note}"
+        return still(render_latent(decode, latent, plane=plane, title=title))
+    return _LatentSampler(decode, density, count, plane=plane, note=note, seed=seed).box()
+
+
+class _LatentSampler:
+    """The controls of `latent_sampler` and the picture that follows them."""
+
+    WIDE = {"description_width": "6.5em"}  # "temperature" is cut off otherwise
+
+    def __init__(
+        self,
+        decode: Decoder,
+        density: LatentDensity,
+        directions: int,
+        *,
+        plane: str,
+        note: str,
+        seed: int,
+    ):
+        self.decode, self.density, self.plane, self.note = decode, density, plane, note
+        self.sliders = [self._slider(number) for number in range(1, directions + 1)]
+        self.temperature = ipywidgets.FloatSlider(
+            description="temperature", min=0, max=1.5, step=0.05, value=0.7, style=self.WIDE
         )
-    wide = {"description_width": "6.5em"}  # "temperature" is cut off otherwise
-    sliders = [
-        ipywidgets.FloatSlider(
-            description=f"direction {number + 1}",
+        self.seed = ipywidgets.IntText(description="seed", value=seed, style=self.WIDE)
+        self.reset = ipywidgets.Button(description="sliders to 0")
+        self.picture = ipywidgets.Image(format="png", width=380)
+        self.reset.on_click(self.to_zero)
+        for control in (*self.sliders, self.temperature, self.seed):
+            control.observe(self.draw, "value")
+        self.draw()
+
+    def _slider(self, number: int) -> ipywidgets.FloatSlider:
+        return ipywidgets.FloatSlider(
+            description=f"direction {number}",
             min=-3,
             max=3,
             step=0.1,
             value=0,
-            style=wide,
+            style=self.WIDE,
             readout_format="+.1f",
         )
-        for number in range(count)
-    ]
-    temperature = ipywidgets.FloatSlider(
-        description="temperature", min=0, max=1.5, step=0.05, value=0.7, style=wide
-    )
-    number = ipywidgets.IntText(description="seed", value=seed, style=wide)
-    reset = ipywidgets.Button(description="sliders to 0")
-    picture = ipywidgets.Image(format="png", width=380)
 
-    def draw(*_):
-        picture.value = png(
-            render_latent(
-                decode,
-                latent([slider.value for slider in sliders], temperature.value, number.value),
-                plane=plane,
-                title=f"seed {number.value}, temperature {temperature.value:.2f} {note}",
-            )
-        )
+    def draw(self, *_) -> None:
+        """Draws the picture that the controls say."""
+        seed, temperature = self.seed.value, self.temperature.value
+        scores = [slider.value for slider in self.sliders]
+        latent = latent_at(self.density, scores, temperature=temperature, seed=seed)
+        title = f"seed {seed}, temperature {temperature:.2f} {self.note}"
+        self.picture.value = png(render_latent(self.decode, latent, plane=self.plane, title=title))
 
-    def to_zero(_):
-        for slider in sliders:
+    def to_zero(self, _) -> None:
+        """Puts all sliders back."""
+        for slider in self.sliders:
             slider.value = 0
 
-    reset.on_click(to_zero)
-    for control in (*sliders, temperature, number):
-        control.observe(draw, "value")
-    draw()
-    return ipywidgets.HBox([ipywidgets.VBox([number, temperature, *sliders, reset]), picture])
-
-
-def still(figure):
-    """A figure as a picture that a notebook shows without a running kernel."""
-    from IPython.display import Image
-
-    return Image(png(figure))
+    def box(self) -> ipywidgets.HBox:
+        """The controls beside the picture."""
+        controls = [self.seed, self.temperature, *self.sliders, self.reset]
+        return ipywidgets.HBox([ipywidgets.VBox(controls), self.picture])

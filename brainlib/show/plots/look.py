@@ -108,14 +108,14 @@ def plain_number(value: float) -> str:
         return str(value)
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    if value != 0 and abs(value) < 1e-5:
+    if value != 0 and abs(value) < 1e-6:
         return f"{value:.1e}"
     return np.format_float_positional(float(f"{value:.3g}"), trim="-")
 
 
 def wrapped(names: Iterable[object], width: int = 12) -> list[str]:
     """Names broken into lines, so that they do not touch their neighbours."""
-    return [textwrap.fill(str(name), width) for name in names]
+    return [textwrap.fill(str(name), width, break_long_words=False) for name in names]
 
 
 def ticks_apart(values: Sequence[float], share: float = 0.1) -> list[float]:
