@@ -1,4 +1,4 @@
-"""Changed slices: the geometry against scikit-image, the same again for the same seed, input and target alike."""
+"""Changed slices: geometry against scikit-image, repeatable, input and target alike."""
 
 import numpy as np
 import pytest
@@ -79,10 +79,10 @@ def test_slices_change_input_and_target_alike_and_anew_each_epoch(tmp_path):
     )
     assert plain.digest() != changed.digest() != changed.with_options(augment=0.5).digest()
     assert plain.digest() == changed.with_options(augment=0.0).digest()
-    epochs = [
-        [np.concatenate(parts) for parts in zip(*changed.epoch(number).as_numpy_iterator())]
-        for number in (0, 0, 1)
-    ]
+    epochs = []
+    for number in (0, 0, 1):
+        batches = zip(*changed.epoch(number).as_numpy_iterator())
+        epochs.append([np.concatenate(parts) for parts in batches])
     np.testing.assert_array_equal(
         epochs[0][0], epochs[0][1]
     )  # nothing corrupts: input and target are one

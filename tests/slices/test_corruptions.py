@@ -1,4 +1,4 @@
-"""Corruptions: identity at zero strength, the published limits, SciPy's blur, independence of the batch."""
+"""Corruptions: identity at zero strength, published limits, SciPy's blur, any batch the same."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from brainlib.slices import corruptions
-from brainlib.slices.corruptions import PRESETS, Preset, corrupt
+from brainlib.slices import corruptions, image_random
+from brainlib.slices.corruptions import PRESETS, Preset, applying, corrupt
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(0.2, 0.8, (40, 32, 48, 1)).astype("float32")
@@ -154,12 +154,12 @@ def test_strength_scales_and_unknown_names_are_refused():
 
 
 def test_drawn_numbers_are_uniform_and_independent():
-    """The hash against what a good generator gives: moments, correlations between neighbours, seeds and streams."""
+    """The hash against what a good generator gives: moments, correlations of neighbours, seeds."""
     from scipy import stats
 
     numbers = np.concatenate(
         [
-            corruptions._uniform(corruptions.keys(seed, epoch, np.arange(500)), 8, 0).numpy()
+            image_random.uniform(corruptions.keys(seed, epoch, np.arange(500)), 8, 0).numpy()
             for seed in (0, 1)
             for epoch in (0, 1, 2)
         ]
@@ -175,23 +175,18 @@ def test_drawn_numbers_are_uniform_and_independent():
 
 
 def test_fields_differ_between_images_epochs_and_streams():
-    fields = (
-        corruptions._fields(
-            True, corruptions.keys(0, 0, np.arange(60)), corruptions.NOISE, (40, 50)
-        )
-        .numpy()
-        .reshape(60, -1)
-    )
+    image_keys = image_random.keys(0, 0, np.arange(60))
+    fields = image_random.normal_fields(image_keys, applying.NOISE, (40, 50))
+    fields = fields.numpy().reshape(60, -1)
     correlations = np.corrcoef(fields)
     assert abs(correlations - np.eye(60)).max() < 0.15 and abs(fields.std() - 1) < 0.02
-    large = corruptions._fields(
-        False, corruptions.keys(0, 0, np.arange(2)), corruptions.DROPOUT, (1100, 1000)
-    ).numpy()
+    image_keys = image_random.keys(0, 0, np.arange(2))
+    large = image_random.uniform_fields(image_keys, applying.DROPOUT, (1100, 1000)).numpy()
     assert large.shape == (2, 1100, 1000, 1) and abs(large.mean() - 0.5) < 0.01
 
 
 def test_mr_corruptions():
-    """Rician noise on black has Rayleigh's mean; a bias field keeps zero and is smooth; a ghost is half a field away."""
+    """Rician noise has Rayleigh's mean, bias fields are smooth, ghosts half a field away."""
     black = np.zeros((40, 48, 64, 1), "float32")
     noisy = corrupt(black, corruptions.Preset(rician_sigma=(0.05, 0.05)), seed=1)
     assert noisy.mean() == pytest.approx(0.05 * np.sqrt(np.pi / 2), rel=0.02)

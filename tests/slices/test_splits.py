@@ -81,6 +81,20 @@ def test_rare_strata_are_merged_and_named(people):
     assert table.attrs["merged"] and min(sizes(table)) >= 1
 
 
+def test_what_is_not_stratified_is_not_called_so(people):
+    few = people.head(8).assign(sex=["male"] * 4 + ["female"] * 4, age=40.0, ethnic="white")
+    random, *lacking = splits.split(few).attrs["notes"]
+    assert random == "all 8 subjects are one stratum: divided at random, not stratified"
+    (validation,) = [line for line in lacking if line.startswith("validation: 1 subject, none ")]
+    (person,) = splits.split(few).query("split == 'validation'").sex
+    assert validation.endswith("female" if person == "male" else " male")
+    alike = people.assign(age=40.0, ethnic="white")
+    assert splits.split(alike).attrs["notes"] == [
+        f"stratified: 2 strata of {alike.sex.value_counts().min()} "
+        f"to {alike.sex.value_counts().max()} subjects"
+    ]
+
+
 def test_leakage_stops_everything(people):
     table = splits.split(people)
     splits.check(table)
