@@ -1,4 +1,4 @@
-"""The prior over code maps: what it may see, exact distributions, sampling, restoration, conditions."""
+"""The prior over code maps: by exhaustion where the maps are few, its draws by statistics."""
 
 import numpy as np
 import pytest
