@@ -5,6 +5,15 @@ trained = studies.train_each_round(run, slices, "vae", train_vae, random_seeds)
 quality = studies.quality_by_person({"VAE": trained}, slices)
 """
 
+from brainlib.evaluation.studies.experiment import (
+    PLATEAUS,
+    best_epoch_of,
+    experiment_row,
+    means_by_person,
+    recipe_of,
+    recipe_table,
+    round_for,
+)
 from brainlib.evaluation.studies.quality import (
     METRICS,
     mean_over_people,
