@@ -121,7 +121,7 @@ def _changes(options):
         "preparation": {name: value for name, value in given.items() if value},
     }
     if options.prior and _method(options) in scores.OF_CODES:
-        changes["prior"] = models_prior.load(options.prior)
+        changes["prior"] = models_prior.load_prior(options.prior)
     return changes
 
 

@@ -103,7 +103,7 @@ class ModelRecord:
         method = method or self.method or "absolute"
         options = {**self.options.get(method, {}), **options}
         if method in scores.OF_CODES and self.prior and "prior" not in options:
-            options["prior"] = models_prior.load(self.prior)
+            options["prior"] = models_prior.load_prior(self.prior)
         return MapRecipe(
             method=method,
             options=options,

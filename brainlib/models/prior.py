@@ -45,7 +45,7 @@ class CodePrior(keras.Model):
                 return layer.known
         return {}
 
-    def maps(self, codes: np.ndarray) -> np.ndarray:
+    def checked_maps(self, codes: np.ndarray) -> np.ndarray:
         """Code maps as the model takes them, (N, h, w) int32; others are refused."""
         codes = np.asarray(codes)
         size = self.codebook_size
@@ -59,7 +59,7 @@ class CodePrior(keras.Model):
             )
         return codes.astype("int32")
 
-    def given(
+    def inputs_for(
         self, codes: np.ndarray, conditions: Mapping[str, Any] | None = None
     ) -> np.ndarray | dict[str, np.ndarray]:
         """What the model takes: codes (N, h, w), or {"codes", "conditions"}.
@@ -76,7 +76,7 @@ class CodePrior(keras.Model):
         return codes
 
 
-def build(
+def build_prior(
     grid: Sequence[int],
     codebook_size: int,
     *,
@@ -168,7 +168,7 @@ def _first_look(x: Tensor, width: int) -> tuple[Tensor, Tensor]:
 
 
 def condition_ranges(values: Mapping[str, Sequence]) -> dict[str, tuple]:
-    """What `build` wants to know of conditions: middle and spread of numbers, labels in order.
+    """What `build_prior` wants to know of conditions: middle and spread of numbers, labels sorted.
 
     values: {name: (N,) numbers with NaN, or text with ""}; a name without anything known is left
     out, and so is a number or a label that is always the same.
@@ -185,6 +185,6 @@ def condition_ranges(values: Mapping[str, Sequence]) -> dict[str, tuple]:
     return ranges
 
 
-def load(path: Path | str) -> CodePrior:
+def load_prior(path: Path | str) -> CodePrior:
     """Loads a prior from a `.keras` file (never code, never a pickle), uncompiled."""
     return keras.saving.load_model(path, compile=False, safe_mode=True)

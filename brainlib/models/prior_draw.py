@@ -22,8 +22,8 @@ def surprise(
     prior: CodePrior, codes: np.ndarray, *, conditions: Values | None = None, batch_size: int = 64
 ) -> np.ndarray:
     """Bits that each code costs, given those before it. codes: (N, h, w) -> (N, h, w) float32."""
-    codes = prior.maps(codes)
-    given = prior.given(codes, conditions)
+    codes = prior.checked_maps(codes)
+    given = prior.inputs_for(codes, conditions)
     found = [np.zeros((0, *codes.shape[1:]), "float32")]
     for part in _batches(len(codes), batch_size):
         _, bits = _logits_and_bits(prior, part_of(given, part))
@@ -95,18 +95,18 @@ def sample(
     """Draws maps (n, h, w) int32, code by code in reading order.
 
     Args:
-        prior: of `prior.build`.
+        prior: of `prior.build_prior`.
         n: number of maps.
         temperature: 1 draws as the prior says, lower ones keep to likely codes; 0 always takes the
             likeliest.
         seed: of `numpy.random.default_rng`; a map depends on it and on its number, not on `n` or
             `batch_size`.
-        conditions: {name: one value, or n}, see `prior.build`.
+        conditions: {name: one value, or n}, see `prior.build_prior`.
         batch_size: maps that are drawn at once.
     """
     noise = np.random.default_rng(seed).random((n, *prior.grid))
     codes = np.zeros((n, *prior.grid), "int32")
-    given = prior.given(codes, conditions)
+    given = prior.inputs_for(codes, conditions)
     for part in _batches(n, batch_size):
         inputs = part_of(given, part)
         drawn = _codes_in(inputs)  # a view: what is drawn is the network's next input
@@ -169,21 +169,21 @@ def restore(
     is drawn anew (Naval Marimont and Tarroni 2021).
 
     Args:
-        prior: of `prior.build`.
+        prior: of `prior.build_prior`.
         codes: (N, h, w) maps.
         threshold_bits: above which a code is drawn anew.
         seed: of the draws.
         samples: restorations of each map.
         temperature: of the draws, see `sample`.
-        conditions: {name: one value, or N}, see `prior.build`.
+        conditions: {name: one value, or N}, see `prior.build_prior`.
         batch_size: maps that are restored at once.
 
     Returns:
         (samples, N, h, w) int32.
     """
-    codes = prior.maps(codes)
+    codes = prior.checked_maps(codes)
     noise = np.random.default_rng(seed).random((samples, *codes.shape))
-    given = prior.given(codes, conditions)
+    given = prior.inputs_for(codes, conditions)
     restored = np.repeat(codes[None], samples, axis=0)
     for number in range(samples):
         for part in _batches(len(codes), batch_size):

@@ -16,7 +16,7 @@ import pandas as pd
 import tensorflow as tf
 
 from brainlib import files
-from brainlib.models.prior import CodePrior, build, condition_ranges, load
+from brainlib.models.prior import CodePrior, build_prior, condition_ranges, load_prior
 from brainlib.models.prior_draw import (
     bits_a_code,
     draw,
@@ -36,12 +36,12 @@ MODEL = "prior.keras"
 __all__ = [
     "CodePrior",
     "bits_a_code",
-    "build",
+    "build_prior",
     "condition_ranges",
     "draw",
     "fit",
-    "load",
     "load_or_fit",
+    "load_prior",
     "restore",
     "sample",
     "sample_independent",
@@ -69,10 +69,10 @@ def fit(
     """Trains a prior and leaves it with the weights of its best epoch by validation.
 
     Args:
-        prior: of `build`.
+        prior: of `build_prior`.
         train: code maps (N, h, w).
         validation: code maps (M, h, w).
-        conditions: {name: (N,) values}, see `build`; None: nothing is known.
+        conditions: {name: (N,) values}, see `build_prior`; None: nothing is known.
         validation_conditions: {name: (M,) values}.
         epochs: at most.
         learning_rate: of Adam; it falls to nothing along a cosine over `epochs`.
@@ -91,7 +91,7 @@ def fit(
     Raises:
         ValueError: there are no maps, or others than the prior takes.
     """
-    train, validation = prior.maps(train), prior.maps(validation)
+    train, validation = prior.checked_maps(train), prior.checked_maps(validation)
     if not len(train) or not len(validation):
         raise ValueError(
             f"a prior needs maps to train and to validate, got {len(train)} and {len(validation)}."
@@ -105,8 +105,8 @@ def fit(
     )
     # Otherwise Keras traces the training step twice.
     prior.optimizer.build(prior.trainable_variables)
-    given = prior.given(train, conditions)
-    checked = prior.given(validation, validation_conditions)
+    given = prior.inputs_for(train, conditions)
+    checked = prior.inputs_for(validation, validation_conditions)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=patience) if patience else None
     return train_model(
         prior,
@@ -174,12 +174,12 @@ def load_or_fit(
         validation: code maps (M, h, w).
         codebook_size: number of codes K.
         folder: of this prior alone.
-        conditions: {name: (N,) values}, see `build`; None: nothing is known.
+        conditions: {name: (N,) values}, see `build_prior`; None: nothing is known.
         validation_conditions: {name: (M,) values}.
-        ranges: `build`'s conditions; `condition_ranges(conditions)` when absent.
-        width: see `build`.
-        layers: see `build`.
-        dropout: see `build`.
+        ranges: `build_prior`'s conditions; `condition_ranges(conditions)` when absent.
+        width: see `build_prior`.
+        layers: see `build_prior`.
+        dropout: see `build_prior`.
         seed: of weights and order.
         show: prints a line now and then; None keeps silent.
         **fit_options: of `fit`.
@@ -200,9 +200,9 @@ def load_or_fit(
     }
     key, finished = files.digest(facts), Finished(Path(folder), MODEL)
     if finished.record(key):
-        return load(finished.path), read_history(finished.folder)
+        return load_prior(finished.path), read_history(finished.folder)
     finished.begin()
-    prior = build(train.shape[1:], codebook_size, conditions=ranges, **built)
+    prior = build_prior(train.shape[1:], codebook_size, conditions=ranges, **built)
     history = fit(
         prior,
         train,

@@ -180,7 +180,7 @@ def test_a_prior_is_recorded_by_its_file(tmp_path, monkeypatch):
     ).save(tmp_path / "models" / "uad")
     (tmp_path / "models").rename(tmp_path / "moved")
     record = anomaly.read_model_record(tmp_path / "moved" / "uad" / "model.keras")
-    monkeypatch.setattr(model_records.models_prior, "load", lambda path: path.resolve())
+    monkeypatch.setattr(model_records.models_prior, "load_prior", lambda path: path.resolve())
     recipe = record.recipe()
     assert recipe.options["prior"] == (tmp_path / "moved" / "uad_prior" / "prior.keras").resolve()
     assert record.recipe(prior="mine").options["prior"] == "mine"

@@ -13,7 +13,7 @@ GRID = (5, 7)
 
 def random_prior(grid=GRID, size=6, *, seed=0, **options):
     """Untrained, with an output layer that is not zero."""
-    prior = models_prior.build(grid, size, width=8, layers=2, seed=seed, **options)
+    prior = models_prior.build_prior(grid, size, width=8, layers=2, seed=seed, **options)
     for weight in prior.get_layer("logits").weights:
         weight.assign(np.random.default_rng(seed).normal(0, 1.5, weight.shape))
     return prior
@@ -24,7 +24,7 @@ def random_codes(count, grid=GRID, size=6, seed=0):
 
 
 def logits_of(prior, codes, conditions=None):
-    return np.asarray(prior(prior.given(prior.maps(codes), conditions)))
+    return np.asarray(prior(prior.inputs_for(prior.checked_maps(codes), conditions)))
 
 
 @pytest.mark.parametrize("grid", [GRID, (1, 4), (4, 1)])
@@ -51,12 +51,14 @@ def test_probabilities_of_all_maps_add_up_to_one():
 
 
 def test_begins_uniform_and_is_made_by_its_seed():
-    prior = models_prior.build((11, 9), 32, width=8, layers=1, seed=3)
+    prior = models_prior.build_prior((11, 9), 32, width=8, layers=1, seed=3)
     mean, each = models_prior.bits_a_code(prior, random_codes(3, (11, 9), 32))
     assert prior.grid == (11, 9) and prior.codebook_size == 32 and each.shape == (3,)
     np.testing.assert_allclose([mean, *each], 5.0, rtol=1e-6)
     one, same, other = (
-        models_prior.build((3, 4), 5, width=8, layers=1, seed=seed, conditions={"age": (50, 10)})
+        models_prior.build_prior(
+            (3, 4), 5, width=8, layers=1, seed=seed, conditions={"age": (50, 10)}
+        )
         for seed in (3, 3, 4)
     )
     for first, second in zip(one.weights, same.weights, strict=True):
@@ -208,7 +210,7 @@ def test_wrong_codes_are_refused(codes):
 def test_what_cannot_be_built():
     for options in ({"grid": (3, 4, 5)}, {"codebook_size": 1}, {"width": 6}, {"layers": 0}):
         with pytest.raises(ValueError, match="expected"):
-            models_prior.build(**{"grid": GRID, "codebook_size": 4, **options})
+            models_prior.build_prior(**{"grid": GRID, "codebook_size": 4, **options})
     with pytest.raises(ValueError, match="without conditions"):
         models_prior.sample(random_prior(), 1, conditions={"age": 3})
     with pytest.raises(ValueError, match="maps to train"):

@@ -22,7 +22,7 @@ def random_codes(count, grid=GRID, size=6, seed=0):
 NEW_PROCESS = """
 import sys, numpy as np
 from brainlib import models_prior
-prior = models_prior.load(sys.argv[1] + "/prior.keras")
+prior = models_prior.load_prior(sys.argv[1] + "/prior.keras")
 codes = np.load(sys.argv[1] + "/codes.npy")
 bits = models_prior.surprise(prior, codes, conditions={"sex": "male", "age": 33})
 np.save(sys.argv[1] + "/bits.npy", bits)
@@ -44,7 +44,7 @@ def chain(count, grid, rng, stay=0.8, size=4):
 def test_bits_approach_the_entropy_of_a_markov_chain():
     rng = np.random.default_rng(0)
     train, validation, test = (chain(count, GRID, rng) for count in (800, 100, 200))
-    prior = models_prior.build(GRID, 4, width=16, layers=1, seed=0)
+    prior = models_prior.build_prior(GRID, 4, width=16, layers=1, seed=0)
     history = models_prior.fit(prior, train, validation, epochs=8, learning_rate=8e-3, show=None)
     step = -0.8 * np.log2(0.8) - 0.2 * np.log2(0.2 / 3)
     entropy = (2 + 6 * step) / 7  # bits a code; the first of a row is uniform
@@ -61,7 +61,7 @@ def test_a_wrong_code_is_found_and_mended():
     """Maps whose code says how far the place is from the corner: anything else is wrong."""
     whole = np.add.outer(np.arange(5), np.arange(7))[None] // 2
     train = np.repeat(whole, 64, axis=0)
-    prior = models_prior.build(GRID, 6, width=16, layers=1, seed=0)
+    prior = models_prior.build_prior(GRID, 6, width=16, layers=1, seed=0)
     models_prior.fit(prior, train, train[:8], epochs=30, learning_rate=1e-2, show=None, patience=0)
     wrong = whole.copy()
     wrong[0, 2, 3] = 5
@@ -81,7 +81,7 @@ def test_conditions_are_learned_and_may_be_missing():
         {**conditions, "site": ["Guys"] * 400, "empty": [""] * 400}
     )
     assert list(ranges) == ["age", "sex"] and ranges["sex"] == ("female", "male")
-    prior = models_prior.build((3, 4), 4, width=16, layers=1, conditions=ranges, seed=0)
+    prior = models_prior.build_prior((3, 4), 4, width=16, layers=1, conditions=ranges, seed=0)
     models_prior.fit(
         prior,
         codes,
@@ -113,7 +113,9 @@ def test_the_same_seed_trains_the_same_prior():
     codes = random_codes(40)
 
     def trained(seed):
-        prior = models_prior.build(GRID, 6, width=8, layers=1, seed=1, conditions={"age": (50, 10)})
+        prior = models_prior.build_prior(
+            GRID, 6, width=8, layers=1, seed=1, conditions={"age": (50, 10)}
+        )
         return models_prior.fit(
             prior,
             codes,
@@ -179,7 +181,9 @@ class Stop(keras.callbacks.Callback):
 def _fit(folder, monkeypatch, callbacks=()):
     """Dropout, hidden conditions, a falling learning rate and a new order in each of six epochs."""
     codes = random_codes(40)
-    prior = models_prior.build(GRID, 6, width=8, layers=1, seed=1, conditions={"age": (50, 10)})
+    prior = models_prior.build_prior(
+        GRID, 6, width=8, layers=1, seed=1, conditions={"age": (50, 10)}
+    )
     with monkeypatch.context() as patch:
         log = functools.partial(code_prior.Log, callbacks=callbacks, checkpoint_seconds=0)
         patch.setattr(code_prior, "Log", log)
