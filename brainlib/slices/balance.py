@@ -44,12 +44,13 @@ def what_sets_lack(table: pd.DataFrame) -> list[str]:
         for name in SETS:
             levels = counts.index[counts[name] == 0]
             lacking[name] += [_level_in_words(attribute, level) for level in levels]
-    sizes = layers["split"].value_counts()
-    return [
-        f"{name}: {sizes[name]} subject{'s' * (sizes[name] > 1)}, none {' or '.join(levels)}"
-        for name, levels in lacking.items()
-        if levels
-    ]
+    sizes = layers["split"].value_counts().reindex(list(SETS), fill_value=0)
+    lines = []
+    for name, levels in lacking.items():
+        if levels:
+            subjects = "1 subject" if sizes[name] == 1 else f"{sizes[name]} subjects"
+            lines.append(f"{name}: {subjects}, none {' or '.join(levels)}")
+    return lines
 
 
 def _level_in_words(attribute: str, level: str) -> str:

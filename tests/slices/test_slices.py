@@ -20,7 +20,7 @@ def make_volume(array, voxel_mm=(1.0, 1.0, 1.0)):
 
 @pytest.fixture
 def table():
-    """Two heads of 6 and 10 slices; brain in the middle, counts that grow with the slice's number."""
+    """Two heads of 6 and 10 slices; brain in the middle, counts that grow with the slice."""
     rows = [
         {
             "volume": name,
