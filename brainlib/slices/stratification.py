@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from brainlib.slices import splits
+from brainlib.slices.leakage import SETS, is_healthy
+from brainlib.slices.strata import ATTRIBUTES, NO_DEMOGRAPHICS, strata
 
 FEW_PEOPLE = 24  # so many have their own name in a figure
 
@@ -22,8 +24,7 @@ def smallest_stratum(preset: str) -> int:
 
 def healthy_people(people: pd.DataFrame) -> pd.DataFrame:
     """Those without a lesion, one row per person."""
-    healthy = people.group.fillna("").isin(["", "healthy"])
-    return people[healthy].drop_duplicates("subject").reset_index(drop=True)
+    return people[is_healthy(people)].drop_duplicates("subject").reset_index(drop=True)
 
 
 def people_of_round(people: pd.DataFrame, one_round: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -39,7 +40,7 @@ def people_of_round(people: pd.DataFrame, one_round: Mapping[str, Sequence[str]]
 
 def roles(one_round: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Person -> set of one round."""
-    return {person: name for name in splits.SETS for person in one_round[name]}
+    return {person: name for name in SETS for person in one_round[name]}
 
 
 def first_rounds(rounds: Sequence[Mapping], most: int) -> list[dict]:
@@ -58,7 +59,7 @@ def rounds_table(rounds: Sequence[Mapping]) -> pd.DataFrame:
     """One row per round: people in each set, and who tests."""
     rows = []
     for one in rounds:
-        counts = {name: len(one[name]) for name in splits.SETS}
+        counts = {name: len(one[name]) for name in SETS}
         rows.append({"round": one["name"], **counts, "test_subjects": " ".join(one["test"])})
     return pd.DataFrame(rows)
 
@@ -71,37 +72,21 @@ def strata_by_set(people: pd.DataFrame, *, minimum: int) -> pd.DataFrame:
         minimum: smallest stratum, as in `splits.strata`.
     """
     healthy = healthy_people(people)
-    layers, _ = splits.strata(healthy, minimum=minimum)
+    layers, _ = strata(healthy, minimum=minimum)
     layers["split"] = layers.subject.map(dict(zip(healthy.subject, healthy.split)))
     rows = []
     for stratum, part in layers.groupby("stratum"):
-        counts = {name: int((part.split == name).sum()) for name in splits.SETS}
+        counts = {name: int((part.split == name).sum()) for name in SETS}
         rows.append({**_levels(stratum), "people": len(part), **counts})
     return pd.DataFrame(rows)
 
 
-def strata_in_words(by_set: pd.DataFrame) -> str:
-    """What a division could stratify by, after merging.
-
-    Args:
-        by_set: of `strata_by_set`.
-    """
-    if len(by_set) == 1:
-        return (
-            "After merging one stratum is left. This division is **not stratified**: "
-            "it is plainly random."
-        )
-    kinds = [attribute for attribute in splits.ATTRIBUTES if by_set[attribute].nunique() > 1]
-    words = ", ".join(kind.replace("_", " ") for kind in kinds)
-    return f"After merging {len(by_set)} strata are left. They differ in: {words}."
-
-
 def _levels(stratum: str) -> dict[str, str]:
     """The level of each attribute in a stratum's name; nothing is known of some people."""
-    if stratum == splits.NO_DEMOGRAPHICS:
-        return dict.fromkeys(splits.ATTRIBUTES, "not stated")
+    if stratum == NO_DEMOGRAPHICS:
+        return dict.fromkeys(ATTRIBUTES, "not stated")
     levels = [level or "not stated" for level in stratum.split(" | ")]
-    return dict(zip(splits.ATTRIBUTES, levels))
+    return dict(zip(ATTRIBUTES, levels))
 
 
 def compared_attributes(balance: pd.DataFrame) -> list[str]:
@@ -120,65 +105,50 @@ def evenness(balance: pd.DataFrame) -> pd.DataFrame:
         One row per attribute with several levels: `attribute`; `off_percent`, the largest
         distance of a level's share in a set from its share among all, in percentage points;
         `set` and `level` where; `least_percent`, below which no division into sets of these
-        sizes can come; `missing`, the levels that a set lacks.
+        sizes can come.
     """
     rows = []
     for attribute in compared_attributes(balance):
         rows.append(_evenness_row(attribute, balance[balance.attribute == attribute]))
-    columns = ["attribute", "off_percent", "set", "level", "least_percent", "missing"]
+    columns = ["attribute", "off_percent", "set", "level", "least_percent"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _evenness_row(attribute: str, levels: pd.DataFrame) -> dict[str, object]:
-    names = [name for name in splits.SETS if levels[name].sum()]
+    names = [name for name in SETS if levels[name].sum()]
     counts = levels[names].to_numpy(float)  # (levels, sets)
     sizes, overall = counts.sum(axis=0), levels.all_share.to_numpy()[:, None]
     off = np.abs(counts / sizes - overall)
     level, worst = np.unravel_index(off.argmax(), off.shape)
     nearest = np.abs(np.round(overall * sizes) / sizes - overall)  # in whole people
-    missing = []
-    for column, name in enumerate(names):
-        absent = levels.level[counts[:, column] == 0]
-        missing += [f"{name}: {', '.join(absent)}"] if len(absent) else []
     return {
         "attribute": attribute.replace("_", " "),
         "off_percent": 100 * off.max(),
         "set": names[worst],
         "level": levels.level.iloc[level],
         "least_percent": 100 * nearest.max(),
-        "missing": "; ".join(missing),
     }
 
 
-def evenness_in_words(balance: pd.DataFrame, sizes: Mapping[str, int]) -> str:
-    """What can be said of these sets, and what so few people cannot be asked for.
+def evenness_in_words(people: pd.DataFrame) -> str:
+    """How far the sets of a division are from alike, and what so few people cannot be asked for.
 
     Args:
-        balance: of `splits.balance`.
-        sizes: set -> people.
+        people: healthy ones are counted; with the column `split`.
     """
-    smallest = min(sizes, key=sizes.get)
-    count = sizes[smallest]
-    people = "1 person" if count == 1 else f"{count} people"
-    said = [
-        f"The smallest set is {smallest} with {people}: one person is {100 / count:.0f} % of it."
-    ]
-    table = evenness(balance)
+    sizes = healthy_people(people).split.value_counts()
+    smallest, count = sizes.idxmin(), sizes.min()
+    named = "1 person" if count == 1 else f"{count} people"
+    said = f"The smallest set is {smallest} with {named}: one person is {100 / count:.0f} % of it."
+    table = evenness(splits.balance(people))
     if table.empty:
-        return " ".join([*said, "These people differ in nothing that the table states."])
+        return f"{said} These people differ in nothing that the table states."
     worst = table.loc[table.off_percent.idxmax()]
-    said.append(
-        f"The largest difference is {worst.off_percent:.0f} percentage points "
-        f"({worst.attribute} {worst.level}, in {worst.set}). Sets of these sizes cannot all "
-        f"come closer than {table.least_percent.max():.0f}."
+    return (
+        f"{said} The largest difference is {worst.off_percent:.0f} percentage points "
+        f"({worst.attribute} {worst.level}, in {worst.set}). Whatever the division, sets of "
+        f"these sizes cannot all come closer than {table.least_percent.max():.0f}."
     )
-    lacking = [f"{row.attribute} ({row.missing})" for row in table.itertuples() if row.missing]
-    if lacking:
-        said.append(f"Levels that a set lacks: {'; '.join(lacking)}.")
-        said.append("Nothing can be said of how a model does on those.")
-    else:
-        said.append("No set lacks a level.")
-    return " ".join(said)
 
 
 def set_of_people(people: pd.DataFrame, rounds: Sequence[Mapping]) -> pd.DataFrame:
@@ -192,7 +162,7 @@ def set_of_people(people: pd.DataFrame, rounds: Sequence[Mapping]) -> pd.DataFra
         `subject`, `label` (what is known of the person; of more than 24 people what their stratum
         has in common), and one column for each round.
     """
-    healthy, _ = splits.strata(healthy_people(people), minimum=1)
+    healthy, _ = strata(healthy_people(people), minimum=1)
     healthy = healthy.sort_values(["stratum", "age", "subject"], kind="stable")
     few = len(healthy) <= FEW_PEOPLE
     labels = [_label(row, few) for row in healthy.itertuples()]

@@ -16,6 +16,7 @@ PLATEAUS = {  # what becomes of the learning rate when the validation loss no lo
     "gentle": {"plateau_factor": 0.5, "plateau_patience": 5},
     "harsh": {"plateau_factor": 0.1**0.5, "plateau_patience": 2},
 }
+OF_VQGANS = ("adversarial", "perceptual", "discriminator")  # how their constants begin
 METRICS_OF_ROW = ("mse", "dssim", "psnr")
 HIGHEST_PSNR = 100.0  # dB; of an unchanged picture it would be infinite
 
@@ -71,15 +72,23 @@ def recipe_table(plan: training.Recipe, name: str) -> pd.DataFrame:
         name: of the recipe.
 
     Returns:
-        One row per constant that either of them uses: `constant`, `value`, `recipe`, `changed`.
+        One row per constant that is changed or in use: `constant`, `value`, `recipe`, `changed`.
     """
     own = asdict(training.recipe(name))
     rows = []
     for constant, value in asdict(plan).items():
-        if value or own[constant]:
-            row = {"constant": constant, "value": str(value), "recipe": str(own[constant])}
-            rows.append({**row, "changed": value != own[constant]})
+        changed = value != own[constant]
+        if changed or (own[constant] and not constant.startswith(OF_VQGANS)):
+            words = {"value": _in_words(value), "recipe": _in_words(own[constant])}
+            rows.append({"constant": constant, **words, "changed": changed})
     return pd.DataFrame(rows)
+
+
+def _in_words(value: object) -> str:
+    """A constant for a reader; of some there is one value by loss."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{loss}: {number}" if loss else f"{number}" for loss, number in value.items())
 
 
 def best_epoch_of(network: keras.Model, history: pd.DataFrame, plan: training.Recipe) -> pd.Series:

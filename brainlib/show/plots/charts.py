@@ -63,6 +63,7 @@ def curves(
             _training_lines(history, column, ax, label)
             values.append(history[column])
     ax.set(xlabel="epoch", ylabel=ylabel)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     _logarithmic_where_possible(ax, values, log)
     legend_beside(ax)
     return ax
