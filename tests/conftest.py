@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.modules.setdefault(
     "rfc3987_syntax", None
-)  # as in brainlib.executor: seconds to import, no use here
+)  # as in brainlib.run.executor: seconds to import, no use here
 
 if (
     int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)) > 1

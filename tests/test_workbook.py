@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from brainlib.run import parameters
+from brainlib.record import read_apart
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -31,7 +31,7 @@ def check_run(folder):
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "finished"
     assert set(record["notebooks"]) == {path.stem for path in NOTEBOOKS} - set(
-        parameters.read_apart(ROOT / "notebooks" / "Snakefile")
+        read_apart(ROOT / "notebooks" / "Snakefile")
     )
     assert {entry["status"] for entry in record["notebooks"].values()} == {"finished"}
     report = (folder / "report.html").read_text()

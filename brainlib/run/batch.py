@@ -1,4 +1,4 @@
-"""./run_all.sh: plans a run, lets Snakemake carry it out, shows how it goes and keeps run.json."""
+"""A run: plans it, lets Snakemake carry it out, shows how it goes and keeps run.json."""
 
 import contextlib
 import fcntl
@@ -11,39 +11,44 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
 
-from brainlib import files
-from brainlib import record as runs
-from brainlib.run import command, parameters, progress, provenance, workflow
-from brainlib.run.command import shown
-from brainlib.run.executor import MARK, Unfinished, leave_unfinished, now
+from brainlib import files, record
+from brainlib.run import catalogue, channel, executed, progress, provenance, workflow
+from brainlib.run.channel import now
+from brainlib.run.command import Request, display_path
+from brainlib.run.executed import Unfinished
 
 EXCLUSIONS_FROM = "03"  # the split and all after it respect exclude.csv
+EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
+MOST_REASONS = 3
 
 
-def main(words):
-    """Runs ./run_all.sh with these words; returns its exit code: 0 done, 1 failed, 2 bad arguments, 130 interrupted."""
-    try:
-        options = command.read(words)
-        if options.sweep:
-            from brainlib.run import sweep_run
+class Stop:
+    """Ctrl-C, SIGTERM and SIGHUP: the first stops the notebooks tidily, the second kills them."""
 
-            return sweep_run.main(options, words)
-        if options.list:
-            print("\n".join(command.listing(options)))
-            return 0
-        request = command.check(options)
-    except parameters.Refused as error:
-        print(f"run_all.sh: {error}", file=sys.stderr)
-        return 2
-    return guarded(
-        lambda stop: run_locked(request, words, stop),
-        interrupted="Interrupted before anything was started.",
-    )
+    def __init__(self):
+        self.signals = 0  # how many came
+        self.process: subprocess.Popen | None = None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Under nohup, or as a script's background job, they were ignored: what we start must
+            # not inherit that.
+            ignored = signal.getsignal(number) == signal.SIG_IGN
+            signal.signal(number, (lambda *_: None) if ignored else self._signal)
+
+    def _signal(self, number: int, frame: object) -> None:
+        self.signals += 1
+        if self.process is None:
+            raise KeyboardInterrupt
+        with contextlib.suppress(ProcessLookupError):  # the group: Snakemake and the executors
+            stopping = signal.SIGINT if self.signals == 1 else signal.SIGKILL
+            os.killpg(self.process.pid, stopping)
 
 
-def guarded(work, *, interrupted):
-    """Exit code of work(stop), which may be stopped from outside; says `interrupted` where that ended it."""
+def guarded(work: Callable[[Stop], int], *, interrupted: str) -> int:
+    """Exit code of work(stop), which may be stopped from outside; says `interrupted` then."""
     stop = Stop()
     try:
         return work(stop)
@@ -55,284 +60,91 @@ def guarded(work, *, interrupted):
         return 1
 
 
-class Stop:
-    """Ctrl-C, SIGTERM and SIGHUP: the first asks the running notebooks to stop tidily, the second kills them."""
+def run_locked(request: Request, words: Sequence[str], stop: Stop) -> int:
+    """Plans and, unless only that was asked for, runs, while nobody else may write in the folder.
 
-    def __init__(self):
-        self.asked, self.process = 0, None
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            ignored = (
-                signal.getsignal(number) == signal.SIG_IGN
-            )  # nohup, or a script's background job
-            signal.signal(
-                number, (lambda *_: None) if ignored else self._signal
-            )  # what we start must not inherit that
+    Args:
+        request: what was asked for.
+        words: of the command line.
+        stop: how it is stopped from outside.
 
-    def _signal(self, number, frame):
-        self.asked += 1
-        if self.process is None:
-            raise KeyboardInterrupt
-        with contextlib.suppress(ProcessLookupError):  # the group: Snakemake and the executors
-            os.killpg(self.process.pid, signal.SIGINT if self.asked == 1 else signal.SIGKILL)
-
-
-def run_locked(request, words, stop):
-    """Plans and, unless only that was asked for, runs, while nobody else may write into the run folder."""
+    Returns:
+        The exit code.
+    """
     folder = request.folder
     if request.dry_run and not (folder / "run.json").exists():
-        _print_plan(request, {name: "no result yet" for name in request.jobs})
+        _print_plan(request, dict.fromkeys(request.jobs, "no result yet"))
         return 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        print(
-            f"run_all.sh: --out {shown(folder)}: expected a folder that can be made here ({error.strerror}). Give another one.",
-            file=sys.stderr,
-        )
+        wanted = f"expected a folder that can be made here ({error.strerror})"
+        where = f"--out {display_path(folder)}"
+        print(f"run_all.sh: {where}: {wanted}. Give another one.", file=sys.stderr)
         return 2
-    with runs.lock(folder, ".lock") as held, runs.lock(folder, ".lock-jobs") as jobs_held:
-        if not request.dry_run and not (held and jobs_held):
-            print(
-                f"run_all.sh: {shown(folder)} is in use by another run. Wait until it has ended, or give --out.",
-                file=sys.stderr,
-            )
+    return locked(folder, lambda held: Batch(request, words, stop, held).run(), request.dry_run)
+
+
+def locked(folder: Path, work: Callable[[int | None], int], dry_run: bool = False) -> int:
+    """Exit code of work(lock) while nobody else writes into the folder; 1 where somebody does.
+
+    `.lock` is handed on to Snakemake; `.lock-jobs` is held by each executor, so that a notebook
+    that outlives a killed run is noticed.
+    """
+    with record.lock(folder, ".lock") as held, record.lock(folder, ".lock-jobs") as jobs_held:
+        if not dry_run and not (held and jobs_held):
+            in_use = f"{display_path(folder)} is in use by another run"
+            print(f"run_all.sh: {in_use}. Wait until it has ended, or give --out.", file=sys.stderr)
             return 1
         if jobs_held:
-            release(jobs_held)
-        return Batch(request, words, stop, held).run()
+            fcntl.flock(jobs_held, fcntl.LOCK_UN)  # from now on the executors hold it
+        return work(held)
 
 
-def release(jobs_held):
-    """Lets go of `.lock-jobs`: from now on the executors hold it."""
-    fcntl.flock(jobs_held, fcntl.LOCK_UN)
-
-
-def read_record(folder):
-    """run.json of a folder; an empty record where there is none, or none that can be read."""
+def read_run(folder: Path) -> dict[str, Any]:
+    """run.json of a folder; without entries where there is none, or none that can be read."""
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        record["notebooks"].items()
+        content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        content["notebooks"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {"notebooks": {}}
-    return record
+    return content
 
 
-def _print_plan(request, plan):
-    print(
-        f"run folder {shown(request.folder)}, profile {request.profile.name}, data {request.data}"
-    )
-    for name in [*request.taken, *request.jobs]:
-        reason = plan.get(name)
-        said = (
-            "taken as it is"
-            if name in request.taken
-            else f"runs: {reason}"
-            if reason
-            else "skipped, unchanged"
-        )
-        print(f"  {name:22} {said}")
+def _print_plan(request: Request, plan: dict[str, str]) -> None:
+    folder, profile = display_path(request.folder), request.profile.name
+    print(f"run folder {folder}, profile {profile}, data {request.data}")
+    for name in [*request.earlier, *request.jobs]:
+        words = "skipped, unchanged"
+        if name in request.earlier:
+            words = "taken as it is"
+        elif name in plan:
+            words = f"runs: {plan[name]}"
+        print(f"  {name:22} {words}")
 
 
 class Batch:
-    """One run of ./run_all.sh into a locked run folder."""
+    """One run of ./run_all.sh into a locked run folder.
 
-    def __init__(self, request, words, stop, held):
-        self.request, self.stop, self.held = request, stop, held
+    Args:
+        request: what was asked for.
+        words: of the command line.
+        stop: how it is stopped from outside.
+        held: descriptor of the lock, which Snakemake holds too.
+    """
+
+    def __init__(self, request: Request, words: Sequence[str], stop: Stop, held: int | None):
+        self.request, self.words, self.stop, self.held = request, words, stop, held
         self.folder = request.folder
         self.display = progress.Display(sys.stdout)
         self.began = time.monotonic()
-        self.record = self._read_record()
-        self.fingerprint = runs.data_fingerprint(request.data)
-        self.cores = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
-        self.threads = max(1, self.cores // request.parallel)
-        self.words = words
-        self.made_from = {}
+        self.run_json = self._read_run()
+        self.fingerprint = record.data_fingerprint(request.data)
+        cores = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+        self.threads = max(1, cores // request.parallel)
+        self.made_from: dict[str, dict] = {}
 
-    # The record
-
-    def _read_record(self):
-        record = read_record(self.folder)
-        entries = record["notebooks"]
-        if record.get("status") == "running" and not self.request.dry_run:
-            cut = [name for name, entry in entries.items() if entry.get("status") == "running"]
-            during = f" while {', '.join(cut)} was running" if cut else ""
-            print(f"The run before this one (started {record.get('started')}) was killed{during}.")
-            for name in cut:
-                entries[name] |= {"status": "interrupted", "reason": "the run was killed"}
-                self._leave_executed(name, "the run was killed")
-        return record
-
-    def _leave_executed(self, name, why, cell=None):
-        """Gives what an executor left behind when it was killed its place, with a banner."""
-        folder, notebook = self._place(name)
-        partial = self.folder / folder / "notebooks" / f".{notebook}.ipynb"
-        if partial.exists():
-            leave_unfinished(
-                partial,
-                partial.with_name(f"{notebook}.ipynb"),
-                Unfinished("killed", why, cell=cell),
-            )
-
-    def _place(self, name):
-        """Where a job works, relative to the run folder ("" for the run folder itself), and the notebook that it runs."""
-        return "", name
-
-    def _made(self, kind, name, suffix):
-        """A job's file, such as its result, relative to the run folder."""
-        folder, notebook = self._place(name)
-        return os.path.join(folder, kind, notebook + suffix)
-
-    def _has_result(self, name):
-        return (self.folder / self._made("results", name, ".json")).exists()
-
-    def _begin_record(self):
-        request, entries = self.request, self.record["notebooks"]
-        for name in [name for name in request.table if name not in entries]:
-            entries[name] = {"status": "not run"}
-        self.record = {
-            "status": "running",
-            "profile": request.profile.name,
-            "data": request.data,
-            "parameters": request.parameters,
-            "versions": runs.versions(),
-            "threads": self.threads,
-            "device": self.record.get("device"),
-            "data_fingerprint": self.fingerprint,
-            "seed": sorted({values["seed"] for values in request.parameters.values()})[0],
-            "started": now(),
-            "ended": None,
-            "seconds": None,
-            "command": shlex.join(["./run_all.sh", *self.words]),
-            "git": _git(),
-            "asked_for": list(request.targets),
-            "notebooks": {
-                name: entries[name]
-                for name in [*request.table, *(set(entries) - set(request.table))]
-            },
-        }
-        self._write_record()
-
-    def _write_record(self):
-        files.write_json(self.folder / "run.json", self.record)
-
-    def _entry(self, name):
-        return self.record["notebooks"].setdefault(name, {"status": "not run"})
-
-    # The plan
-
-    def _configure(self, missing=()):
-        """Writes Snakemake's configuration: the jobs, each with the digest of all that it is made from."""
-        request, jobs = self.request, {}
-        for name, notebook in request.jobs.items():
-            left_out = sorted(set(missing) & set(request.table[name]))
-            now_from = provenance.made_from(
-                notebook,
-                request.parameters[name],
-                data_fingerprint=self.fingerprint,
-                folder=self.folder,
-                reads_exclusions=notebook.name >= EXCLUSIONS_FROM,
-                missing=left_out,
-            )
-            self.made_from[name] = json.loads(json.dumps(now_from))
-            jobs[name] = {
-                "path": str(notebook.path),
-                "parameters": request.parameters[name],
-                "folder": self._place(name)[0],
-                "result": self._made("results", name, ".json"),
-                "log": self._made("logs", name, ".log"),
-                "made_from": files.digest(now_from),
-                "cells": _count(notebook.cells),
-                "priority": self._priority(name),
-                **self._job(name),
-            }
-        environment = {}
-        if request.parallel > 1:  # Snakemake sets OMP_NUM_THREADS and its like by itself
-            environment = {
-                "TF_NUM_INTRAOP_THREADS": str(self.threads),
-                "TF_NUM_INTEROP_THREADS": str(self.threads),
-            }
-        files.write_json(
-            self._config_path(),
-            {
-                "python": sys.executable,
-                "file": str(self._config_path()),
-                "jobs": jobs,
-                "without": sorted(missing),
-                "threads": self.threads,
-                "environment": environment,
-                "data_fingerprint": self.fingerprint,
-                "cell_timeout_minutes": request.profile.cell_timeout_minutes,
-                "start_timeout_minutes": request.profile.start_timeout_minutes,
-            },
-        )
-
-    def _priority(self, name):
-        """Side by side, the long ones begin, so that none is left alone at the end; one by one, they go in their order."""
-        names = list(self.request.jobs)
-        return (
-            round(10 * self.request.profile.minutes.get(name, 0))
-            if self.request.parallel > 1
-            else len(names) - names.index(name)
-        )
-
-    def _job(self, name):
-        """More of what Snakemake has to know of a job."""
-        return {}
-
-    def _config_path(self):
-        return self.folder / (".plan.json" if self.request.dry_run else ".config.json")
-
-    def _forced(self):
-        """Notebooks whose result is there and yet cannot be taken as it is: name -> why."""
-        forced = {}
-        for name in self.request.jobs:
-            if self.request.force and name in self.request.targets:
-                forced[name] = "--force"
-            elif self._has_result(name):
-                entry, (folder, notebook) = (
-                    self.record["notebooks"].get(name, {}),
-                    self._place(name),
-                )
-                problem = provenance.result_problem(self.folder / folder, notebook, entry)
-                changes = (
-                    []
-                    if problem
-                    else provenance.differences(entry.get("made_from", {}), self.made_from[name])
-                )
-                if problem or changes:
-                    forced[name] = problem or "; ".join(changes[:3])
-        return forced
-
-    def _snakemake(self, targets, forced, *more):
-        results = [self._made("results", name, ".json") for name in targets]
-        return workflow.words(
-            self.folder,
-            self._config_path(),
-            results,
-            forced,
-            *more,
-            cores=self.threads * self.request.parallel,
-        )
-
-    def _plan(self, forced):
-        """Asks Snakemake what it would run; dict of name -> reason in plain words."""
-        reasons = workflow.plan(self._snakemake(self.request.targets, forced, "--dry-run"))
-        return {
-            name: forced.get(name) or self._in_words(name, reason)
-            for name, reason in reasons.items()
-        }
-
-    def _in_words(self, name, reason):
-        if self._has_result(name):
-            return workflow.in_words(reason)
-        status = self.record["notebooks"].get(name, {}).get("status")
-        return {"failed": "it failed last time", "interrupted": "it was interrupted last time"}.get(
-            status, "no result yet"
-        )
-
-    # The run
-
-    def run(self):
+    def run(self) -> int:
         """Plans, prints the plan, runs it, reports; returns the exit code."""
         exclusions = self.folder / "exclude.csv"
         if not exclusions.exists() and not self.request.dry_run:
@@ -345,36 +157,204 @@ class Batch:
             self._config_path().unlink(missing_ok=True)
             return 0
         (self.folder / "logs").mkdir(exist_ok=True)
-        self._begin_record()
+        self._begin_run()
         for name in self.request.jobs:
             if name not in plan:  # its result was checked, whatever became of it in the last run
                 self._entry(name).update(status="finished", reason="unchanged")
                 self._entry(name).pop("error", None)
         if plan:
             self._carry_out(self.request.targets, plan, forced)
-            self._report_from_what_is_there(plan)
+            self._report_from_what_is_there()
         return self._finish(plan)
 
-    def _report_from_what_is_there(self, plan):
+    # run.json
+
+    def _read_run(self) -> dict[str, Any]:
+        content = read_run(self.folder)
+        entries = content["notebooks"]
+        if content.get("status") == "running" and not self.request.dry_run:
+            cut = [name for name, entry in entries.items() if entry.get("status") == "running"]
+            during = f" while {', '.join(cut)} was running" if cut else ""
+            print(f"The run before this one (started {content.get('started')}) was killed{during}.")
+            for name in cut:
+                entries[name] |= {"status": "interrupted", "reason": "the run was killed"}
+                self._leave_executed(name, Unfinished("killed", "the run was killed"))
+        return content
+
+    def _begin_run(self) -> None:
+        request, entries = self.request, self.run_json["notebooks"]
+        names = [*request.table, *(set(entries) - set(request.table))]
+        self.run_json = {
+            "status": "running",
+            "profile": request.profile.name,
+            "data": request.data,
+            "parameters": request.parameters,
+            "versions": record.versions(),
+            "threads": self.threads,
+            "device": self.run_json.get("device"),
+            "data_fingerprint": self.fingerprint,
+            "seed": min(values["seed"] for values in request.parameters.values()),
+            "started": now(),
+            "ended": None,
+            "seconds": None,
+            "command": shlex.join(["./run_all.sh", *self.words]),
+            "git": _git_commit(),
+            "asked_for": list(request.targets),
+            "notebooks": {name: entries.get(name, {"status": "not run"}) for name in names},
+        }
+        self._write_run()
+
+    def _write_run(self) -> None:
+        files.write_json(self.folder / "run.json", self.run_json)
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        return self.run_json["notebooks"].setdefault(name, {"status": "not run"})
+
+    # Where a job works
+
+    def _place(self, name: str) -> tuple[str, str]:
+        """A job's folder, relative to the run folder ("" for this one), and its notebook."""
+        return "", name
+
+    def _made(self, kind: str, name: str, suffix: str) -> str:
+        """A job's file, such as its result, relative to the run folder."""
+        folder, notebook = self._place(name)
+        return os.path.join(folder, kind, notebook + suffix)
+
+    def _result(self, name: str) -> str:
+        return self._made("results", name, ".json")
+
+    def _has_result(self, name: str) -> bool:
+        return (self.folder / self._result(name)).exists()
+
+    def _leave_executed(self, name: str, problem: Unfinished) -> None:
+        """Gives what an executor left behind when it was killed its place, with a banner."""
+        final = self.folder / self._made("notebooks", name, ".ipynb")
+        partial = final.with_name(f".{final.name}")
+        if partial.exists():
+            executed.leave_unfinished(partial, final, problem)
+
+    # The plan
+
+    def _configure(self, missing: Sequence[str] = ()) -> None:
+        """Writes Snakemake's configuration: each job with the digest of all that it is made from.
+
+        missing: notebooks without a result that a partial report goes without.
+        """
+        request, threads = self.request, str(self.threads)
+        environment = {}
+        if request.parallel > 1:  # Snakemake sets OMP_NUM_THREADS and its like by itself
+            environment = dict.fromkeys(
+                ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"], threads
+            )
+        config = {
+            "python": sys.executable,
+            "file": str(self._config_path()),
+            "jobs": {name: self._job(name, missing) for name in request.jobs},
+            "without": sorted(missing),
+            "threads": self.threads,
+            "environment": environment,
+            "data_fingerprint": self.fingerprint,
+            "cell_timeout_minutes": request.profile.cell_timeout_minutes,
+            "start_timeout_minutes": request.profile.start_timeout_minutes,
+        }
+        files.write_json(self._config_path(), config)
+
+    def _job(self, name: str, missing: Sequence[str]) -> dict[str, Any]:
+        """What Snakemake and the executor have to know of a job."""
+        notebook, parameters = self.request.jobs[name], self.request.parameters[name]
+        made_from = provenance.made_from(
+            notebook.cells,
+            parameters,
+            data_fingerprint=self.fingerprint,
+            folder=self.folder,
+            reads_exclusions=notebook.name >= EXCLUSIONS_FROM,
+            missing=sorted(set(missing) & set(self.request.table[name])),
+        )
+        self.made_from[name] = json.loads(json.dumps(made_from))
+        return {
+            "path": str(notebook.path),
+            "parameters": parameters,
+            "folder": self._place(name)[0],
+            "result": self._result(name),
+            "log": self._made("logs", name, ".log"),
+            "made_from": files.digest(made_from),
+            # papermill adds the cell with the parameters
+            "cells": 1 + len(executed.code_cells({"cells": notebook.cells})),
+            "priority": self._priority(name),
+        }
+
+    def _priority(self, name: str) -> int:
+        """Side by side the long ones begin, so that none is left alone; else in their order."""
+        if self.request.parallel > 1:
+            return round(10 * self.request.profile.minutes.get(name, 0))
+        names = list(self.request.jobs)
+        return len(names) - names.index(name)
+
+    def _config_path(self) -> Path:
+        return self.folder / (".plan.json" if self.request.dry_run else ".config.json")
+
+    def _forced(self) -> dict[str, str]:
+        """Notebooks whose result is there and yet cannot be taken as it is: name -> why."""
+        forced = {}
+        for name in self.request.jobs:
+            if self.request.force and name in self.request.targets:
+                forced[name] = "--force"
+            elif self._has_result(name):
+                forced[name] = self._why_stale(name)
+        return {name: why for name, why in forced.items() if why}
+
+    def _why_stale(self, name: str) -> str:
+        """What makes a result stale, in words; "" where it is not."""
+        entry, (folder, notebook) = self.run_json["notebooks"].get(name, {}), self._place(name)
+        problem = provenance.result_problem(self.folder / folder, notebook, entry)
+        if problem:
+            return problem
+        changes = provenance.differences(entry.get("made_from", {}), self.made_from[name])
+        return "; ".join(changes[:MOST_REASONS])
+
+    def _snakemake(self, targets: Sequence[str], forced: dict[str, str]) -> list[str]:
+        results = [self._result(name) for name in targets]
+        cores = self.threads * self.request.parallel
+        return workflow.command(self.folder, self._config_path(), results, forced, cores)
+
+    def _plan(self, forced: dict[str, str]) -> dict[str, str]:
+        """Asks Snakemake what it would run; notebook -> reason in plain words."""
+        reasons = workflow.plan(self._snakemake(self.request.targets, forced))
+        return {
+            name: forced.get(name) or self._reason(name, reason) for name, reason in reasons.items()
+        }
+
+    def _reason(self, name: str, reason: str) -> str:
+        if self._has_result(name):
+            return workflow.in_words(reason)
+        status = self.run_json["notebooks"].get(name, {}).get("status")
+        last_time = {"failed": "it failed last time", "interrupted": "it was interrupted last time"}
+        return last_time.get(status, "no result yet")
+
+    # The run
+
+    def _report_from_what_is_there(self) -> None:
         """With --keep-going: the notebook that needs all others runs on what the others left."""
         last = list(self.request.table)[-1]
-        missing = [
-            name
-            for name in self.request.table[last]
-            if not (self.folder / "results" / f"{name}.json").exists()
-        ]
-        wanted = self.request.keep_going and last in self.request.targets and not self.stop.asked
-        if wanted and missing and not (self.folder / "results" / f"{last}.json").exists():
-            self.display.say(f"{last} runs on what is there, without {', '.join(missing)}")
+        wanted = self.request.keep_going and last in self.request.targets
+        if not wanted or self.stop.signals or self._has_result(last):
+            return
+        missing = [name for name in self.request.table[last] if not self._has_result(name)]
+        if missing:
+            without = f"without {', '.join(missing)}"
+            self.display.say(f"{last} runs on what is there, {without}")
             self._configure(missing)
-            self._carry_out([last], {last: "partial: without " + ", ".join(missing)}, [])
+            self._carry_out([last], {last: f"partial: {without}"}, {})
 
-    def _carry_out(self, targets, plan, forced):
-        for name in plan:
-            self._entry(name).update(status="not run", reason=plan[name])
+    def _carry_out(
+        self, targets: Sequence[str], plan: dict[str, str], forced: dict[str, str]
+    ) -> None:
+        for name, reason in plan.items():
+            self._entry(name).update(status="not run", reason=reason)
             self._entry(name).pop("error", None)
-        self._write_record()
-        with open(self.folder / "logs" / "snakemake.log", "a", encoding="utf-8") as log:
+        self._write_run()
+        with open(self._snakemake_log(), "a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 self._snakemake(targets, forced),
                 stdout=subprocess.PIPE,
@@ -388,20 +368,25 @@ class Batch:
                 errors="replace",
             )
             self.stop.process = process
-            if self.stop.asked:
+            if self.stop.signals:
                 os.killpg(process.pid, signal.SIGINT)
-            self._listen(process, log)
+            self._listen(process.stdout, log)
             process.wait()
             self.stop.process = None
         self._mark_cut_off()
+        self.display.close()
 
-    def _listen(self, process, log):
-        lines = queue.Queue()
+    def _snakemake_log(self) -> Path:
+        return self.folder / "logs" / "snakemake.log"
 
-        def read():
-            for line in process.stdout:
+    def _listen(self, stream: TextIO, log: TextIO) -> None:
+        """Follows the executors until Snakemake and all of them have ended."""
+        lines: queue.Queue[str | None] = queue.Queue()
+
+        def read() -> None:
+            for line in stream:
                 lines.put(line)
-            lines.put(None)  # Snakemake and all executors have ended
+            lines.put(None)
 
         threading.Thread(target=read, daemon=True).start()
         while True:
@@ -412,183 +397,171 @@ class Batch:
                 continue
             if line is None:
                 return
-            if not line.startswith(MARK):
+            event = channel.read(line)
+            if event is None:
                 log.write(line)
-                continue
-            event = json.loads(line[len(MARK) :])
-            getattr(self, f"_on_{event.pop('kind')}")(event.pop("notebook"), **event)
+            else:
+                self._take(**event)
 
-    def _on_start(self, name, started, cells):
+    def _take(self, notebook: str, kind: str, **fields: Any) -> None:
+        """What an executor tells."""
+        if kind == "start":
+            self._on_start(notebook, **fields)
+        elif kind == "end":
+            self._on_end(notebook, **fields)
+        elif kind == "cell":
+            self.display.jobs[notebook].at_cell(**fields)
+        elif kind == "epoch":
+            self.display.jobs[notebook].at_epoch(**fields)
+        self.display.refresh()
+
+    def _on_start(self, name: str, started: str, cells: int) -> None:
         entry = self._entry(name)
-        same = entry.get("made_from", {}).get("parameters") == self.made_from[name]["parameters"]
-        earlier = entry.get("seconds") if same and entry.get("result") else None
-        self.display.jobs[name] = progress.Job(name, cells, earlier)
+        before = entry.get("made_from", {}).get("parameters")
+        same = before == self.made_from[name]["parameters"] and entry.get("result")
+        self.display.jobs[name] = progress.Job(name, cells, entry.get("seconds") if same else None)
         budget = self.request.profile.minutes.get(name)
         self.display.say(f"{name}  started" + (f" (budget {budget:g} min)" if budget else ""))
-        kept = {key: entry[key] for key in ("reason",) if key in entry}
-        self.record["notebooks"][name] = {
+        reason = {"reason": entry["reason"]} if "reason" in entry else {}
+        self.run_json["notebooks"][name] = {
             "status": "running",
             "started": started,
-            **kept,
+            **reason,
             "log": self._made("logs", name, ".log"),
             "notebook": self._made("notebooks", name, ".ipynb"),
             "made_from": self.made_from[name],
         }
-        self._write_record()
+        self._write_run()
 
-    def _on_cell(self, name, cell, cells):
-        self.display.jobs[name].at_cell(cell, cells)
-        self.display.refresh()
-
-    def _on_epoch(self, name, epoch, epochs):
-        self.display.jobs[name].at_epoch(epoch, epochs)
-        self.display.refresh()
-
-    def _on_alive(self, name):
-        self.display.refresh()
-
-    def _on_end(self, name, status, environment=None, **fields):
+    def _on_end(
+        self, name: str, status: str, environment: dict | None = None, **fields: Any
+    ) -> None:
         self.display.jobs.pop(name, None)
-        entry = self._entry(name)
-        entry.update(status=status, **fields)
+        self._entry(name).update(status=status, **fields)
         if environment and environment["device"]:
-            self.record["device"] = environment["device"]
+            self.run_json["device"] = environment["device"]
         took = f"{progress.clock(fields['seconds'])}, {fields['peak_memory_mb']} MB"
         self.display.say(f"{name}  {status} after {took}")
         if status == "failed":
-            self._say_failure(name, entry)
-        self._write_record()
+            self._say_failure(name, Unfinished(**fields["error"]))
+        self._write_run()
 
-    def _say_failure(self, name, entry):
-        error = entry["error"]
-        place = f"in cell {error['cell']}" if error["cell"] else "before its first cell"
-        self.display.say(
-            f"  {error['kind']} {place}"
-            + (f": {error['first_line']}" if error["first_line"] else "")
-        )
-        for line in error["message"].splitlines():
-            self.display.say(f"  | {line}")
-        executed, log = (shown(self.folder / entry[kind]) for kind in ("notebook", "log"))
-        self.display.say(f"  executed notebook: {executed}   log: {log}")
-        self.display.say(f"  to run it again: {self._command(name)}")
+    def _say_failure(self, name: str, problem: Unfinished) -> None:
+        entry, say = self._entry(name), self.display.say
+        what = f": {problem.first_line}" if problem.first_line else ""
+        say(f"  {problem.kind} {problem.place}{what}")
+        for line in problem.message.splitlines():
+            say(f"  | {line}")
+        paths = (display_path(self.folder / entry[kind]) for kind in ("notebook", "log"))
+        say("  executed notebook: {}   log: {}".format(*paths))
+        say(f"  to run it again: {self._command(name)}")
 
-    def _mark_cut_off(self):
+    def _mark_cut_off(self) -> None:
         """Entries of notebooks that did not get to say how they ended."""
-        for name, entry in self.record["notebooks"].items():
+        for name, entry in self.run_json["notebooks"].items():
             if entry.get("status") != "running":
                 continue
-            if self.stop.asked:
+            if self.stop.signals:
                 entry.update(status="interrupted", ended=now())
-                self._leave_executed(
-                    name, "stopped by a person or by the system (Ctrl-C or a signal)"
-                )
-            else:
-                error = {
-                    "kind": "killed",
-                    "cell": self.display.jobs[name].cell or None,
-                    "first_line": "",
-                    "message": "the process that executed it was killed from outside or ran out of memory",
-                }
-                entry.update(status="failed", ended=now(), error=error)
-                self._leave_executed(name, error["message"], error["cell"])
-                self._say_failure(name, entry)
-        self.display.close()
+                words = "stopped by a person or by the system (Ctrl-C or a signal)"
+                self._leave_executed(name, Unfinished("killed", words))
+                continue
+            cell = self.display.jobs[name].cell or None
+            words = "the process that executed it was killed from outside or ran out of memory"
+            problem = Unfinished("killed", words, cell=cell)
+            entry.update(status="failed", ended=now(), error=problem.as_dict())
+            self._leave_executed(name, problem)
+            self._say_failure(name, problem)
 
     # The end
 
-    def _finish(self, plan):
-        entries = self.record["notebooks"]
-        bad = [
-            name
-            for name in self.request.jobs
-            if entries[name]["status"] in ("failed", "interrupted")
-        ]
-        for name in self.request.jobs:
-            if entries[name]["status"] == "not run":
-                culprits = [
-                    need
-                    for need in parameters.with_needs([name], self.request.table)
-                    if need in bad
-                ]
-                entries[name]["reason"] = (
-                    f"skipped: it needs {', '.join(culprits)}" if culprits else "skipped"
-                )
-        done = all(entries[name]["status"] == "finished" for name in self.request.jobs)
-        partial = any(self.made_from[name]["missing"] for name in self.request.jobs)
-        status = (
-            "interrupted" if self.stop.asked else "finished" if done and not partial else "failed"
-        )
-        self.record.update(
-            status=status, ended=now(), seconds=round(time.monotonic() - self.began, 1)
-        )
-        self._write_record()
+    def _finish(self, plan: dict[str, str]) -> int:
+        """Says how it ended and how to go on; returns the exit code."""
+        failed = self._say_why_not_run()
+        status = self._status()
+        seconds = round(time.monotonic() - self.began, 1)
+        self.run_json.update(status=status, ended=now(), seconds=seconds)
+        self._write_run()
         if plan:
             self._print_table()
-        report = self.folder / "report.html"
-        if (
-            report.exists()
-            and entries.get(list(self.request.table)[-1], {}).get("status") == "finished"
-        ):
-            print(f"report: {shown(report)}" + (" (partial)" if partial else ""))
-        if status != "finished":
-            print(f"{status}; what is done stays done. Go on with: {self._command(*self._names())}")
-            if not bad and not self.stop.asked:
-                print(f"Snakemake's words are in {shown(self.folder / 'logs' / 'snakemake.log')}")
-        else:
-            print(
-                "nothing to do"
-                if not plan
-                else f"finished in {progress.clock(self.record['seconds'])}"
-            )
-        return {"finished": 0, "failed": 1, "interrupted": 130}[status]
+        self._print_report()
+        if status == "finished":
+            print(f"finished in {progress.clock(seconds)}" if plan else "nothing to do")
+            return EXIT_CODES[status]
+        everything = len(self.request.targets) == len(self.request.table)
+        names = [] if everything else self.request.targets
+        print(f"{status}; what is done stays done. Go on with: {self._command(*names)}")
+        if not failed and not self.stop.signals:
+            print(f"Snakemake's words are in {display_path(self._snakemake_log())}")
+        return EXIT_CODES[status]
 
-    def _names(self):
-        return [] if len(self.request.targets) == len(self.request.table) else self.request.targets
+    def _say_why_not_run(self) -> list[str]:
+        """Notes why notebooks did not run; names of those that failed or were interrupted."""
+        ended = {name: self._entry(name)["status"] for name in self.request.jobs}
+        bad = [name for name, status in ended.items() if status in ("failed", "interrupted")]
+        for name, status in ended.items():
+            if status == "not run":
+                needs = catalogue.with_needs([name], self.request.table)
+                culprits = ", ".join(need for need in needs if need in bad)
+                reason = f"skipped: it needs {culprits}" if culprits else "skipped"
+                self._entry(name)["reason"] = reason
+        return bad
 
-    def _command(self, *names):
-        return " ".join(filter(None, ["./run_all.sh", *names, self.request.again]))
+    def _status(self) -> str:
+        if self.stop.signals:
+            return "interrupted"
+        jobs = self.request.jobs
+        done = all(self._entry(name)["status"] == "finished" for name in jobs)
+        return "finished" if done and not self._is_partial() else "failed"
 
-    def _print_table(self):
+    def _is_partial(self) -> bool:
+        """Whether a notebook ran without some of what it needs."""
+        return any(self.made_from[name]["missing"] for name in self.request.jobs)
+
+    def _print_report(self) -> None:
+        report, last = self.folder / "report.html", list(self.request.table)[-1]
+        if report.exists() and self._entry(last)["status"] == "finished":
+            print(f"report: {display_path(report)}" + (" (partial)" if self._is_partial() else ""))
+
+    def _command(self, *names: str) -> str:
+        """The command that runs these notebooks again."""
+        return " ".join(filter(None, ["./run_all.sh", *names, self.request.repeat_options]))
+
+    def _print_table(self) -> None:
         rows = [("notebook", "status", "minutes", "budget", "peak memory")]
-        for name in [*self.request.taken, *self.request.jobs]:
-            entry, budget = self.record["notebooks"][name], self.request.profile.minutes.get(name)
-            minutes = entry.get("seconds") and entry["seconds"] / 60
-            over = budget and minutes and entry["status"] == "finished" and minutes > budget
-            memory = entry.get("peak_memory_mb")
-            said = "unchanged" if entry.get("reason") == "unchanged" else entry["status"]
-            said += f" ({entry['reason']})" if entry["status"] == "not run" else ""
-            limit = (f"{budget:g}" if budget else "") + (" over" if over else "")
-            rows.append(
-                (
-                    name,
-                    said,
-                    f"{minutes:.1f}" if minutes else "",
-                    limit,
-                    f"{memory / 1024:.1f} GB" if memory else "",
-                )
-            )
+        rows += [self._row(name) for name in [*self.request.earlier, *self.request.jobs]]
         print("\n" + "\n".join(progress.table(rows)) + "\n")
 
+    def _row(self, name: str) -> tuple[str, ...]:
+        entry, budget = self._entry(name), self.request.profile.minutes.get(name)
+        status, reason = entry["status"], entry.get("reason")
+        minutes = entry.get("seconds", 0) / 60
+        over = bool(budget) and status == "finished" and minutes > budget
+        if reason == "unchanged":
+            status = reason
+        elif status == "not run":
+            status = f"not run ({reason})"
+        limit = (f"{budget:g}" if budget else "") + (" over" if over else "")
+        memory = entry.get("peak_memory_mb", 0) / 1024
+        return (
+            name,
+            status,
+            f"{minutes:.1f}" if minutes else "",
+            limit,
+            f"{memory:.1f} GB" if memory else "",
+        )
 
-def _count(cells):
-    """Number of code cells that will run: papermill adds the one with the parameters."""
-    return 1 + sum(
-        cell["cell_type"] == "code" and bool(provenance.source(cell).strip()) for cell in cells
-    )
 
+def _git_commit() -> str | None:
+    """Commit of the project, with '+ changes' where files differ; None outside a repository."""
 
-def _git():
-    """Commit of the project, with '+ changes' where files differ from it; None outside a repository."""
-
-    def ask(*words):
-        git = ["git", "-C", str(runs.PROJECT), *words]
-        return subprocess.run(
-            git, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(record.PROJECT), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        return done.stdout.strip()
 
     try:
-        return ask("rev-parse", "HEAD") + (
-            " + changes" if ask("status", "--porcelain", "--untracked-files=no") else ""
-        )
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + (" + changes" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return None

@@ -1,17 +1,18 @@
-"""What a person sees of a run: one live line a notebook on a terminal, plain lines elsewhere."""
+"""What a person sees of a run: live lines on a terminal, plain lines elsewhere."""
 
-import os
-import shutil
 import time
+from collections.abc import Sequence
+from typing import TextIO
 
-CLEAR_LINE, UP = "\x1b[2K\r", "\x1b[1A"
-PLAIN_EVERY_SECONDS, STILL_SECONDS = (
-    5.0,
-    60.0,
-)  # between lines of one that moves, of one that stays in its place
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+PLAIN_EVERY_SECONDS = 5.0  # between plain lines of a notebook that moves
+STILL_SECONDS = 60.0  # of one that stays in its place
 
 
-def clock(seconds):
+def clock(seconds: float) -> str:
     """Seconds as 1:05 or 2:03:04."""
     minutes, seconds = divmod(int(round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
@@ -22,101 +23,107 @@ class Job:
     """Where a running notebook is.
 
     Args:
-        name: notebook.
+        name: of the notebook.
         cells: number of its code cells.
         earlier_seconds: what it took last time with the same settings, or None.
     """
 
-    def __init__(self, name, cells, earlier_seconds=None):
-        self.name, self.cells, self.earlier = name, cells, earlier_seconds
+    def __init__(self, name: str, cells: int, earlier_seconds: float | None = None):
+        self.name, self.cells, self.earlier_seconds = name, cells, earlier_seconds
         self.began = time.monotonic()
         self.cell, self.epoch, self.epochs = 0, 0, 0
         self._epochs_began = self.began
+        self._last_line = self.began, self.place()
 
-    def at_cell(self, cell, cells):
+    def at_cell(self, cell: int, cells: int) -> None:
+        """A cell begins."""
         self.cell, self.cells = cell, cells
         self.epoch, self.epochs, self._epochs_began = 0, 0, time.monotonic()
 
-    def at_epoch(self, epoch, epochs):
+    def at_epoch(self, epoch: int, epochs: int) -> None:
+        """An epoch has ended."""
         if epoch <= self.epoch:  # a second training in the same cell
             self._epochs_began = time.monotonic()
         self.epoch, self.epochs = epoch, epochs
 
-    def left(self):
-        """Seconds left, as far as one can tell, or None: as last time, or by the epochs of the running cell."""
-        elapsed = time.monotonic() - self.began
-        if self.earlier:
-            return max(self.earlier - elapsed, 0.0)
-        if (
-            0 < self.epoch < self.epochs
-        ):  # after the last one other things follow, nobody knows how long
-            return (time.monotonic() - self._epochs_began) / self.epoch * (self.epochs - self.epoch)
+    def seconds_left(self) -> float | None:
+        """As far as one can tell: as last time, or by the epochs of the running cell."""
+        now = time.monotonic()
+        if self.earlier_seconds:
+            return max(self.earlier_seconds - (now - self.began), 0.0)
+        if 0 < self.epoch < self.epochs:  # after the last one, nobody knows what follows
+            return (now - self._epochs_began) / self.epoch * (self.epochs - self.epoch)
         return None
 
-    def line(self):
+    def line(self) -> str:
+        """Its line: place, time elapsed, time left where it is known."""
         parts = [self.name, f"cell {self.cell}/{self.cells}"]
         if self.epochs:
             parts.append(f"epoch {self.epoch}/{self.epochs}")
-        left = self.left()
+        left = self.seconds_left()
         about = "" if left is None else f", about {clock(left)} left"
         return "  ".join([*parts, f"{clock(time.monotonic() - self.began)} elapsed{about}"])
 
-    def place(self):
+    def place(self) -> tuple[int, int]:
+        """What moves: the cell and the epoch."""
         return self.cell, self.epoch
+
+    def is_due(self) -> bool:
+        """Whether a plain line is due: rarely where nothing moves."""
+        now, (before, place) = time.monotonic(), self._last_line
+        wait = STILL_SECONDS if self.place() == place else PLAIN_EVERY_SECONDS
+        if now - before < wait:
+            return False
+        self._last_line = now, self.place()
+        return True
 
 
 class Display:
-    """Prints lines that stay, and under them, on a terminal, one line a running notebook that is kept up to date."""
+    """Prints lines that stay, and under them, on a terminal, a live line for each notebook."""
 
-    def __init__(self, stream, *, live=None):
-        self.stream = stream
-        self.live = stream.isatty() and os.environ.get("TERM") != "dumb" if live is None else live
-        self.jobs = {}
-        self._drawn = 0
-        self._last = {}  # notebook -> (time, place) of its last plain line
+    def __init__(self, stream: TextIO, *, terminal: bool | None = None):
+        live = stream.isatty() if terminal is None else terminal
+        self.console = Console(file=stream, force_terminal=live, highlight=False)
+        self.jobs: dict[str, Job] = {}
+        self._live: Live | None = None
 
-    def say(self, text=""):
+    def say(self, text: str = "") -> None:
         """A line that stays."""
-        self._erase()
-        print(text, file=self.stream)
+        self.console.print(text, markup=False, emoji=False, soft_wrap=True)
         self.refresh()
-        self.stream.flush()
+        self.console.file.flush()
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Brings the live lines up to date, or prints a plain line where enough time has passed."""
-        if self.live:
-            self._erase()
+        if not self.console.is_terminal or self.console.is_dumb_terminal:
             for job in self.jobs.values():
-                print(job.line()[: self._width()], file=self.stream)
-            self._drawn = len(self.jobs)
-            self.stream.flush()
+                if job.is_due():
+                    print(job.line(), file=self.console.file, flush=True)
             return
-        for name, job in self.jobs.items():
-            before, place = self._last.setdefault(name, (job.began, job.place()))
-            if time.monotonic() - before >= (
-                STILL_SECONDS if job.place() == place else PLAIN_EVERY_SECONDS
-            ):
-                self._last[name] = (time.monotonic(), job.place())
-                print(job.line(), file=self.stream, flush=True)
+        if self._live is None:
+            quiet = {"redirect_stdout": False, "redirect_stderr": False}
+            self._live = Live(console=self.console, auto_refresh=False, transient=True, **quiet)
+            self._live.start()
+        lines = "\n".join(job.line() for job in self.jobs.values())
+        self._live.update(Text(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
 
-    def close(self):
+    def close(self) -> None:
         """Takes the live lines away."""
-        self._erase()
         self.jobs.clear()
-        self.stream.flush()
-
-    def _erase(self):
-        if self.live and self._drawn:
-            self.stream.write((UP + CLEAR_LINE) * self._drawn)
-            self._drawn = 0
-
-    def _width(self):
-        return max(shutil.get_terminal_size().columns - 1, 20)
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self.console.file.flush()
 
 
-def table(rows):
-    """Lines of a table of texts, columns padded; the first row is the head."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows
-    ]
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table of texts, columns padded; the first row is the head.
+
+    Not rich's: that one cuts columns to a terminal's width where a log has none.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = []
+    for row in rows:
+        padded = [text.ljust(width) for text, width in zip(row, widths)]
+        lines.append("  ".join(padded).rstrip())
+    return lines

@@ -2,72 +2,80 @@
 
 import ast
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import brainlib
-from brainlib import files
-from brainlib import record as runs
+from brainlib import files, record
 
 LIBRARY = files.PROJECT / "brainlib"
+CHANGED = {  # part of `made_from` -> in words
+    "data": "the data changed",
+    "exclude.csv": "exclude.csv changed",
+    "requirements.txt": "requirements.txt changed",
+}
 
 
-def made_from(notebook, parameters, *, data_fingerprint, folder, reads_exclusions, missing=()):
+def made_from(
+    cells: Sequence[dict],
+    parameters: dict[str, Any],
+    *,
+    data_fingerprint: dict[str, str],
+    folder: Path,
+    reads_exclusions: bool,
+    missing: Sequence[str] = (),
+) -> dict[str, Any]:
     """All that a notebook's result depends on, but for the results of the notebooks before it.
 
     Args:
-        notebook: an `arguments.Notebook`.
-        parameters: dict of its parameters.
-        data_fingerprint: dict of source -> one line, from `runs.data_fingerprint`.
+        cells: of the notebook.
+        parameters: of the notebook.
+        data_fingerprint: source -> one line, from `record.data_fingerprint`.
         folder: run folder.
         reads_exclusions: whether exclude.csv of the run folder counts.
         missing: needed notebooks that are left out on purpose (a partial report).
 
     Returns:
-        A JSON-like dict: what `differences` compares, and whose digest decides.
+        JSON-like: what `differences` compares, and whose digest decides.
     """
-    exclusions = Path(folder) / "exclude.csv"
+    exclusions = folder / "exclude.csv"
+    excluding = reads_exclusions and exclusions.exists()
     return {
-        "cells": cells_digest(notebook.cells),
+        "cells": cells_digest(cells),
         "parameters": {name: value for name, value in parameters.items() if name != "out"},
         "data": data_fingerprint,
-        "exclude.csv": files.sha256(exclusions)
-        if reads_exclusions and exclusions.exists()
-        else None,
+        "exclude.csv": files.sha256(exclusions) if excluding else None,
         "modules": {
-            path.relative_to(LIBRARY).as_posix(): files.sha256(path)
-            for path in modules(notebook.cells)
+            path.relative_to(LIBRARY).as_posix(): files.sha256(path) for path in modules(cells)
         },
         "requirements.txt": files.sha256(LIBRARY.parent / "requirements.txt"),
-        "versions": runs.versions(),
+        "versions": record.versions(),
         "missing": sorted(missing),
     }
 
 
-def cells_digest(cells):
-    """Digest of a notebook's cells without their outputs, so that running it by hand and saving changes nothing."""
-    return files.digest(
-        [[cell["cell_type"], source(cell)] for cell in cells if cell["cell_type"] == "code"]
-    )
+def cells_digest(cells: Sequence[dict]) -> str:
+    """Digest of the code without its outputs: to run a notebook by hand changes nothing."""
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    return files.digest([[cell["cell_type"], source(cell)] for cell in code])
 
 
-def source(cell):
+def source(cell: dict) -> str:
     """A cell's text (notebook files keep it as one string or as a list of lines)."""
     text = cell["source"]
     return text if isinstance(text, str) else "".join(text)
 
 
-def modules(cells, library=LIBRARY):
-    """Files of brainlib that code cells import, with all that these import from brainlib, sorted."""
+def modules(cells: Sequence[dict], library: Path = LIBRARY) -> list[Path]:
+    """Files of brainlib that code cells import, with all that these import from brainlib."""
     found = {library / "__init__.py"}
-    waiting = set()
+    waiting: set[Path] = set()
     for cell in cells:
         if cell["cell_type"] == "code":
-            plain = "\n".join(
-                line
-                for line in source(cell).splitlines()
-                if not line.lstrip().startswith(("%", "!"))
-            )
-            waiting |= _imported(plain, library)
+            lines = source(cell).splitlines()
+            plain = [line for line in lines if not line.lstrip().startswith(("%", "!"))]
+            waiting |= _imported("\n".join(plain), library)
     while waiting:
         path = waiting.pop()
         if path not in found:
@@ -76,29 +84,32 @@ def modules(cells, library=LIBRARY):
     return sorted(path for path in found if path.exists())
 
 
-def _imported(text, library):
-    """Files of brainlib that a piece of Python imports, inside functions too, but not under `if __name__ == ...`."""
+def _imported(text: str, library: Path) -> set[Path]:
+    """Files of brainlib that Python code imports, also inside functions.
+
+    What stands under `if __name__ == ...` does not count.
+    """
     try:
         tree = ast.parse(text)
     except SyntaxError:  # the cell will say so itself when it runs
         return set()
-    tree.body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and "__name__" in ast.unparse(node.test))
-    ]
+    tree.body = [node for node in tree.body if not _asks_for_name(node)]
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(filter(None, ["brainlib" if node.level else "", node.module or ""]))
-            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return {path for name in names for path in _files_of(name, library)}
 
 
-def _files_of(name, library):
-    """Files that stand behind a dotted name: a package's face on the way, then the module itself."""
+def _asks_for_name(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+
+
+def _files_of(name: str, library: Path) -> Iterator[Path]:
+    """Files behind a dotted name: a package's face on the way, then the module itself."""
     first, *parts = name.split(".")
     if first != "brainlib" or not parts:
         return
@@ -115,62 +126,57 @@ def _files_of(name, library):
             return
 
 
-def result_problem(folder, name, entry):
+def result_problem(folder: Path, name: str, entry: dict[str, Any]) -> str:
     """Why an existing result cannot be taken as it is, or "" where it can.
 
     Args:
         folder: run folder.
-        name: notebook.
+        name: of the notebook.
         entry: its entry in run.json, {} where there is none.
     """
-    path = Path(folder) / "results" / f"{name}.json"
+    path = folder / "results" / f"{name}.json"
     if entry.get("result") != files.sha256(path):
-        return (
-            "its result was made by hand or changed"
-            if entry.get("result")
-            else "its result was made by hand"
-        )
+        by_hand = "its result was made by hand"
+        return f"{by_hand} or changed" if entry.get("result") else by_hand
     result = json.loads(path.read_text(encoding="utf-8"))
     for kind in ("figures", "tables", "files"):
         for made in result[kind]:
             for file, checksum in made["files"].items():
-                if not (Path(folder) / file).is_file():
+                if not (folder / file).is_file():
                     return f"{file} is gone"
-                if files.sha256(Path(folder) / file) != checksum:
+                if files.sha256(folder / file) != checksum:
                     return f"{file} was changed"
     return ""
 
 
-def differences(before, now):
-    """In words, what changed between two values of `made_from`, most telling first; a list of str."""
-    lines = []
-    if before.get("cells") != now["cells"]:
-        lines.append("its cells changed")
-    for name, value in now["parameters"].items():
-        old = before.get("parameters", {}).get(name, "unset")
-        if old != value:
-            lines.append(f"{name} is now {value!r} (was {old!r})")
-    if set(before.get("parameters", {})) - set(now["parameters"]):
-        lines.append("it has fewer parameters")
-    for kind, said in (
-        ("data", "the data changed"),
-        ("exclude.csv", "exclude.csv changed"),
-        ("requirements.txt", "requirements.txt changed"),
-    ):
-        if before.get(kind) != now[kind]:
-            lines.append(said)
-    changed = [
-        name
-        for name in sorted({*before.get("modules", {}), *now["modules"]})
-        if before.get("modules", {}).get(name) != now["modules"].get(name)
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In words, what changed between two values of `made_from`, most telling first."""
+    lines = ["its cells changed"] if before.get("cells") != now["cells"] else []
+    lines += _changed_parameters(before.get("parameters", {}), now["parameters"])
+    lines += [words for kind, words in CHANGED.items() if before.get(kind) != now[kind]]
+    lines += _changed_modules(before.get("modules", {}), now["modules"])
+    lines += [
+        f"{package} is now {version} (was {before.get('versions', {}).get(package, 'absent')})"
+        for package, version in now["versions"].items()
+        if before.get("versions", {}).get(package) != version
     ]
-    if changed:
-        lines.append("brainlib changed (" + ", ".join(changed) + ")")
-    for package, version in now["versions"].items():
-        if before.get("versions", {}).get(package) != version:
-            lines.append(
-                f"{package} is now {version} (was {before.get('versions', {}).get(package, 'absent')})"
-            )
     if before.get("missing") != now["missing"]:
         lines.append("other notebooks are missing" if now["missing"] else "it was partial")
     return lines
+
+
+def _changed_parameters(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, value in now.items():
+        old = before.get(name, "unset")
+        if old != value:
+            lines.append(f"{name} is now {value!r} (was {old!r})")
+    if set(before) - set(now):
+        lines.append("it has fewer parameters")
+    return lines
+
+
+def _changed_modules(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    names = sorted({*before, *now})
+    changed = [name for name in names if before.get(name) != now.get(name)]
+    return [f"brainlib changed ({', '.join(changed)})"] if changed else []

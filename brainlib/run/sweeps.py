@@ -1,13 +1,13 @@
-"""A sweep: one notebook over a grid of parameters, written as YAML and checked before anything starts.
+"""A sweep: one notebook over a grid of parameters, written as YAML and checked before it starts.
 
-title: Seed 003, table 5.2
-source: seed 003, tables 5.2, 5.4 and 5.5
+title: Thesis 003, table 5.2
+source: thesis 003, tables 5.2, 5.4 and 5.5
 notebook: 11_experiment
 results: experiment                     # the table that each point writes
-parameters:                             # a list: its values in turn; anything else: the same for all points
+parameters:                             # a list: its values in turn; else the same for all points
   loss: [mse, dssim]
   seed: [0, 1, 2]
-  02_slice_selection.brain_only: [false, true]     # of a notebook that it needs: such steps run once a value
+  02_slice_selection.brain_only: [false, true]     # of a notebook before: runs once a value
 points:                                 # combined with all of the above; what they name wins
   - {model: resnet_small}
   - {model: resnet_big, batch_size: [24, 32]}
@@ -17,127 +17,159 @@ import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
-import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from brainlib import files
-from brainlib import record as runs
-from brainlib.run import parameters
-from brainlib.run.parameters import Refused, did_you_mean
+from brainlib import files, record
+from brainlib.run import catalogue
+from brainlib.run.catalogue import Notebook, Table
+from brainlib.run.parameters import conform
+from brainlib.run.refused import Refused, checked, did_you_mean
+from brainlib.run.settings import check_name, read_yaml
 
-KEYS = ("title", "source", "note", "notebook", "results", "parameters", "points")
-NEEDED = ("title", "notebook", "results")
 MOST_POINTS = 2000
 LONGEST_NAME = 70
+OVER = "seed"  # the parameter that repeats a point rather than making another
+
+
+def _text(value: Any) -> Any:
+    """11 is a number to YAML."""
+    return str(value) if type(value) is int else value
+
+
+def _or_nothing(value: Any) -> Any:
+    return "" if value is None else _text(value)
+
+
+Text = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
+FreeText = Annotated[str, BeforeValidator(_or_nothing)]
+
+
+class _File(BaseModel):
+    """A sweep's file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Text
+    source: FreeText = ""
+    note: FreeText = ""
+    notebook: Text
+    results: Text
+    parameters: dict[Any, Any] | None = None
+    points: Annotated[list[dict[Any, Any]], Field(min_length=1)] | None = None
+
+
+FILE, LABEL = TypeAdapter(_File), TypeAdapter(str)
+Choice = tuple[str, str]  # notebook, parameter
 
 
 @dataclass(frozen=True)
 class Point:
     """One run of the notebook.
 
-    name: of its folder, made of its values alone, so that it stays when the file grows; values: of the notebook's own
-    parameters; shared: notebook -> values of those that it needs; label: a free text of the file.
+    Attributes:
+        name: of its folder, made of its values alone, so that it stays when the file grows.
+        values: of the notebook's own parameters.
+        shared: notebook -> values of those that it needs.
+        label: a free text of the file.
     """
 
     name: str
-    values: dict
-    shared: dict
+    values: dict[str, Any]
+    shared: dict[str, dict[str, Any]]
     label: str = ""
 
     @property
-    def shared_name(self):
-        """Name of the folder with the steps before: points that ask the same of them share one."""
-        given = {
-            f"{notebook}.{key}": value
-            for notebook, values in self.shared.items()
-            for key, value in values.items()
-        }
-        return _name(given, "common")
+    def shared_name(self) -> str:
+        """Name of the folder with the steps before: points with the same steps share one."""
+        return _folder_name(self._dotted(), "common")
 
-    def columns(self):
-        """All that the file says about it, as dict of column -> value."""
-        dotted = {
+    def columns(self) -> dict[str, Any]:
+        """All that the file says about it, column -> value."""
+        label = {"label": self.label} if self.label else {}
+        return {**label, **self.values, **self._dotted()}
+
+    def _dotted(self) -> dict[str, Any]:
+        """Values of the notebooks before, `02_slice_selection.size` -> value."""
+        return {
             f"{notebook}.{key}": value
             for notebook, values in self.shared.items()
             for key, value in values.items()
         }
-        return {**({"label": self.label} if self.label else {}), **self.values, **dotted}
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that passed the check. needed: the notebooks before, in their order; points: in the order of the file."""
+    """A sweep that passed the check.
+
+    needed: the notebooks before, in their order; points: in the order of the file.
+    """
 
     path: Path
     title: str
     source: str
     note: str
     notebook: str
-    needed: tuple
+    needed: tuple[str, ...]
     results: str
-    points: tuple
+    points: tuple[Point, ...]
 
 
-def find(word):
+def find(word: str) -> Path:
     """The file of a sweep: a path, or the name of one in notebooks/sweeps."""
-    path, own = Path(word), runs.NOTEBOOKS / "sweeps"
+    path, own = Path(word), record.NOTEBOOKS / "sweeps"
     if path.is_file():
         return path
     if (own / f"{word}.yaml").is_file():
         return own / f"{word}.yaml"
     names = sorted(file.stem for file in own.glob("*.yaml"))
-    raise Refused(
-        f"--sweep {word}: there is no such file"
-        + (" or sweep." + did_you_mean(path.stem, names) if names else ".")
-    )
+    hint = f" or sweep.{did_you_mean(path.stem, names)}" if names else "."
+    raise Refused(f"--sweep {word}: there is no such file{hint}")
 
 
-def read(path, table, notebooks):
-    """Reads and checks a sweep; every name and value in it is known and allowed, or Refused says which is not.
+def read(path: Path, table: Table, known: dict[str, Notebook]) -> Sweep:
+    """Reads a sweep; every name and value in it is known and allowed, or Refused says why not.
 
     Args:
         path: of the YAML file.
-        table: notebook -> needs.
-        notebooks: all notebooks at hand, name -> `arguments.Notebook`.
+        table: notebook -> the notebooks that it needs.
+        known: all notebooks at hand, by name.
     """
-    content = _content(path)
-    notebook = _notebook(content["notebook"], table, f"{path}, notebook")
-    needed = tuple(name for name in parameters.with_needs([notebook], table) if name != notebook)
-    known = {name: notebooks[name] for name in (*needed, notebook)}
-    grid = _values(content.get("parameters") or {}, notebook, known, f"{path}, parameters")
-    entries = content.get("points")
-    if entries is not None and (not isinstance(entries, list) or not entries):
-        raise Refused(f"{path}, points: expected a list with at least one point, got {entries!r}.")
-    chosen = []
-    for number, entry in enumerate(entries or [{}], 1):
-        chosen += _entry(entry, grid, notebook, known, f"{path}, points, number {number}")
-    _check_names(chosen, path)
-    texts = {key: str(content.get(key) or "") for key in ("title", "source", "note", "results")}
-    return Sweep(Path(path), notebook=notebook, needed=needed, points=tuple(chosen), **texts)
+    content = _read_file(path)
+    notebook = _named(content.notebook, table, f"{path}, notebook")
+    needed = tuple(name for name in catalogue.with_needs([notebook], table) if name != notebook)
+    known = {name: known[name] for name in (*needed, notebook)}
+    grid = _alternatives(content.parameters or {}, notebook, known, f"{path}, parameters")
+    points: list[Point] = []
+    for number, entry in enumerate(content.points or [{}], 1):
+        where = f"{path}, points, element {number}"
+        label = checked(LABEL, entry.pop("label", ""), f"{where}, label")
+        combined = {**grid, **_alternatives(entry, notebook, known, where)}
+        points += _products(combined, label, notebook, known, where)
+    _check_points(points, path)
+    texts = {name: getattr(content, name) for name in ("title", "source", "note", "results")}
+    return Sweep(Path(path), notebook=notebook, needed=needed, points=tuple(points), **texts)
 
 
-def _content(path):
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise Refused(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+def _read_file(path: Path) -> _File:
+    content = read_yaml(path)
+    keys = list(_File.model_fields)
     if not isinstance(content, dict):
-        raise Refused(f"{path}: expected {', '.join(KEYS)}, got {type(content).__name__}.")
+        raise Refused(f"{path}: expected {', '.join(keys)}, got {type(content).__name__}.")
     for key in content:
-        if key not in KEYS:
-            raise Refused(f"{path}: a sweep has no {key!r}.{did_you_mean(key, KEYS)}")
-    content["notebook"] = str(content.get("notebook") or "")  # 11 is a number to YAML
-    for key in NEEDED:
-        if not content.get(key) or not isinstance(content[key], str):
-            raise Refused(f"{path}: expected {key}: a text, got {content.get(key)!r}.")
-    if not content.get("parameters") and content.get("points") is None:
+        if key not in keys:
+            raise Refused(f"{path}: a sweep has no {key!r}.{did_you_mean(key, keys)}")
+    content = checked(FILE, content, str(path))
+    if not content.parameters and content.points is None:
         raise Refused(f"{path}: expected parameters or points, found neither.")
     return content
 
 
-def _notebook(word, table, where):
+def _named(word: str, table: Any, where: str) -> str:
+    """The one notebook that a word names."""
     try:
-        names = parameters.resolve([word], table)
+        names = catalogue.resolve([word], table)
     except Refused as error:
         raise Refused(f"{where}: {error}") from None
     if len(names) != 1:
@@ -145,84 +177,78 @@ def _notebook(word, table, where):
     return names[0]
 
 
-def _values(section, notebook, known, where):
-    """Alternatives of each parameter: dict of (notebook, parameter) -> list of values."""
-    if not isinstance(section, dict):
-        raise Refused(f"{where}: expected names with values, got {section!r}.")
+def _alternatives(
+    section: dict, notebook: str, known: dict[str, Notebook], where: str
+) -> dict[Choice, list]:
+    """The values that each parameter takes in turn."""
     result = {}
     for key, value in section.items():
         target, _, name = str(key).rpartition(".")
-        target = _notebook(target, known, where) if target else notebook
-        parameters._known(name, known[target].parameters, f"{where}: {target}")
+        target = _named(target, known, where) if target else notebook
+        check_name(name, list(known[target].parameters), f"{where}: {target}")
         parameter, here = known[target].parameters[name], f"{where}, {key}"
-        alternatives = value if isinstance(value, list) else [value]
-        if not alternatives:
+        values = value if isinstance(value, list) else [value]
+        if not values:
             raise Refused(f"{here}: expected at least one value, got an empty list.")
-        if isinstance(parameter.default, list) and not all(
-            isinstance(one, list) for one in alternatives
-        ):
-            raise Refused(
-                f"{here}: a value of it is a list, so expected a list of lists, got {value!r}."
-            )
-        conformed = [parameters.conform(parameter, one, here) for one in alternatives]
-        if any(one in conformed[:place] for place, one in enumerate(conformed)):
+        lists = all(isinstance(item, list) for item in values)
+        if isinstance(parameter.default, list) and not lists:
+            wanted = "a value of it is a list, so expected a list of lists"
+            raise Refused(f"{here}: {wanted}, got {value!r}.")
+        result[target, name] = [conform(parameter, item, here) for item in values]
+        if _repeats(result[target, name]):
             raise Refused(f"{here}: a value stands twice in {value!r}.")
-        result[target, name] = conformed
     return result
 
 
-def _entry(entry, grid, notebook, known, where):
-    """The points of one entry of `points`, combined with the grid."""
-    if not isinstance(entry, dict):
-        raise Refused(f"{where}: expected names with values, got {entry!r}.")
-    label = entry.get("label", "")
-    if not isinstance(label, str):
-        raise Refused(f"{where}, label: expected a text, got {label!r}.")
-    own = _values(
-        {key: value for key, value in entry.items() if key != "label"}, notebook, known, where
-    )
-    combined, points = {**grid, **own}, []
+def _repeats(values: list) -> bool:
+    return any(value in values[:place] for place, value in enumerate(values))
+
+
+def _products(
+    combined: dict[Choice, list], label: str, notebook: str, known: dict[str, Notebook], where: str
+) -> list[Point]:
+    """A point for each combination of values."""
+    # Not scikit-learn's ParameterGrid: it sorts the names and so loses the order of the file.
+    points = []
     for values in itertools.product(*combined.values()):
-        given = dict(zip(combined, values))
-        mine = {name: value for (target, name), value in given.items() if target == notebook}
-        shared = {}
-        for (target, name), value in given.items():
-            if target != notebook:
-                shared.setdefault(target, {})[name] = value
-        order = [
-            (target, name)
-            for target in (notebook, *known)
-            for name in sorted(known[target].parameters, key="seed".__eq__)
-        ]
-        dotted = {
-            f"{target}.{name}" if target != notebook else name: given[target, name]
-            for target, name in dict.fromkeys(order)
-            if (target, name) in given
-        }
-        points.append(Point(_name(dotted, "point"), mine, shared, label))
-        if len(points) > MOST_POINTS:
+        if len(points) == MOST_POINTS:
             raise Refused(f"{where}: more than {MOST_POINTS} points. Divide the sweep.")
+        points.append(_point(dict(zip(combined, values)), label, notebook, known))
     return points
 
 
-def _name(values, alone):
+def _point(
+    given: dict[Choice, Any], label: str, notebook: str, known: dict[str, Notebook]
+) -> Point:
+    own, shared = {}, {}
+    for (target, name), value in given.items():
+        values = own if target == notebook else shared.setdefault(target, {})
+        values[name] = value
+    in_name = {}  # in an order of its own, whatever the file looks like: the random seed last
+    for target in dict.fromkeys((notebook, *known)):
+        for name in sorted(known[target].parameters, key=OVER.__eq__):
+            if (target, name) in given:
+                column = name if target == notebook else f"{target}.{name}"
+                in_name[column] = given[target, name]
+    return Point(_folder_name(in_name, "point"), own, shared, label)
+
+
+def _folder_name(values: dict[str, Any], alone: str) -> str:
     """A folder's name made of values: readable, and unlike that of any other values."""
     if not values:
         return alone
-    readable = "-".join(
-        re.sub(r"\W+", "_", f"{value:g}" if isinstance(value, float) else str(value)).strip("_")
-        for value in values.values()
-    )
+    words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values.values()]
+    readable = "-".join(re.sub(r"\W+", "_", word).strip("_") for word in words)
     return f"{readable[:LONGEST_NAME].strip('-_')}-{files.digest(sorted(values.items()))[:8]}"
 
 
-def _check_names(points, path):
-    names = [point.name for point in points]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            said = ", ".join(f"{key}: {value!r}" for key, value in points[place].columns().items())
-            raise Refused(f"{path}: two points are the same ({said}). Leave one out.")
+def _check_points(points: list[Point], path: Path) -> None:
+    names = set()
+    for point in points:
+        if point.name in names:
+            words = ", ".join(f"{key}: {value!r}" for key, value in point.columns().items())
+            raise Refused(f"{path}: two points are the same ({words}). Leave one out.")
+        names.add(point.name)
     if len(points) > MOST_POINTS:
-        raise Refused(
-            f"{path}: {len(points)} points, expected at most {MOST_POINTS}. Divide the sweep."
-        )
+        found = f"{len(points)} points, expected at most {MOST_POINTS}"
+        raise Refused(f"{path}: {found}. Divide the sweep.")

@@ -10,7 +10,7 @@ from made_up_heads import BRIGHT, DARK, HEADS, POST, made_up, scored
 from brainlib import anomaly, models
 from brainlib.anomaly import measures, study
 from brainlib.anomaly.study import ALL, Detector
-from brainlib.run import parameters, sweeps
+from brainlib.run import catalogue, sweeps
 
 
 def test_the_verdict_says_who_is_better_and_whether_it_is_decided():
@@ -192,12 +192,12 @@ def test_published_and_ours_stand_side_by_side():
 
 def test_the_theses_grid_of_codes_can_be_swept():
     root = Path(__file__).resolve().parents[2]
-    table = parameters.read_table(root / "notebooks" / "Snakefile")
+    table = catalogue.read_table(root / "notebooks" / "Snakefile")
     present = [name for name in table if (root / "notebooks" / f"{name}.ipynb").exists()]
     sweep = sweeps.read(
         root / "notebooks" / "sweeps" / "002_latents.yaml",
         table,
-        parameters.read_notebooks(present, table, root / "notebooks"),
+        catalogue.read_notebooks(present, table, root / "notebooks"),
     )
     grid = [
         (name, options)

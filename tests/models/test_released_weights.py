@@ -11,7 +11,8 @@ import pytest
 
 from brainlib import models
 from brainlib.models import released_weights
-from brainlib.run import parameters
+from brainlib.run import catalogue, parameters
+from brainlib.run.refused import Refused
 
 RNG = np.random.default_rng(0)
 
@@ -173,9 +174,9 @@ def test_released_is_fetched_once_and_checked(tmp_path, monkeypatch):
 
 
 def test_notebook_08_takes_the_networks_that_were_released():
-    notebook = parameters.read_notebooks(["08_evaluation"], {"08_evaluation": []})["08_evaluation"]
+    notebook = catalogue.read_notebooks(["08_evaluation"], {"08_evaluation": []})["08_evaluation"]
     assert set(notebook.parameters["released"].choices) == {
         row["model"] for row in released_weights.released_files()
     }
-    with pytest.raises(parameters.Refused, match="Did you mean residual_unet"):
+    with pytest.raises(Refused, match="Did you mean residual_unet"):
         parameters.conform(notebook.parameters["released"], ["residual_net"], "released")

@@ -3,6 +3,7 @@
 import pytest
 
 from brainlib.run import parameters
+from brainlib.run.refused import Refused
 
 
 def test_choices_go_on_in_lines_that_begin_with_a_bar():
@@ -18,5 +19,5 @@ def test_choices_go_on_in_lines_that_begin_with_a_bar():
 def test_a_choice_that_is_not_there_is_refused():
     found = parameters.read_parameters('model = "a"  # one of: a | b\n# | c\n', "a notebook")
     parameters.conform(found["model"], "c", "model")
-    with pytest.raises(parameters.Refused, match="c"):
+    with pytest.raises(Refused, match="c"):
         parameters.conform(found["model"], "d", "model")

@@ -1,4 +1,4 @@
-"""./run_all.sh on tiny notebooks: what is refused, what is skipped, how a run fails and what it then leaves."""
+"""./run_all.sh on tiny notebooks: what is refused, what is skipped, what a failure leaves."""
 
 import io
 import json
@@ -16,8 +16,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from brainlib import files
 from brainlib import record as runs
-from brainlib.run import batch, executor, progress, provenance
-from brainlib.run import parameters as arguments
+from brainlib.run import __main__ as command_line
+from brainlib.run import catalogue, channel, parameters, progress, provenance, settings
+from brainlib.run.refused import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = """\
@@ -41,7 +42,8 @@ CHAIN = {
 
 def write_notebook(folder, name, *cells, last="run.done()", parameters=PARAMETERS):
     """A notebook of the workbook's shape: title, parameters, start, cells, last cell."""
-    start = f'from brainlib import runs\nrun = runs.start("{name}", out=out, data=data, seed=seed, epochs=epochs)'
+    words = "out=out, data=data, seed=seed, epochs=epochs"
+    start = f'from brainlib import runs\nrun = runs.start("{name}", {words})'
     codes = [start, *cells, last]
     notebook = new_notebook(
         cells=[
@@ -56,7 +58,7 @@ def write_notebook(folder, name, *cells, last="run.done()", parameters=PARAMETER
 def make_workbook(
     folder, table, *, profile="cell_timeout_minutes: 5\nminutes: {}\nparameters: {}\n", **cells
 ):
-    """A notebooks folder with the real Snakefile's rule, a table of its own and a notebook for each name."""
+    """A notebooks folder: the real Snakefile's rule, a table of its own, its notebooks."""
     notebooks = folder / "notebooks"
     (notebooks / "profiles").mkdir(parents=True)
     lines = "".join(
@@ -111,7 +113,7 @@ def start_all(notebooks, *words):
 
 
 def heed_interrupts():
-    """What a shell starts in the background ignores Ctrl-C, and hands that on to its children; these are to heed it."""
+    """What a shell starts in the background ignores Ctrl-C, as its children do; these do not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -147,12 +149,16 @@ def record(folder):
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
     """A workbook of five quick notebooks; 02 leaves a table, and looks at its surroundings."""
-    look = (
-        'import os, sys\nrun.note("headless", runs.headless())\nrun.note("python", sys.executable)\n'
-        'run.note("cwd", os.path.basename(os.getcwd()))\nrun.note("rate", rate)\n'
-        'run.note("threads", [os.environ.get("OMP_NUM_THREADS"), os.environ.get("TF_NUM_INTRAOP_THREADS")])'
-    )
-    table = 'import pandas\nrun.table(pandas.DataFrame({"a": [1, 2]}), "numbers", caption="Two numbers.")'
+    look = """\
+import os, sys
+run.note("headless", runs.headless())
+run.note("python", sys.executable)
+run.note("cwd", os.path.basename(os.getcwd()))
+run.note("rate", rate)
+threads = ["OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"]
+run.note("threads", [os.environ.get(name) for name in threads])"""
+    frame = 'pandas.DataFrame({"a": [1, 2]})'
+    table = f'import pandas\nrun.table({frame}, "numbers", caption="Two numbers.")'
     epochs = 'for epoch in range(1, epochs + 1):\n    print(f"epoch {epoch}/{epochs}  loss 0.1")'
     return make_workbook(
         tmp_path_factory.mktemp("chain"),
@@ -200,7 +206,7 @@ def test_bad_arguments_are_refused_in_one_line_before_anything_starts(
     monkeypatch.setattr(runs, "NOTEBOOKS", chain)
     folder = str(chain.parent)
     before = sorted(chain.parent.rglob("*"))
-    assert batch.main([word.replace("{folder}", folder) for word in words]) == 2
+    assert command_line.main([word.replace("{folder}", folder) for word in words]) == 2
     message = capsys.readouterr().err
     assert said.replace("{folder}", folder) in message and message.count("\n") == 1
     assert sorted(chain.parent.rglob("*")) == before
@@ -231,8 +237,8 @@ def test_bad_arguments_are_refused_in_one_line_before_anything_starts(
     ],
 )
 def test_values_of_the_command_line_take_the_type_of_the_default(default, text, value):
-    found = arguments.conform(
-        arguments.Parameter("x", default, "a comment"), arguments.from_text(default, text), "x"
+    found = parameters.conform(
+        parameters.Parameter("x", default, "a comment"), parameters.from_text(default, text), "x"
     )
     assert found == value and type(found) is type(value)
     if isinstance(value, list):
@@ -240,16 +246,16 @@ def test_values_of_the_command_line_take_the_type_of_the_default(default, text, 
 
 
 def test_what_is_left_out_of_a_dictionary_stays_as_the_profile_has_it():
-    notebook = arguments.Notebook(
+    notebook = catalogue.Notebook(
         "01_one",
         Path("01_one.ipynb"),
         (),
         "one",
-        {"sizes": arguments.Parameter("sizes", {"a": 1, "b": 2}, "two")},
+        {"sizes": parameters.Parameter("sizes", {"a": 1, "b": 2}, "two")},
         [],
     )
-    profile = arguments.Profile("mine", {}, 1, 1, {}, {"01_one": {"sizes": {"a": 5, "b": 6}}})
-    assert arguments.parameters_of(
+    profile = settings.Profile(name="mine", notebooks={"01_one": {"sizes": {"a": 5, "b": 6}}})
+    assert settings.parameters_of(
         {"01_one": notebook}, profile, ["sizes={'b': 7}"], data="ixi", out="o"
     )["01_one"]["sizes"] == {"a": 5, "b": 7}
 
@@ -257,11 +263,11 @@ def test_what_is_left_out_of_a_dictionary_stays_as_the_profile_has_it():
 def test_a_dictionary_takes_further_keys_where_its_comment_says_so():
     default = {"vae": {"latent_dim": 8}}
     free, strict = (
-        arguments.Parameter("x", default, "of each model; further keys"),
-        arguments.Parameter("x", default, "of each model"),
+        parameters.Parameter("x", default, "of each model; further keys"),
+        parameters.Parameter("x", default, "of each model"),
     )
     told = {"vae": {"width": 0.5}, "vqvae": {"depth": 2}}
-    assert arguments.conform(free, told, "x") == {
+    assert parameters.conform(free, told, "x") == {
         "vae": {"latent_dim": 8, "width": 0.5},
         "vqvae": {"depth": 2},
     }
@@ -270,8 +276,8 @@ def test_a_dictionary_takes_further_keys_where_its_comment_says_so():
         (free, {"vae": {"latent_dims": 4}}, "Did you mean latent_dim"),
         (free, {"vae": {"latent_dim": "8"}}, "expected a whole number"),
     ):
-        with pytest.raises(arguments.Refused, match=said):
-            arguments.conform(parameter, value, "x")
+        with pytest.raises(Refused, match=said):
+            parameters.conform(parameter, value, "x")
 
 
 @pytest.mark.parametrize(
@@ -286,23 +292,23 @@ def test_a_dictionary_takes_further_keys_where_its_comment_says_so():
     ],
 )
 def test_a_malformed_parameter_cell_is_refused(text, said):
-    with pytest.raises(arguments.Refused, match=said):
-        arguments.read_parameters(text, "here")
+    with pytest.raises(Refused, match=said):
+        parameters.read_parameters(text, "here")
 
 
 def test_profiles_are_checked_as_strictly(tmp_path):
     notebooks = make_workbook(tmp_path, CHAIN)
-    table = arguments.read_table(notebooks / "Snakefile")
-    known = arguments.read_notebooks(table, table, notebooks)
+    table = catalogue.read_table(notebooks / "Snakefile")
+    known = catalogue.read_notebooks(table, table, notebooks)
 
     def read(text):
         (notebooks / "profiles" / "mine.yaml").write_text(text)
-        return arguments.read_profile("mine", table, known, notebooks)
+        return settings.read_profile("mine", table, known, notebooks)
 
     profile = read(
         "minutes: {01_one: 1}\nparameters: {rate: 1e-3, flag: true}\n02_two: {epochs: 7}\n"
     )
-    values = arguments.parameters_of(
+    values = settings.parameters_of(
         known, profile, ["epochs=5", "04_side.epochs=9", "04.rate=2"], data="ixi", out="../o"
     )
     assert (
@@ -312,7 +318,7 @@ def test_profiles_are_checked_as_strictly(tmp_path):
     )
     assert [values[name]["epochs"] for name in ("01_one", "02_two", "04_side")] == [5, 5, 9]
     assert values["04_side"]["rate"] == 2.0
-    assert arguments.parameters_of(known, profile, [], data="ixi", out="o")["02_two"]["epochs"] == 7
+    assert settings.parameters_of(known, profile, [], data="ixi", out="o")["02_two"]["epochs"] == 7
     for text, said in (
         ("minuts: {}", "Did you mean minutes"),
         ("parameters: {epoch: 1}", "Did you mean epochs"),
@@ -324,40 +330,40 @@ def test_profiles_are_checked_as_strictly(tmp_path):
         ("parameters: 3", "expected names with values"),
         ("minutes: {one: 1}", "no notebook"),
     ):
-        with pytest.raises(arguments.Refused, match=said):
+        with pytest.raises(Refused, match=said):
             read(text)
 
 
 def test_the_profiles_and_the_table_of_the_project_pass_the_check():
-    table = arguments.read_table(ROOT / "notebooks" / "Snakefile")
+    table = catalogue.read_table(ROOT / "notebooks" / "Snakefile")
     present = [name for name in table if (ROOT / "notebooks" / f"{name}.ipynb").exists()]
-    notebooks = arguments.read_notebooks(present, table, ROOT / "notebooks")
-    assert arguments.profiles(ROOT / "notebooks") == ["paper", "quick", "smoke", "standard"]
-    for name in arguments.profiles(ROOT / "notebooks"):
-        profile = arguments.read_profile(name, table, notebooks, ROOT / "notebooks")
+    notebooks = catalogue.read_notebooks(present, table, ROOT / "notebooks")
+    assert settings.profiles(ROOT / "notebooks") == ["paper", "quick", "smoke", "standard"]
+    for name in settings.profiles(ROOT / "notebooks"):
+        profile = settings.read_profile(name, table, notebooks, ROOT / "notebooks")
         assert set(profile.minutes) == set(table)
-        arguments.parameters_of(notebooks, profile, [], data="phantom", out="o")
+        settings.parameters_of(notebooks, profile, [], data="phantom", out="o")
 
 
 def test_every_notebook_takes_the_values_that_the_pages_set():
-    """`-p NAME=VALUE` goes to all notebooks that have the name: one name must not mean two things."""
-    table = arguments.read_table(ROOT / "notebooks" / "Snakefile")
-    notebooks = arguments.read_notebooks(list(table), table, ROOT / "notebooks")
-    profile = arguments.read_profile("quick", table, notebooks, ROOT / "notebooks")
+    """`-p NAME=VALUE` goes to all notebooks that have the name: it must mean one thing."""
+    table = catalogue.read_table(ROOT / "notebooks" / "Snakefile")
+    notebooks = catalogue.read_notebooks(list(table), table, ROOT / "notebooks")
+    profile = settings.read_profile("quick", table, notebooks, ROOT / "notebooks")
     pages = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("notebooks/*/*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    settings = re.findall(r"-p ([a-z0-9_.]+=[^\s`]+)", text)
-    assert {"mask_folder=/folder", "mask=given"} <= set(settings)
-    for setting in settings:
-        arguments.parameters_of(notebooks, profile, [setting], data="phantom", out="o")
+    words = re.findall(r"-p ([a-z0-9_.]+=[^\s`]+)", text)
+    assert {"mask_folder=/folder", "mask=given"} <= set(words)
+    for word in words:
+        settings.parameters_of(notebooks, profile, [word], data="phantom", out="o")
 
 
 def test_quick_is_what_stands_in_the_notebooks():
     """One opened by hand after such a run has the same parameters, and loads what was trained."""
-    table = arguments.read_table(ROOT / "notebooks" / "Snakefile")
-    notebooks = arguments.read_notebooks(list(table), table, ROOT / "notebooks")
-    profile = arguments.read_profile("quick", table, notebooks, ROOT / "notebooks")
-    found = arguments.parameters_of(
+    table = catalogue.read_table(ROOT / "notebooks" / "Snakefile")
+    notebooks = catalogue.read_notebooks(list(table), table, ROOT / "notebooks")
+    profile = settings.read_profile("quick", table, notebooks, ROOT / "notebooks")
+    found = settings.parameters_of(
         notebooks, profile, [], data="phantom", out="../outputs/quick-phantom"
     )
     for name, values in found.items():
@@ -367,14 +373,12 @@ def test_quick_is_what_stands_in_the_notebooks():
 
 
 def test_a_notebook_is_named_in_several_ways_and_brings_what_it_needs():
-    table = {
-        name: needs if needs != "all" else [other for other in CHAIN if other != name]
-        for name, needs in CHAIN.items()
-    }
+    others = [name for name in CHAIN if name != "10_report"]
+    table = {**CHAIN, "10_report": others}
     for word in ("3", "03", "03_three", "three", "03_three.ipynb", "notebooks/03_three.ipynb"):
-        assert arguments.resolve([word], table) == ["03_three"]
-    assert arguments.with_needs(["03_three"], table) == ["01_one", "02_two", "03_three"]
-    assert arguments.with_needs(["10_report"], table) == list(CHAIN)
+        assert catalogue.resolve([word], table) == ["03_three"]
+    assert catalogue.with_needs(["03_three"], table) == ["01_one", "02_two", "03_three"]
+    assert catalogue.with_needs(["10_report"], table) == list(CHAIN)
 
 
 # What a result is made from
@@ -733,58 +737,78 @@ def test_one_run_a_folder_and_a_killed_run_is_noticed(sleeper, monkeypatch):
 # Progress
 
 
-def test_live_lines_on_a_terminal_plain_lines_elsewhere(monkeypatch):
-    clock = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    live, plain = (progress.Display(io.StringIO(), live=live) for live in (True, False))
-    for display in (live, plain):
-        clock[0] = 100.0
-        display.jobs["04_vae"] = progress.Job("04_vae", 21)
-        display.say("04_vae  started")
-        display.jobs["04_vae"].at_cell(7, 21)
-        for epoch in range(1, 41):
-            clock[0] += 1
-            display.jobs["04_vae"].at_epoch(epoch, 40)
-            display.refresh()
-        display.close()
-    shown = live.stream.getvalue()
-    assert (
-        "04_vae  cell 7/21  epoch 12/40  0:12 elapsed, about 0:28 left" in shown
-        and shown.count("\x1b[1A") == 41
-    )
-    lines = plain.stream.getvalue().splitlines()
-    assert lines[0] == "04_vae  started" and "\x1b" not in plain.stream.getvalue()
-    assert (
-        len(lines) == 9
-        and lines[1] == "04_vae  cell 7/21  epoch 5/40  0:05 elapsed, about 0:35 left"
-    )
-    assert progress.Job("a", 3, earlier_seconds=65).line().endswith("0:00 elapsed, about 1:05 left")
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands; its only element is the time in seconds."""
+    seconds = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+def forty_epochs(display, clock):
+    """What a display prints of a notebook that trains for forty seconds."""
+    job = display.jobs["04_vae"] = progress.Job("04_vae", 21)
+    display.say("04_vae  started")
+    job.at_cell(7, 21)
+    for epoch in range(1, 41):
+        clock[0] += 1
+        job.at_epoch(epoch, 40)
+        display.refresh()
+    display.close()
+    return display.console.file.getvalue()
+
+
+def test_plain_lines_where_there_is_no_terminal(clock):
+    printed = forty_epochs(progress.Display(io.StringIO()), clock)
+    lines = printed.splitlines()
+    assert lines[0] == "04_vae  started" and "\x1b" not in printed
+    assert len(lines) == 9
+    assert lines[1] == "04_vae  cell 7/21  epoch 5/40  0:05 elapsed, about 0:35 left"
+
+
+def test_live_lines_on_a_terminal(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    printed = forty_epochs(progress.Display(io.StringIO(), terminal=True), clock)
+    assert "04_vae  cell 7/21  epoch 12/40  0:12 elapsed, about 0:28 left" in printed
+    assert printed.count("epoch 12/40") == 1 and printed.count("04_vae  started") == 1
+    erased, shown = "\x1b[2K", "\x1b[?25h"  # a line; the cursor again
+    assert printed.count(erased) >= 40 and printed.rindex(shown) > printed.rindex("epoch 40/40")
+
+
+def test_a_dumb_terminal_gets_plain_lines(clock, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    printed = forty_epochs(progress.Display(io.StringIO(), terminal=True), clock)
+    assert "\x1b" not in printed and len(printed.splitlines()) == 9
+
+
+def test_the_time_left_is_that_of_last_time(clock):
+    line = progress.Job("a", 3, earlier_seconds=65).line()
+    assert line.endswith("0:00 elapsed, about 1:05 left")
     assert progress.clock(3723) == "1:02:03"
 
 
-def test_a_notebook_that_stays_in_its_place_is_told_once_a_minute(monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    display = progress.Display(io.StringIO(), live=False)
-    display.jobs["05_vqvae"] = progress.Job("05_vqvae", 25)
-    display.jobs["05_vqvae"].at_cell(19, 25)
-    display.jobs["05_vqvae"].at_epoch(
-        40, 40
-    )  # the last epoch: what follows in the cell takes nobody knows how long
+def test_a_notebook_that_stays_in_its_place_is_named_once_a_minute(clock):
+    display = progress.Display(io.StringIO())
+    job = display.jobs["05_vqvae"] = progress.Job("05_vqvae", 25)
+    job.at_cell(19, 25)
+    job.at_epoch(40, 40)  # the last epoch: nobody knows how long the rest of the cell takes
     for _ in range(150):
         clock[0] += 1
         display.refresh()
-    assert display.stream.getvalue().splitlines() == [
+    assert display.console.file.getvalue().splitlines() == [
         f"05_vqvae  cell 19/25  epoch 40/40  {time} elapsed" for time in ("1:00", "2:00")
     ]
 
 
 def test_epoch_lines_are_found_in_pieces_of_output():
     sent = []
-    channel = type(
-        "Channel", (), {"send": lambda self, kind, **fields: sent.append((kind, fields))}
-    )()
-    log = executor.Log(io.StringIO(), channel)
+
+    class Listener:
+        def send(self, kind, **fields):
+            sent.append((kind, fields))
+
+    log = channel.Log(io.StringIO(), Listener())
     for piece in ("epo", "ch 3/40  loss 0.0123\nnot epoch 1/2\nprior: epoch 4/40", "\nepoch x/2\n"):
         log.write(piece)
     assert sent == [("epoch", {"epoch": 3, "epochs": 40}), ("epoch", {"epoch": 4, "epochs": 40})]

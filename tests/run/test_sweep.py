@@ -1,4 +1,4 @@
-"""Sweeps on tiny notebooks: what is refused, what runs once, what is skipped, what a failed point leaves, the tables."""
+"""Sweeps on tiny notebooks: what is refused, runs once or is skipped; failures; the tables."""
 
 import json
 import re
@@ -21,13 +21,17 @@ from test_runs import (
 
 from brainlib import files, models, training
 from brainlib import record as runs
-from brainlib.run import batch, parameters, sweep_results, sweeps
+from brainlib.run import __main__ as command_line
+from brainlib.run import catalogue, sweep_results, sweeps
+from brainlib.run.refused import Refused
 
 TABLE = {"02_slices": [], "11_point": ["02_slices"], "10_report": "all"}
 POINT = (
     'import pandas\nif kind == "strong" and rate > 1:\n    raise ValueError("too strong")',
-    'before = run.needs("02_slices")["notes"]\nprint(run.path("tables", "02_slices", "t.csv").read_text())',
-    'run.table(pandas.DataFrame([{"score": 10 * rate + seed, "kind": kind, "epochs_before": before["epochs"], "name": "x"}]), "row")',
+    'before = run.needs("02_slices")["notes"]',
+    'print(run.path("tables", "02_slices", "t.csv").read_text())',
+    'row = {"score": 10 * rate + seed, "kind": kind, "epochs_before": before["epochs"]}',
+    'run.table(pandas.DataFrame([{**row, "name": "x"}]), "row")',
 )
 SWEEP = """\
 title: Rates & kinds
@@ -44,10 +48,11 @@ points:
 
 @pytest.fixture(scope="module")
 def workbook(tmp_path_factory):
-    """A workbook of a step before, a point and a report; the step before counts how often it ran."""
+    """A workbook of a step before, a point and a report; the step before counts its runs."""
     folder = tmp_path_factory.mktemp("sweep")
     once = (
-        'import pandas\nrun.note("epochs", epochs)\nrun.table(pandas.DataFrame({"a": [epochs]}), "t")\n'
+        'import pandas\nrun.note("epochs", epochs)\n'
+        'run.table(pandas.DataFrame({"a": [epochs]}), "t")\n'
         'run.path("slices", "images.npy").write_bytes(b"images")\n'
         f'print(epochs, file=open({str(folder / "ran.txt")!r}, "a"))\nassert epochs < 8'
     )
@@ -64,8 +69,8 @@ def workbook(tmp_path_factory):
 def read(notebooks, text):
     path = notebooks.parent / "mine.yaml"
     path.write_text(text)
-    table = parameters.read_table(notebooks / "Snakefile")
-    return sweeps.read(path, table, parameters.read_notebooks(table, table, notebooks))
+    table = catalogue.read_table(notebooks / "Snakefile")
+    return sweeps.read(path, table, catalogue.read_notebooks(table, table, notebooks))
 
 
 # The format
@@ -84,7 +89,8 @@ def test_points_are_the_products_of_grid_and_entries_and_keep_their_names(workbo
     turned = read(
         workbook,
         "title: t\nnotebook: point\nresults: row\npoints:\n"
-        "  - {seed: 4, kind: mild, rate: 0.1}\n  - {02_slices.epochs: [5, 3], kind: strong, sizes: [[1], [2, 3]]}\n",
+        "  - {seed: 4, kind: mild, rate: 0.1}\n"
+        "  - {02_slices.epochs: [5, 3], kind: strong, sizes: [[1], [2, 3]]}\n",
     )
     assert (
         turned.points[0].name == sweep.points[2].name == "0_1-mild-4-" + turned.points[0].name[-8:]
@@ -103,8 +109,8 @@ def test_points_are_the_products_of_grid_and_entries_and_keep_their_names(workbo
     [
         ({"notebok": "x"}, "Did you mean notebook"),
         ({"notebook": "11_pint"}, "Did you mean 11_point"),
-        ({"notebook": ""}, "expected notebook: a text"),
-        ({"results": None}, "expected results: a text"),
+        ({"notebook": ""}, "notebook: expected a text"),
+        ({"results": None}, "results: expected a text"),
         ({"parameters": {"rates": [1]}}, "Did you mean rate"),
         ({"parameters": {"rate": ["fast"]}}, "expected a number"),
         ({"parameters": {"rate": []}}, "got an empty list"),
@@ -119,8 +125,8 @@ def test_points_are_the_products_of_grid_and_entries_and_keep_their_names(workbo
         ),
         ({"parameters": {"out": ["x"]}}, "is set by --out"),
         ({"parameters": [1]}, "expected names with values"),
-        ({"points": []}, "at least one point"),
-        ({"points": [3]}, "number 1: expected names"),
+        ({"points": []}, "points: expected a list with at least one"),
+        ({"points": [3]}, "element 1: expected names"),
         (
             {"points": [{"kind": "mild"}, {"kind": "mild", "rate": 2, "seed": 4}]},
             "two points are the same",
@@ -131,7 +137,7 @@ def test_points_are_the_products_of_grid_and_entries_and_keep_their_names(workbo
     ],
 )
 def test_a_wrong_sweep_is_refused_before_anything_starts(workbook, change, said):
-    with pytest.raises(parameters.Refused, match=re.escape(said)):
+    with pytest.raises(Refused, match=re.escape(said)):
         read(workbook, yaml.safe_dump({**yaml.safe_load(SWEEP), **change}))
 
 
@@ -149,7 +155,7 @@ def test_a_wrong_sweep_is_refused_before_anything_starts(workbook, change, said)
 )
 def test_words_beside_a_sweep_are_checked(workbook, monkeypatch, capsys, words, said):
     monkeypatch.setattr(runs, "NOTEBOOKS", workbook)
-    assert batch.main(words) == 2
+    assert command_line.main(words) == 2
     message = capsys.readouterr().err
     assert said in message and message.count("\n") == 1
 
@@ -157,7 +163,7 @@ def test_words_beside_a_sweep_are_checked(workbook, monkeypatch, capsys, words, 
 def test_a_list_says_how_many_and_how_long_and_starts_nothing(workbook, monkeypatch, capsys):
     monkeypatch.setattr(runs, "NOTEBOOKS", workbook)
     before = sorted(workbook.parent.rglob("*"))
-    assert batch.main(["--sweep", "rates", "--list", "-j", "4"]) == 0
+    assert command_line.main(["--sweep", "rates", "--list", "-j", "4"]) == 0
     printed = capsys.readouterr().out
     assert (
         "6 points of 11_point" in printed
@@ -173,7 +179,7 @@ def test_a_list_says_how_many_and_how_long_and_starts_nothing(workbook, monkeypa
 
 
 def run_sweep(workbook, path, *words):
-    """./run_all.sh --sweep into the folder `out 1`: a space, everything that reads a command line must cope."""
+    """./run_all.sh --sweep into `out 1`: with the space everything must cope."""
     command = [
         sys.executable,
         "-m",
@@ -198,7 +204,10 @@ def run_sweep(workbook, path, *words):
 
 @pytest.fixture(scope="module")
 def swept(workbook):
-    """A sweep, two at a time: two points and one with another step before, one that fails, one whose step before fails."""
+    """A sweep of two good points, one with another step before, and two that fail.
+
+    Of these one fails itself, one its step before. Two at a time.
+    """
     path = workbook.parent / "five.yaml"
     path.write_text(
         yaml.safe_dump(
@@ -343,11 +352,11 @@ SHIPPED = sorted(
     ids=lambda path: path.stem,
 )
 def test_shipped_sweeps_are_right_and_name_their_table(path):
-    table = parameters.read_table(ROOT / "notebooks" / "Snakefile")
+    table = catalogue.read_table(ROOT / "notebooks" / "Snakefile")
     present = [name for name in table if (ROOT / "notebooks" / f"{name}.ipynb").exists()]
-    sweep = sweeps.read(path, table, parameters.read_notebooks(present, table, ROOT / "notebooks"))
+    sweep = sweeps.read(path, table, catalogue.read_notebooks(present, table, ROOT / "notebooks"))
     assert (
-        re.search(r"seed 00\d", sweep.source)
+        re.search(r"thesis 00\d", sweep.source)
         and 2 <= len(sweep.points) <= 150
         and sweep.notebook == "11_experiment"
     )
@@ -381,7 +390,7 @@ def test_every_row_of_the_published_tables_has_its_point():
 
 
 def test_the_choices_of_the_experiment_are_networks_and_recipes():
-    notebook = parameters.read_notebooks(
+    notebook = catalogue.read_notebooks(
         ["11_experiment"], {"11_experiment": []}, ROOT / "notebooks"
     )["11_experiment"]
     assert set(notebook.parameters["model"].choices) <= set(models.NAMES)
@@ -394,11 +403,11 @@ def test_the_example_of_the_readme_is_right(tmp_path):
         r"```yaml\n(title: .*?)```", (ROOT / "notebooks" / "sweeps" / "README.md").read_text(), re.S
     )[1]
     (tmp_path / "example.yaml").write_text(example)
-    table = parameters.read_table(ROOT / "notebooks" / "Snakefile")
-    needed = parameters.with_needs(["11_experiment"], table)
+    table = catalogue.read_table(ROOT / "notebooks" / "Snakefile")
+    needed = catalogue.with_needs(["11_experiment"], table)
     sweep = sweeps.read(
         tmp_path / "example.yaml",
         table,
-        parameters.read_notebooks(needed, table, ROOT / "notebooks"),
+        catalogue.read_notebooks(needed, table, ROOT / "notebooks"),
     )
     assert len(sweep.points) == 36 and len({point.shared_name for point in sweep.points}) == 2

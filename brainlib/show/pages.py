@@ -1,0 +1,87 @@
+"""HTML pages that need no network: one template for the report, the quality page and sweeps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from brainlib import record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(
+    *,
+    title: str,
+    sections: Sequence[dict[str, Any]],
+    opening: Sequence[str] = (),
+    banners: Sequence[tuple[str, str]] = (),
+    footer: Sequence[str] = (),
+) -> str:
+    """A page.
+
+    Args:
+        title: of the page.
+        sections: made by `section`.
+        opening: paragraphs under the title.
+        banners: pairs of a kind ("bad" or "") and a text.
+        footer: lines at the end.
+    """
+    page = TEMPLATES.get_template("page.html.j2")
+    return page.render(
+        title=title, sections=sections, opening=opening, banners=banners, footer=footer
+    )
+
+
+def section(
+    name: str,
+    heading: str,
+    *,
+    paragraphs: Sequence[str] = (),
+    facts: Sequence[tuple[str, str]] = (),
+    figures: Sequence[dict[str, Any]] = (),
+    tables: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """A section of a page.
+
+    Args:
+        name: of its anchor.
+        heading: its heading.
+        paragraphs: texts under the heading.
+        facts: pairs of a name and a value.
+        figures: each with `source` (a data URL), `caption` and, where it has one, `number`.
+        tables: each made by `table`; one with a `caption` folds, `open` shows it unfolded.
+    """
+    return {
+        "id": name,
+        "heading": heading,
+        "paragraphs": paragraphs,
+        "facts": facts,
+        "figures": figures,
+        "tables": tables,
+    }
+
+
+def table(frame: "pd.DataFrame", *, links: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+    """A table of a section, worded as notebooks word it.
+
+    Args:
+        frame: the table.
+        links: to the notebook of each row, as a last column.
+        **more: `caption`, `number`, `open`, and `more`: a line under the table.
+    """
+    texts = record.readable(frame)
+    columns, rows = list(texts), texts.to_numpy().tolist()
+    if links:
+        columns.append("notebook")
+        rows = [[*row, {"text": "notebook", "link": link}] for row, link in zip(rows, links)]
+    return {"columns": columns, "rows": rows, **more}
