@@ -133,7 +133,9 @@ def read_parameters(text: str, where: Path | str) -> dict[str, Parameter]:
     found = {}
     for node in ast.parse(text).body:
         name, default = _assignment(node, where)
-        comment = _whole_comment(comments, node.end_lineno)
+        # Of a value in brackets of its own, the comment stands beside the value.
+        ends = (node.end_lineno, node.value.end_lineno)
+        comment = next(filter(None, (_whole_comment(comments, end) for end in ends)), "")
         if not comment:
             raise Refused(f"{where}: expected a comment beside {name} that says what it is.")
         found[name] = Parameter(name, default, comment, _choices(comment))

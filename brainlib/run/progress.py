@@ -33,7 +33,7 @@ class Job:
         self.began = time.monotonic()
         self.cell, self.epoch, self.epochs = 0, 0, 0
         self._epochs_began = self.began
-        self._last_line = self.began, self.place()
+        self._last_line: tuple[float, tuple[int, int]] | None = None
 
     def at_cell(self, cell: int, cells: int) -> None:
         """A cell begins."""
@@ -70,12 +70,12 @@ class Job:
 
     def is_due(self) -> bool:
         """Whether a plain line is due: rarely where nothing moves."""
-        now, (before, place) = time.monotonic(), self._last_line
+        before, place = self._last_line or (self.began, self.place())
+        now = time.monotonic()
         wait = STILL_SECONDS if self.place() == place else PLAIN_EVERY_SECONDS
-        if now - before < wait:
-            return False
-        self._last_line = now, self.place()
-        return True
+        due = now - before >= wait
+        self._last_line = (now, self.place()) if due else (before, place)
+        return due
 
 
 class Display:

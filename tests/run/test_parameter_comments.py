@@ -21,3 +21,8 @@ def test_a_choice_that_is_not_there_is_refused():
     parameters.conform(found["model"], "c", "model")
     with pytest.raises(Refused, match="c"):
         parameters.conform(found["model"], "d", "model")
+
+
+def test_the_comment_of_a_value_in_brackets_stands_beside_it():
+    found = parameters.read_parameters('model = (\n    "a"  # one of: a | b\n)\n', "a notebook")
+    assert found["model"].choices == ("a", "b")
