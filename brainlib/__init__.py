@@ -41,6 +41,7 @@ ROOMS = {
     "masking": "heads.masks",
     "datasets": "heads.cohort",
     "participants": "heads.participants",
+    "reading": "heads.reading",
     "datasets_participants": "heads.participants",
     "phantom": "heads.phantom",
     "slices": "slices",

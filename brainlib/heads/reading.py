@@ -1,0 +1,256 @@
+"""Reading every file of a cohort, and what a file's header says, in tables that people read."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+
+from brainlib import files
+from brainlib.heads import masks, volumes
+from brainlib.heads.volumes import Volume
+
+MASKS = files.PROJECT / "data" / "masks"  # where brain masks are kept, of all runs
+LEAST_HEALTHY = 3  # people: one trains, one validates, one tests
+SCALED_FROM, SCALED_TO = 0.5, 99.5  # percentiles of a head that become 0 and 1
+DIRECTIONS = {
+    "R": "the person's right",
+    "L": "the person's left",
+    "A": "the front",
+    "P": "the back",
+    "S": "the top",
+    "I": "the neck",
+}
+PLANE_ACROSS = {  # what a slice across an axis in that direction shows
+    "R": "sagittal",
+    "L": "sagittal",
+    "A": "coronal",
+    "P": "coronal",
+    "S": "axial",
+    "I": "axial",
+}
+
+# ---- who takes part
+
+
+def first_of_each_group(cohort: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The first `count` people of each source and group; everybody where `count` is 0."""
+    if not count:
+        return cohort
+    groups = cohort.groupby(["cohort", "group"], sort=False)
+    return groups.head(count).reset_index(drop=True)
+
+
+def with_masks_from(cohort: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
+    """The cohort with brain masks that were computed elsewhere; unchanged without a folder.
+
+    Raises:
+        ValueError: see `masks.find_masks`.
+    """
+    if not folder:
+        return cohort
+    found = masks.find_masks(folder, cohort.subject)
+    print(f"{len(found)} of {len(cohort)} heads have a mask in {folder}")
+    return cohort.assign(brain_path=cohort.subject.map(found).fillna(cohort.brain_path))
+
+
+def refuse_too_few(usable: pd.DataFrame, left_out: pd.DataFrame) -> None:
+    """Raises ValueError where fewer than three healthy heads can be read."""
+    healthy = int((usable.group == "healthy").sum())
+    if healthy >= LEAST_HEALTHY:
+        return
+    reasons = "; ".join(left_out.reason.head(3)) or "none"
+    raise ValueError(
+        f"data: expected at least {LEAST_HEALTHY} readable healthy heads for a split, "
+        f"got {healthy}. First reasons: {reasons}"
+    )
+
+
+# ---- every file
+
+
+def read_every_file(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Reads each head of a cohort whole; what cannot be used is named, and the others go on.
+
+    A head that is there twice, under another name or stored along other axes, counts once: as two
+    people it could train and test at once.
+
+    Args:
+        cohort: of `datasets.cohort`.
+
+    Returns:
+        (heads, left_out): one row per readable head, with the columns of `describe_head` after
+        subject, cohort, site and group; and one row per other one, with subject and reason.
+    """
+    heads, left_out = [], []
+    name_of_picture: dict[tuple, str] = {}
+    for person in cohort.itertuples():
+        try:
+            volume = volumes.load(person.path)
+            _refuse_second_copy(volume, person.subject, name_of_picture)
+        except (OSError, ValueError) as error:
+            left_out.append({"subject": person.subject, "reason": str(error)})
+            continue
+        known = {name: getattr(person, name) for name in ("subject", "cohort", "site", "group")}
+        heads.append({**known, **describe_head(volume)})
+    columns = ["subject", "reason"]
+    table = pd.DataFrame(heads) if heads else pd.DataFrame(columns=["subject"])
+    return table, pd.DataFrame(left_out, columns=columns)
+
+
+def _refuse_second_copy(volume: Volume, subject: str, name_of_picture: dict[tuple, str]) -> None:
+    """Raises ValueError where another subject has the same voxels; notes this one otherwise."""
+    picture = (volume.array.shape, zlib.crc32(np.ascontiguousarray(volume.array)))
+    first = name_of_picture.setdefault(picture, subject)
+    if first != subject:
+        raise ValueError(
+            f"{volume.path}: expected another person, found the same picture as {first}, voxel "
+            "for voxel; it counts once. Remove one of the two files."
+        )
+
+
+def describe_head(volume: Volume) -> dict[str, object]:
+    """What a head's file holds, in numbers.
+
+    Returns:
+        dict: stored_axes, stored_shape (voxels), voxel_mm (RAS+ order), largest, median_inside
+        (of the voxels above a tenth of the 99th percentile), p99, zero_share, notes, and low and
+        high, the 0.5th and the 99.5th percentile, which become 0 and 1 when a head is scaled.
+    """
+    low, p99, high = np.percentile(volume.array, [SCALED_FROM, 99, SCALED_TO])
+    return {
+        "stored_axes": "".join(volume.stored_axes),
+        "stored_shape": "x".join(map(str, volume.stored_shape)),
+        "voxel_mm": "x".join(f"{side:.4g}" for side in volume.voxel_mm),
+        "largest": float(volume.array.max()),
+        "median_inside": float(np.median(volume.array[volume.array > 0.1 * p99])),
+        "p99": float(p99),
+        "zero_share": float((volume.array == 0).mean()),
+        "notes": "; ".join(volume.notes),
+        "low": float(low),
+        "high": float(high),
+    }
+
+
+def grey_values(
+    cohort: pd.DataFrame,
+    *,
+    heads_per_site: int = 2,
+    scaled: bool = False,
+) -> dict[str, np.ndarray]:
+    """Grey values of the voxels that are no background, of a few heads of each site.
+
+    Args:
+        cohort: readable heads, of `datasets.cohort`.
+        heads_per_site: so many of each source and site, the first.
+        scaled: whether each head's own percentiles become 0 and 1.
+
+    Returns:
+        {"site | subject": numbers (n,)}, as `plots.distributions` takes them.
+    """
+    values = {}
+    few = cohort.groupby(["cohort", "site"], sort=True).head(heads_per_site)
+    for person in few.sort_values("site", kind="stable").itertuples():
+        array = volumes.load(person.path).array
+        low, high = np.percentile(array, [SCALED_FROM, SCALED_TO])
+        inside = array[array > 0.05 * high]
+        if scaled:
+            inside = np.clip((inside - low) / (high - low), 0, 1)
+        values[f"{person.site or person.cohort} | {person.subject}"] = inside
+    return values
+
+
+# ---- one head with its mask
+
+
+def read_with_mask(
+    person: Any,
+    *,
+    method: str = "deepbrain",
+    cache: Path | str = MASKS,
+) -> tuple[Volume, np.ndarray]:
+    """A head and its brain mask.
+
+    Args:
+        person: a row of the cohort, with `path` and `brain_path`.
+        method: "deepbrain", or "given" for the mask that came with the data.
+        cache: folder in which DeepBrain's masks are kept.
+
+    Returns:
+        (volume, mask): the mask is bool, of the shape of `volume.array`.
+
+    Raises:
+        OSError, ValueError: as `volumes.load` and `masks.cached_mask`.
+    """
+    volume = volumes.load(person.path)
+    return volume, masks.cached_mask(volume, cache=cache, method=method, given=person.brain_path)
+
+
+# ---- what a header says
+
+
+def header_table(path: Path | str) -> pd.DataFrame:
+    """The lines of a NIfTI header that matter here: columns field and value, both text."""
+    image = nibabel.load(path)
+    header = image.header
+    sides = tuple(round(float(side), 4) for side in header.get_zooms())
+    codes = (int(header["qform_code"]), int(header["sform_code"]))
+    lines = {
+        "file": Path(path).name,
+        "shape (voxels)": image.shape,
+        "voxel size (mm)": sides,
+        "data type": image.get_data_dtype(),
+        "axes as stored": "".join(nibabel.aff2axcodes(image.affine)),
+        "slope, intercept": (image.dataobj.slope, image.dataobj.inter),
+        "qform, sform code": codes,
+    }
+    return pd.DataFrame(lines.items(), columns=["field", "value"]).astype(str)
+
+
+def axes_in_words(codes: tuple[str, ...]) -> str:
+    """What axis codes such as ("P", "S", "R") mean, as one sentence."""
+    parts = []
+    for axis, code in enumerate(codes):
+        parts.append(
+            f"axis {axis} runs to {DIRECTIONS[code]} ({code}), so a slice across it is "
+            f"**{PLANE_ACROSS[code]}**"
+        )
+    return "; ".join(parts)
+
+
+def pixel_sizes(volume: Volume) -> pd.DataFrame:
+    """How large the pixels of each plane are: plane, slices, slice_mm, pixel_mm, longest_side_mm.
+
+    `slice_mm` lies between two slices, `pixel_mm` is "rows x columns".
+    """
+    rows = []
+    for plane, axis in volumes.PLANES.items():
+        columns_mm, rows_mm = np.delete(volume.voxel_mm, axis)
+        rows.append(
+            {
+                "plane": plane,
+                "slices": volume.array.shape[axis],
+                "slice_mm": volume.voxel_mm[axis],
+                "pixel_mm": f"{rows_mm:.4g} x {columns_mm:.4g}",
+                "longest_side_mm": max(rows_mm, columns_mm),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def faults_of(problems: list[dict], cohort: pd.DataFrame) -> pd.DataFrame:
+    """The problems of a cohort's people and of its folders: columns subject, fault, detail.
+
+    Args:
+        problems: `cohort.attrs["problems"]` of `datasets.cohort`, which may name more people.
+        cohort: the people in use; where two sources share a name, it stands behind the source's.
+    """
+    names = {"all", *cohort.subject}
+    for source, subject in zip(cohort.cohort, cohort.subject):
+        names.add(subject.removeprefix(f"{source}-"))
+    known = [problem for problem in problems if problem["subject"] in names]
+    return pd.DataFrame(known, columns=["subject", "fault", "detail"])

@@ -1,0 +1,92 @@
+"""Reading a whole cohort: who is left out and why, what a file holds, in tables."""
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainlib.heads import reading, volumes
+
+HEAD = np.random.default_rng(0).uniform(1, 100, (7, 8, 9)).astype(np.float32)
+PSR = np.array([[0, 0, 2.0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+
+
+def write(path, array=HEAD, affine=PSR):
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    return str(path)
+
+
+def cohort_of(**paths):
+    table = pd.DataFrame({"subject": list(paths), "path": list(paths.values())})
+    return table.assign(cohort="made up", site="HH", group="healthy", brain_path="")
+
+
+def test_a_damaged_file_and_a_second_copy_are_named(tmp_path):
+    first = write(tmp_path / "a.nii.gz")
+    turned = nibabel.as_closest_canonical(nibabel.load(first))
+    nibabel.save(turned, tmp_path / "b.nii.gz")  # the same head along other axes
+    (tmp_path / "c.nii.gz").write_bytes((tmp_path / "a.nii.gz").read_bytes()[:200])
+    other = write(tmp_path / "d.nii.gz", HEAD[::-1])
+    cohort = cohort_of(a=first, b=tmp_path / "b.nii.gz", c=tmp_path / "c.nii.gz", d=other)
+    heads, left_out = reading.read_every_file(cohort)
+    assert heads.subject.tolist() == ["a", "d"] and left_out.subject.tolist() == ["b", "c"]
+    assert "same picture as a" in left_out.reason[0] and "c.nii.gz" in left_out.reason[1]
+    with pytest.raises(ValueError, match="at least 3 readable healthy heads .* got 2"):
+        reading.refuse_too_few(cohort[cohort.subject.isin(heads.subject)], left_out)
+
+
+def test_nobody_readable_is_said_too(tmp_path):
+    heads, left_out = reading.read_every_file(cohort_of(a=tmp_path / "none.nii.gz"))
+    assert heads.empty and len(left_out) == 1
+    with pytest.raises(ValueError, match="none.nii.gz"):
+        reading.refuse_too_few(heads.assign(group=[]), left_out)
+
+
+def test_what_a_file_holds(tmp_path):
+    described = reading.describe_head(volumes.load(write(tmp_path / "a.nii.gz")))
+    assert described["stored_axes"] == "PSR" and described["stored_shape"] == "7x8x9"
+    assert described["voxel_mm"] == "2x1x1"  # right, anterior, superior
+    assert described["low"] == pytest.approx(np.percentile(HEAD, 0.5), rel=1e-5)
+    header = reading.header_table(tmp_path / "a.nii.gz").set_index("field").value
+    assert header["axes as stored"] == "PSR" and header["shape (voxels)"] == "(7, 8, 9)"
+
+
+def test_the_largest_pixel_side_of_each_plane(tmp_path):
+    volume = volumes.load(write(tmp_path / "a.nii.gz"))
+    sizes = reading.pixel_sizes(volume).set_index("plane")
+    assert sizes.slices.to_dict() == {"sagittal": 9, "coronal": 7, "axial": 8}
+    assert sizes.longest_side_mm.to_dict() == {"sagittal": 1, "coronal": 2, "axial": 2}
+    assert sizes.pixel_mm["coronal"] == "1 x 2"  # rows run along the height, columns across
+
+
+def test_axes_in_words():
+    assert reading.axes_in_words(("P", "S", "R")).startswith(
+        "axis 0 runs to the back (P), so a slice across it is **coronal**"
+    )
+
+
+def test_grey_values_of_a_few_heads_of_each_site(tmp_path):
+    paths = {
+        name: write(tmp_path / f"{name}.nii.gz", HEAD * scale)
+        for scale, name in enumerate("abc", 1)
+    }
+    cohort = cohort_of(**paths).assign(site=["HH", "HH", "Guys"])
+    raw = reading.grey_values(cohort, heads_per_site=1)
+    assert sorted(raw) == ["Guys | c", "HH | a"] and raw["Guys | c"].max() > 250
+    scaled = reading.grey_values(cohort, heads_per_site=1, scaled=True)
+    assert all(0 <= values.min() < values.max() == 1 for values in scaled.values())
+    np.testing.assert_allclose(scaled["HH | a"], scaled["Guys | c"], atol=1e-5)
+
+
+def test_the_first_of_each_group():
+    cohort = pd.DataFrame({"cohort": "a", "group": ["ill", "healthy", "ill", "ill"]})
+    assert reading.first_of_each_group(cohort, 2).group.tolist() == ["ill", "healthy", "ill"]
+    assert len(reading.first_of_each_group(cohort, 0)) == 4
+
+
+def test_faults_are_those_of_the_people_in_use():
+    cohort = pd.DataFrame({"subject": ["a-01", "02"], "cohort": ["a", "a"]})
+    names = ["all", "01", "02", "03"]
+    problems = [{"subject": name, "fault": "no row", "detail": "not in it"} for name in names]
+    assert reading.faults_of(problems, cohort).subject.tolist() == ["all", "01", "02"]
+    assert reading.faults_of([], cohort).columns.tolist() == ["subject", "fault", "detail"]
