@@ -1,14 +1,16 @@
-"""From stored slices to batches: memory-mapped, corrupted inside tf.data, repeatable from any epoch on.
+"""From stored slices to batches: memory-mapped, corrupted inside tf.data, repeatable.
 
-Order and corruption of an epoch derive from (seed, epoch, index), so that a training can be taken up at any epoch and
-sees what an unbroken one would have seen.
+Order and corruption of an epoch derive from (seed, epoch, index), so that a training can be taken
+up at any epoch and sees what an unbroken one would have seen.
 """
 
 import functools
 import hashlib
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,38 +20,46 @@ from brainlib.slices import augmentation, corruptions
 
 CHUNK = 1024  # slices looked at together when they are checked
 HELD = 2**27  # bytes: slices of up to 128 MB are held in memory, more are read batch by batch
+OPTIONS = ("batch_size", "corruption", "seed", "shuffle", "augment", "passes")
 
 
 class Slices:
-    """Slices to train or to judge with: where they are, which of them, what happens to them.
+    """Slices to train or to validate with: where they are, which of them, what happens to them.
 
     Args:
-        source: path of a `.npy` file of shape (N, H, W, 1), of which 128 MB are held in memory at most; or such an array.
-        indices: (M,) numbers of the slices to use; all when absent.
+        source: path of a `.npy` file of shape (N, H, W, 1), of which 128 MB are held in memory at
+            most; or such an array.
+        indices: (M,) numbers of the slices to use, or a mask (N,); all when absent.
         batch_size: slices in a batch; the last batch of an epoch may be smaller.
-        corruption: name of a preset or a `corruptions.Preset`; the targets are always the clean slices.
+        corruption: name of a preset or a `corruptions.Preset`; the targets are always the clean
+            slices.
         seed: of order and corruption.
-        shuffle: a new order each epoch, and new corruptions; otherwise the order of `indices`, and every epoch has
-            the corruptions of epoch 0.
-        augment: strength of the changes of `augmentation`, which input and target share; 0 for none.
-        passes: times that an epoch goes through the slices, each in an order and with corruptions of its own: a few
-            slices then make epochs as long as many do, and what counts epochs (plateau, early stop, validation)
-            treats both alike.
-        labels: (N, K) float32, a row a slice of the source: targets are then {"image", "answers"}, see `supervised`.
+        shuffle: a new order each epoch, and new corruptions; otherwise the order of `indices`, and
+            every epoch has the corruptions of epoch 0.
+        augment: strength of the changes of `augmentation`, which input and target share; 0 for
+            none.
+        passes: times that an epoch goes through the slices, each in an order and with corruptions
+            of its own: a few slices then make epochs as long as many do, and what counts epochs
+            (plateau, early stop, validation) treats both alike.
+        labels: (N, K) float32, one row per slice of the source: targets are then
+            {"image", "answers"}, see `supervised`.
+
+    Raises:
+        ValueError: the slices are not as described, or their values are not from 0 to 1.
     """
 
     def __init__(
         self,
-        source,
+        source: np.ndarray | Path | str,
         *,
-        indices=None,
-        batch_size=32,
-        corruption="none",
-        seed=0,
-        shuffle=True,
-        augment=0.0,
-        passes=1,
-        labels=None,
+        indices: Sequence[int] | np.ndarray | None = None,
+        batch_size: int = 32,
+        corruption: str | corruptions.Preset = "none",
+        seed: int = 0,
+        shuffle: bool = True,
+        augment: float = 0.0,
+        passes: int = 1,
+        labels: np.ndarray | None = None,
     ):
         self.source = Path(source) if isinstance(source, (str, Path)) else np.asarray(source)
         images = self._images()
@@ -61,47 +71,46 @@ class Slices:
         self._header = None  # (first byte, bytes of a slice) of a plain file, once read
         self.indices = _numbers(indices, len(images), self._name())
         self.image_shape = images.shape[1:]
-        self.batch_size, self.seed, self.shuffle = int(batch_size), int(seed), bool(shuffle)
-        self.corruption, self.augment, self.passes = (
-            corruptions.preset(corruption),
-            _strength(augment),
-            _passes(passes),
-        )
+        self._set(int(batch_size), corruption, int(seed), bool(shuffle), augment, passes)
         self.labels = None if labels is None else np.asarray(labels, "float32")
         if labels is not None and (self.labels.ndim != 2 or len(self.labels) != len(images)):
             raise ValueError(
-                f"{self._name()}: labels: expected a row for each of the {len(images)} slices, got shape {self.labels.shape}."
+                f"{self._name()}: labels: expected a row for each of the {len(images)} slices, "
+                f"got shape {self.labels.shape}."
             )
         self._check(images)
 
-    def with_options(self, **options):
-        """The same slices with other options, `source` and `indices` apart; nothing is checked again."""
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        known = ("batch_size", "corruption", "seed", "shuffle", "augment", "passes")
-        unknown = set(options) - set(known)
+    def _set(self, batch_size, corruption, seed, shuffle, augment, passes):
+        self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+        self.corruption = corruptions.preset(corruption)
+        self.augment, self.passes = _strength(augment), _passes(passes)
+
+    def with_options(self, **options: Any) -> "Slices":
+        """The same slices with other `OPTIONS`; nothing is checked again."""
+        unknown = set(options) - set(OPTIONS)
         if unknown:
             raise ValueError(
-                f"with_options: expected some of {', '.join(known)}, got {', '.join(sorted(unknown))}."
+                f"with_options: expected some of {', '.join(OPTIONS)}, "
+                f"got {', '.join(sorted(unknown))}."
             )
-        other.__dict__.update(options)
-        other.corruption, other.augment, other.passes = (
-            corruptions.preset(other.corruption),
-            _strength(other.augment),
-            _passes(other.passes),
-        )
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._set(**{name: options.get(name, getattr(self, name)) for name in OPTIONS})
         return other
 
-    def at_least(self, steps):
-        """The same slices, passed through so often that an epoch has about that many steps, where one pass has fewer."""
+    def at_least(self, steps: int) -> "Slices":
+        """The same slices, passed through so often that an epoch has about that many steps.
+
+        Nothing changes where one pass has as many.
+        """
         return self.with_options(passes=max(self.passes, round(steps / self._steps_a_pass)))
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Number of slices."""
         return len(self.indices)
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Batches in an epoch."""
         return self.passes * self._steps_a_pass
 
@@ -109,7 +118,7 @@ class Slices:
     def _steps_a_pass(self):
         return -(-len(self.indices) // self.batch_size)
 
-    def digest(self):
+    def digest(self) -> str:
         """Fingerprint of the content, of which slices are used and of how."""
         return files.digest(
             _content(self.source),
@@ -123,15 +132,20 @@ class Slices:
             *([] if self.labels is None else [hashlib.sha256(self.labels.tobytes()).hexdigest()]),
         )
 
-    def images(self, indices=None):
-        """Clean slices as an array (M, H, W, 1) float32; all of them, or those at places in `self.indices`."""
+    def images(self, indices: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Clean slices as an array (M, H, W, 1) float32.
+
+        Args:
+            indices: places in `self.indices`; all when absent.
+        """
         return self._gather(self.indices if indices is None else self.indices[indices])
 
-    def epoch(self, number=0, *, again=False):
+    def epoch(self, number: int = 0, *, again: bool = False) -> tf.data.Dataset:
         """One epoch as a tf.data.Dataset of (input, target), each (B, H, W, 1) float32.
 
-        With `again` the same one without end, `steps` batches each time: Keras begins an iterator twice a validation of
-        a finite dataset and once of an endless one, and to begin one takes as long as some hundred small batches.
+        With `again` the same one without end, `steps` batches each time: Keras begins an iterator
+        twice per validation of a finite dataset and once of an endless one, and to begin one takes
+        as long as some hundred small batches.
         """
         passes = tf.data.Dataset.range(number * self.passes, (number + 1) * self.passes)
         if again:
@@ -140,23 +154,23 @@ class Slices:
             tf.data.experimental.assert_cardinality(self.steps)
         )
 
-    def stream(self, start_epoch=0):
+    def stream(self, start_epoch: int = 0) -> tf.data.Dataset:
         """Epochs without end from `start_epoch` on; one epoch is `steps` batches, all full.
 
-        The last batch of a pass is filled up from the pass's beginning: in TensorFlow 2.21 with oneDNN a training
-        step on a batch smaller than the one before crashed (measured: a segmentation fault at 5 pictures after 8).
+        The last batch of a pass is filled up from the pass's beginning: in TensorFlow 2.21 with
+        oneDNN a training step on a batch smaller than the one before crashed (measured: a
+        segmentation fault at 5 pictures after 8).
         """
         return self._batches(tf.data.Dataset.counter(start=start_epoch * self.passes), fill=True)
 
     def _batches(self, passes, *, fill):
         few = len(self.indices) * math.prod(self.image_shape) * 4 <= HELD
         with tf.device("CPU:0"):  # outside of the graph: a constant in it would be copied
-            numbers, held = (
-                tf.constant(self.indices, tf.int64),
-                tf.constant(self.images()) if few else None,
-            )
-        # Reading lets go of Python's lock and the rest is TensorFlow's, so two batches are made at a time. One function
-        # does it all: handing a batch from thread to thread took longer than reading it.
+            numbers = tf.constant(self.indices, tf.int64)
+            held = tf.constant(self.images()) if few else None
+        # Reading lets go of Python's lock and the rest is TensorFlow's, so two batches are made at
+        # a time. One function does it all: handing a batch from thread to thread took longer than
+        # reading it.
         places = passes.flat_map(functools.partial(self._places, fill=fill))
         return places.map(
             functools.partial(self._make, numbers=numbers, held=held),
@@ -165,43 +179,34 @@ class Slices:
         ).prefetch(2)
 
     def _places(self, number, *, fill):
-        """Of one pass: batches of places in `indices`, each with the epoch that its corruptions are of."""
+        """Of one pass: batches of places in `indices`, each with the epoch of its corruptions."""
         places = tf.numpy_function(functools.partial(self._order_of, fill=fill), [number], tf.int64)
         places.set_shape((None,))
         epoch = number if self.shuffle else tf.zeros_like(number)
         if fill:  # whole rows: place by place costs a twentieth of a batch
-            return tf.data.Dataset.from_tensor_slices(
-                (tf.reshape(places, (-1, self.batch_size)), tf.repeat(epoch, self._steps_a_pass))
-            )
-        return (
-            tf.data.Dataset.from_tensor_slices(places)
-            .batch(self.batch_size)
-            .map(lambda batch: (batch, epoch))
-        )
+            rows = tf.reshape(places, (-1, self.batch_size))  # (steps of a pass, B)
+            epochs = tf.repeat(epoch, self._steps_a_pass)
+            return tf.data.Dataset.from_tensor_slices((rows, epochs))
+        batches = tf.data.Dataset.from_tensor_slices(places).batch(self.batch_size)
+        return batches.map(lambda batch: (batch, epoch))
 
     def _order_of(self, number, *, fill):
-        order = (
-            _order(len(self.indices), self.seed, int(number))
-            if self.shuffle
-            else np.arange(len(self.indices))
-        )
-        return (
-            np.resize(order, self._steps_a_pass * self.batch_size) if fill else order
-        )  # repeats it
+        count = len(self.indices)
+        order = _order(count, self.seed, int(number)) if self.shuffle else np.arange(count)
+        # `resize` repeats it from the beginning.
+        return np.resize(order, self._steps_a_pass * self.batch_size) if fill else order
 
     def _make(self, places, epoch, *, numbers, held):
         indices = tf.gather(numbers, places)
-        images = (
-            tf.numpy_function(self._gather, [indices], tf.float32)
-            if held is None
-            else tf.gather(held, places)
-        )
+        if held is None:
+            images = tf.numpy_function(self._gather, [indices], tf.float32)
+        else:
+            images = tf.gather(held, places)
         images.set_shape((None, *self.image_shape))
         inputs, targets = self._corrupt(images, indices, epoch)
-        return inputs, targets if self.labels is None else {
-            "image": targets,
-            "answers": tf.gather(self.labels, indices),
-        }
+        if self.labels is None:
+            return inputs, targets
+        return inputs, {"image": targets, "answers": tf.gather(self.labels, indices)}
 
     def _corrupt(self, images, indices, epoch):
         images = augmentation.change_batch(
@@ -224,7 +229,10 @@ class Slices:
         return np.asarray(self.source[indices], "float32")
 
     def _read(self, indices):
-        """Slices of the file, read straight to their place: faster than a mapping, and no page of it stays in memory."""
+        """Slices of the file, read straight to their place.
+
+        That is faster than a mapping, and no page of it stays in memory.
+        """
         if self._header is None:
             stored = self._images()
             plain = stored.dtype == np.float32 and stored.flags.c_contiguous
@@ -239,7 +247,8 @@ class Slices:
                 row = rows[place * size : (place + 1) * size]
                 if os.preadv(file.fileno(), [row], offset + int(indices[place]) * size) != size:
                     raise OSError(
-                        f"{self.source}: ends within slice {indices[place]}; it was changed while it was read."
+                        f"{self.source}: ends within slice {indices[place]}; it was changed "
+                        "while it was read."
                     )
         return gathered
 
@@ -251,9 +260,11 @@ class Slices:
             low, high = chunk.min(axis=(1, 2, 3)), chunk.max(axis=(1, 2, 3))
             bad = np.flatnonzero(~((low >= 0) & (high <= 1)))  # NaN is bad, too
             if len(bad):
+                first = bad[0]
                 raise ValueError(
-                    f"{self._name()}: expected values from 0 to 1, the range of the models' outputs; slice "
-                    f"{chosen[bad[0]]} has {low[bad[0]]:g} to {high[bad[0]]:g}. Scale the slices before training."
+                    f"{self._name()}: expected values from 0 to 1, the range of the models' "
+                    f"outputs; slice {chosen[first]} has {low[first]:g} to {high[first]:g}. Scale "
+                    "the slices before training."
                 )
 
     def _name(self):
@@ -261,33 +272,25 @@ class Slices:
 
 
 def dataset(
-    source,
-    *,
-    indices=None,
-    batch_size=32,
-    corruption="none",
-    seed=0,
-    shuffle=True,
-    epoch=0,
-    repeat=False,
-):
-    """Batches of (input, target) as a tf.data.Dataset: one epoch, or with `repeat` epochs without end.
+    source: np.ndarray | Path | str, *, epoch: int = 0, repeat: bool = False, **options: Any
+) -> tf.data.Dataset:
+    """Batches of (input, target) as a tf.data.Dataset.
 
-    The arguments are those of `Slices`; `epoch` is the first one.
+    Args:
+        source: of `Slices`.
+        epoch: the first one.
+        repeat: epochs without end; otherwise one.
+        **options: of `Slices`.
     """
-    slices = Slices(
-        source,
-        indices=indices,
-        batch_size=batch_size,
-        corruption=corruption,
-        seed=seed,
-        shuffle=shuffle,
-    )
+    slices = Slices(source, **options)
     return slices.stream(epoch) if repeat else slices.epoch(epoch)
 
 
 def _aligned(count, shape, boundary=64):
-    """An empty float32 array (count, *shape) that begins where TensorFlow takes it as it is: others it copies."""
+    """An empty float32 array (count, *shape) that TensorFlow takes as it is: others it copies.
+
+    It begins at a multiple of `boundary` bytes.
+    """
     memory = np.empty(4 * count * math.prod(shape) + boundary, "uint8")
     start = -memory.ctypes.data % boundary
     return memory[start : start + memory.size - boundary].view("float32").reshape(count, *shape)
@@ -303,7 +306,8 @@ def _order(count, seed, epoch):
 def _strength(augment):
     if not 0 <= augment <= 3:
         raise ValueError(
-            f"augment: expected 0 (none) to 3, got {augment!r}. 1 is about the spread of healthy heads."
+            f"augment: expected 0 (none) to 3, got {augment!r}. 1 is about the spread of healthy "
+            "heads."
         )
     return float(augment)
 

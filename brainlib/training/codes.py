@@ -10,6 +10,8 @@ from brainlib import files
 from brainlib.models import vq as models_vq
 from brainlib.models.layers.vq import code_mask, perplexity, share_in_use
 
+REGIONS = ("everywhere", "brain")
+
 
 def codebook_use(
     codes: np.ndarray, codebook_size: int, masks: np.ndarray | None = None
@@ -26,11 +28,11 @@ def codebook_use(
         masks: bool (N, H, W) or (N, H, W, 1), the brain in the pictures; without them one row.
     """
     codes = np.asarray(codes)
-    regions = {"everywhere": None}
-    if masks is not None:
-        regions["brain"] = code_mask(masks, codes.shape[1:])
+    of_brain = None if masks is None else code_mask(masks, codes.shape[1:])
     rows = []
-    for region, mask in regions.items():
+    for region, mask in zip(REGIONS, (None, of_brain)):
+        if region == "brain" and mask is None:
+            continue
         value = perplexity(codes, codebook_size, mask=mask)
         rows.append(
             {

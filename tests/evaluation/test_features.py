@@ -32,7 +32,7 @@ def trained(tmp_path_factory):
 
 
 def test_frechet_is_the_closed_form():
-    """Two Gaussians in unequal numbers: |m1-m2|^2 + tr(A + B - 2 (A B)^(1/2)), with SciPy's matrix root."""
+    """Two Gaussians: |m1-m2|^2 + tr(A + B - 2 (A B)^(1/2)), with SciPy's matrix root."""
     from scipy.linalg import sqrtm
 
     first, second = (
@@ -82,8 +82,12 @@ def test_a_judge_sets_equal_numbers_beside_each_other():
     mine = {int(of[(known == picture).all(axis=(1, 2, 3))][0]) for picture in some}
     assert len(some) == 150 and len(mine) == 5  # of half of the people
     mixed = features.Judge(space, reference, known, RNG.permutation(of), pictures=150, seed=2)
-    spread = [np.std([one.floor(seed)["frechet"] for seed in range(8)]) for one in (judge, mixed)]
-    assert spread[0] > 2 * spread[1]  # people differ: slices alone would hide it
+    assert _spread(judge) > 2 * _spread(mixed)  # people differ: slices alone would hide it
+
+
+def _spread(judge):
+    """Standard deviation of the floor's Frechet distance over random halves of the people."""
+    return np.std([judge.floor(seed)["frechet"] for seed in range(8)])
 
 
 def test_precision_recall():

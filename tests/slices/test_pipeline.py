@@ -176,7 +176,7 @@ def test_digest_follows_content_and_use(stored, tmp_path):
 
 
 def test_several_passes_make_one_epoch(stored):
-    """Epoch e of three passes is epochs 3e to 3e + 2 of one pass, corruptions included; a later start joins in."""
+    """Epoch e of three passes is epochs 3e to 3e + 2 of one pass, corruptions included."""
     one = Slices(stored[0], batch_size=5, seed=1, corruption="seed004")
     three = one.with_options(passes=3)
     assert three.steps == 15 and len(three) == 23 and three.digest() != one.digest()

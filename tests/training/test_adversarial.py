@@ -1,4 +1,4 @@
-"""Training of a VQGAN: equations 3.13 and 3.14 by hand, who moves when, what is left after an interruption."""
+"""Training of a VQGAN: equations 3.13 and 3.14 by hand, who moves when, resuming."""
 
 import keras
 import numpy as np
@@ -52,16 +52,27 @@ def _trainee(optimizer, *, active=1.0, seed=0, maps=None, **options):
 
 def _step(trainee, images=IMAGES[:4]):
     """One training step; -> what was logged, and how far each side's trainable weights moved."""
-    before = [
-        [weight.numpy() for weight in part.trainable_weights]
-        for part in (trainee.generator, trainee.discriminator)
-    ]
+    parts = (trainee.generator, trainee.discriminator)
+    before = [_trainable(part) for part in parts]
     logs = trainee.fit(images, images, batch_size=len(images), verbose=0).history
-    moved = [
-        [weight.numpy() - old for weight, old in zip(part.trainable_weights, olds)]
-        for part, olds in zip((trainee.generator, trainee.discriminator), before)
-    ]
+    moved = []
+    for part, olds in zip(parts, before):
+        moved.append([weight - old for weight, old in zip(_trainable(part), olds)])
     return {name: values[0] for name, values in logs.items()}, *moved
+
+
+def _trainable(part):
+    return [weight.numpy() for weight in part.trainable_weights]
+
+
+def _gradients(tape, loss, variables):
+    """Of Keras variables, as arrays; 0 where the loss does not depend on one."""
+    found = tape.gradient(
+        loss,
+        [variable.value for variable in variables],
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
 
 
 def test_the_adaptive_weight_is_a_ratio_of_norms():
@@ -81,7 +92,7 @@ def test_the_hinge():
 
 
 def test_one_step_is_the_gradient_of_equation_3_13(maps):
-    """Plain gradient descent moves every weight by its gradient of the whole loss, taken by one tape in the plain way."""
+    """Plain descent moves every weight by its gradient of the whole loss, taken by one tape."""
     trainee = _trainee(
         keras.optimizers.SGD(1.0), maps=maps, perceptual_weight=0.7, adversarial_weight=0.8
     )
@@ -101,13 +112,7 @@ def test_one_step_is_the_gradient_of_equation_3_13(maps):
     norms = [np.linalg.norm(tape.gradient(loss, kernel)) for loss in (both, adversary)]
     weight = 0.8 * norms[0] / (norms[1] + 1e-4)
     own = generator.trainable_variables
-    parts = [
-        [
-            np.zeros(variable.shape) if one is None else np.asarray(tf.convert_to_tensor(one))
-            for one, variable in zip(tape.gradient(loss, [v.value for v in own]), own)
-        ]
-        for loss in (both, code_loss, adversary)
-    ]
+    parts = [_gradients(tape, loss, own) for loss in (both, code_loss, adversary)]
     whole = [one + two + weight * three for one, two, three in zip(*parts)]
     theirs = tape.gradient(
         answer, [variable.value for variable in discriminator.trainable_variables]
@@ -254,7 +259,7 @@ def test_what_is_refused():
             _trainee("adam")
 
 
-# ------------------------------------------------------------------------------------------------ perceptual distance
+# ------------------------------------------------------------------------- perceptual distance
 
 
 def test_the_perceptual_distance_is_nothing_to_itself_and_grows_with_blur(maps):

@@ -31,7 +31,7 @@ class Stop(keras.callbacks.Callback):
 
 
 def _small():
-    """A VAE of a few layers with all that a training has to remember: sampling, dropout and running means."""
+    """A small VAE with all that a training has to remember: sampling, dropout, running means."""
     keras.utils.set_random_seed(3)
     inputs, vectors = keras.Input((32, 32, 1)), keras.Input((6,))
     x = layers.Dropout(0.2, seed=5)(layers.Conv2D(4, 5, strides=4, activation="relu")(inputs))
@@ -51,7 +51,10 @@ def _small():
 
 
 def _fit(name, folder, callbacks=(), lines=None, **options):
-    """Sampling (small, vae) or dropout (small, myronenko_cae), corruption, plateaus and beta's warm-up, six epochs."""
+    """Six epochs with corruption, plateaus and beta's warm-up.
+
+    Sampling is in small and vae, dropout in small and myronenko_cae.
+    """
     model = (
         _small()
         if name == "small"

@@ -99,10 +99,9 @@ def test_conditions_are_learned_and_may_be_missing():
         conditions={"sex": ["female", "female", "male", "male"], "age": [30, 70, 30, 70]},
     )
     np.testing.assert_array_equal(drawn[:, 0, 0], [0, 1, 2, 3])
-    known, unknown = (
-        models_prior.bits_a_code(prior, codes[100:], given)[0]
-        for given in ({name: values[100:] for name, values in conditions.items()}, None)
-    )
+    given = {name: values[100:] for name, values in conditions.items()}
+    known = models_prior.bits_a_code(prior, codes[100:], given)[0]
+    unknown = models_prior.bits_a_code(prior, codes[100:])[0]
     assert known < 0.2 and unknown > known + 0.05  # twelve places share two bits
     free = models_prior.sample(prior, 400, seed=1)[:, 0, 0]
     assert np.bincount(free, minlength=4).min() > 40  # nothing known: all four

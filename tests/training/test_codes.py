@@ -1,4 +1,4 @@
-"""Use of a codebook over all places and on the brain, watched while it trains; patches of codes against pictures made of them."""
+"""Use of a codebook, everywhere and on the brain, watched while it trains; patches of codes."""
 
 import keras
 import numpy as np
@@ -24,13 +24,10 @@ def test_use_everywhere_and_on_the_brain():
 def test_patches_are_those_that_the_picture_was_made_of():
     rng = np.random.default_rng(0)
     tiles, codes = rng.random((5, 4, 6)), rng.integers(0, 4, (20, 3, 2))  # the fifth is never used
-    images = np.concatenate(
-        [
-            np.concatenate([tiles[codes[:, row, column]] for column in range(2)], axis=2)
-            for row in range(3)
-        ],
-        axis=1,
-    )
+    rows = []
+    for row in range(3):
+        rows.append(np.concatenate([tiles[codes[:, row, column]] for column in range(2)], axis=2))
+    images = np.concatenate(rows, axis=1)
     patches, counts = training_codes.patches_of_codes(images[..., None], codes, 5, around=0)
     np.testing.assert_allclose(patches[:4], tiles[:4], atol=1e-6)
     assert np.isnan(patches[4]).all() and counts.sum() == codes.size and counts[4] == 0

@@ -1,4 +1,4 @@
-"""Training: what a recipe holds, that it learns, that batch norm and dropout train, that one seed gives one loss."""
+"""Training: recipes, learning, batch norm and dropout in training mode, one seed one loss."""
 
 import json
 
@@ -97,7 +97,7 @@ def test_recipes_can_be_changed_and_nonsense_is_refused():
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """(model, history, folder, printed lines) of four epochs of a model with dropout, under seed 004's corruptions."""
+    """Four epochs of a model with dropout: (model, history, folder, printed lines)."""
     folder, lines = tmp_path_factory.mktemp("trained"), []
     model = _model("myronenko_cae", l2=True)
     history = training.fit(
@@ -180,7 +180,7 @@ def test_progress_is_not_too_talkative():
 
 
 def test_batch_norm_and_dropout_were_in_training_mode(trained):
-    """Running means and variances have left where they begin; dropout is active in training alone."""
+    """Running means and variances have moved; dropout is active in training alone."""
     model = trained[0]
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert norms and all(np.abs(np.asarray(layer.moving_mean)).max() > 1e-4 for layer in norms)
@@ -194,7 +194,7 @@ def test_batch_norm_and_dropout_were_in_training_mode(trained):
 
 
 def test_fit_moves_running_means_by_the_batches_own_statistics():
-    """One step at a learning rate of 0 on a bare norm: the running mean is Keras's rule applied to the batch."""
+    """One step at a learning rate of 0: the running mean is Keras's rule applied to the batch."""
     inputs = keras.Input(SHAPE)
     norm = keras.layers.BatchNormalization(momentum=0.9)
     model = keras.Model(inputs, keras.layers.Activation("sigmoid")(norm(inputs)))
@@ -261,7 +261,7 @@ def test_the_seeds_vae_is_an_option():
 
 
 def test_validation_is_a_bound_and_reconstruction_the_mean():
-    """A linear decoder in closed form: E_q |x - Wz|^2 = |x - Wm|^2 + sum_j exp(log_var_j) |w_j|^2."""
+    """A linear decoder: E_q |x - Wz|^2 = |x - Wm|^2 + sum_j exp(log_var_j) |w_j|^2."""
     shape, inputs = (4, 6, 1), keras.Input((4, 6, 1))
     flat = keras.layers.Flatten()(inputs)
     mean = keras.layers.Dense(3, use_bias=False, name="mean")(flat)

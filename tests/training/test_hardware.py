@@ -14,16 +14,17 @@ from brainlib.training import fitting
 TWO_DEVICES = """
 import json, sys
 import tensorflow as tf
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0],
-                                           [tf.config.LogicalDeviceConfiguration()] * 2)
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import numpy as np
 from brainlib import training
 images = np.random.default_rng(0).random((24, 32, 32, 1), dtype="float32")
 found = []
 for devices in ((), ("CPU:0", "CPU:1")):
-    _, history = training.load_or_fit(sys.argv[2], images[:16], images[16:], recipe="vae", loss="mse", epochs=2,
-                                      batch_size=8, folder=f"{sys.argv[1]}/{len(devices)}", seed=3,
-                                      options={"width": 0.1}, devices=devices, show=None)
+    _, history = training.load_or_fit(
+        sys.argv[2], images[:16], images[16:], recipe="vae", loss="mse", epochs=2, batch_size=8,
+        folder=f"{sys.argv[1]}/{len(devices)}", seed=3, options={"width": 0.1}, devices=devices,
+        show=None)
     found.append(history[["loss", "val_loss"]].to_numpy().tolist())
 print(json.dumps(found))
 """
@@ -33,7 +34,7 @@ print(json.dumps(found))
     "name", ["skip_connection_cae", pytest.param("vae", marks=pytest.mark.slow)]
 )
 def test_two_devices_train_like_one(name, tmp_path):
-    """Losses agree but for batch normalisation, which sees half a batch on each device, and the sampling."""
+    """Losses agree but for sampling and batch norm, which sees half a batch on each device."""
     done = subprocess.run(
         [sys.executable, "-c", TWO_DEVICES, tmp_path, name],
         capture_output=True,

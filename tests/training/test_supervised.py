@@ -1,4 +1,4 @@
-"""Heads that tell age and sex from a VAE's latent: their loss in closed form, training with gaps, what is saved."""
+"""Heads that predict age and sex: their loss in closed form, training with gaps, saving."""
 
 import keras
 import numpy as np
