@@ -65,40 +65,6 @@ def _norm(gradient):
     return ops.sqrt(ops.sum(ops.square(ops.cast(gradient, "float32"))))
 
 
-@keras.saving.register_keras_serializable("brainlib")
-class FusedAdam(keras.optimizers.Adam):
-    """Keras's Adam through TensorFlow's one operation a weight.
-
-    Two networks of some hundred weights make a graph that is built three times as fast so.
-    """
-
-    def apply(self, grads, trainable_variables=None):
-        step = ops.cast(self.iterations + 1, "float32")
-        self._powers = [
-            ops.power(ops.cast(beta, "float32"), step) for beta in (self.beta_1, self.beta_2)
-        ]
-        return super().apply(grads, trainable_variables)
-
-    def update_step(self, gradient, variable, learning_rate):
-        place = self._get_variable_index(variable)
-        tf.raw_ops.ResourceApplyAdam(
-            var=_handle(variable),
-            m=_handle(self._momentums[place]),
-            v=_handle(self._velocities[place]),
-            beta1_power=self._powers[0],
-            beta2_power=self._powers[1],
-            lr=ops.cast(learning_rate, "float32"),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
-
-
-def _handle(variable):
-    return variable.value.handle if isinstance(variable, keras.Variable) else variable.handle
-
-
 class Adversarial(keras.Model):
     """A generator and its discriminator under training; `call` is the generator's.
 
@@ -159,8 +125,6 @@ class Adversarial(keras.Model):
 
         The discriminator's follows the learning rate of the generator's.
         """
-        if type(optimizer) is keras.optimizers.Adam:
-            optimizer = FusedAdam.from_config(optimizer.get_config())
         super().compile(optimizer=optimizer, loss=None, **options)
         self.pixels = losses.get(loss)
         self.optimizer.build(self.generator.trainable_variables)
