@@ -94,7 +94,7 @@ def _in_words(value: object) -> str:
 def best_epoch_of(network: keras.Model, history: pd.DataFrame, plan: training.Recipe) -> pd.Series:
     """The epoch whose weights the network has: the lowest validation loss after any warm-up."""
     warm_up = plan.beta_warm_up if models.is_vae(network) else 0
-    return training.kept(history, warm_up)
+    return training.best_epoch(history, warm_up)
 
 
 def means_by_person(

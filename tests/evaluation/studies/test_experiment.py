@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from brainlib import studies
+from brainlib import models, studies
 from brainlib.evaluation.studies import Round, SplitSlices
 
 ROUNDS = (
@@ -53,3 +54,12 @@ def test_a_person_counts_once_and_no_psnr_is_infinite():
     np.testing.assert_allclose(found.psnr["corrupted_input"], [20, 40])
     np.testing.assert_allclose(found.mse["corrupted_input"], [0.01, 0.0001])
     np.testing.assert_allclose(found.psnr["clean"], [100, 100])
+
+
+def test_epochs_of_a_warm_up_count_for_vaes_alone():
+    history = pd.DataFrame({"epoch": [1, 2, 3, 4], "val_loss": [0.1, 0.5, 0.3, 0.4]})
+    plan = studies.recipe_of("vae", beta_warm_up=2)
+    vae = models.build("vae", image_shape=(32, 32, 1), width=0.125, latent_dim=2)
+    other = keras.Sequential([keras.layers.Input((8, 8, 1)), keras.layers.Conv2D(1, 3)])
+    assert studies.best_epoch_of(vae, history, plan).epoch == 3
+    assert studies.best_epoch_of(other, history, plan).epoch == 1
