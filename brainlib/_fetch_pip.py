@@ -1,6 +1,7 @@
-"""Puts pip into the running virtual environment where Python came without ensurepip (Debian, Ubuntu).
+"""Puts pip into the running virtual environment where Python came without ensurepip.
 
-Standard library only: it runs before anything is installed. The wheel's SHA-256 is the one that PyPI states.
+That is so on Debian and Ubuntu. Standard library only: it runs before anything is installed. The
+wheel's SHA-256 is the one that PyPI states.
 """
 
 import hashlib
@@ -15,18 +16,18 @@ import urllib.request
 INDEX = "https://pypi.org/pypi/pip/json"
 
 
-def fetch(url):
+def fetch(url: str) -> bytes:
+    """What a URL answers."""
     with urllib.request.urlopen(url, timeout=60) as answer:
         return answer.read()
 
 
-def main():
-    wheel = next(
-        item for item in json.loads(fetch(INDEX))["urls"] if item["packagetype"] == "bdist_wheel"
-    )
-    content = fetch(
-        urllib.parse.urljoin(INDEX, wheel["url"])
-    )  # mirrors may state it relative to the index
+def main() -> None:
+    """Fetches pip's wheel, checks it, and lets it install itself."""
+    published = json.loads(fetch(INDEX))["urls"]
+    wheel = next(item for item in published if item["packagetype"] == "bdist_wheel")
+    # Mirrors may state the address relative to the index.
+    content = fetch(urllib.parse.urljoin(INDEX, wheel["url"]))
     if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
         sys.exit(f"{wheel['url']}: the checksum is not the one that PyPI states. Try again.")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,18 +1,26 @@
 """Files that are whole or not there: atomic writes, checksums, fingerprints."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROJECT = Path(__file__).resolve().parents[1]  # the checkout: data/ and notebooks/ lie in it
 
 
 @contextlib.contextmanager
-def whole_file(path):
-    """Yields a temporary path beside `path`; it takes the final name only if the block ends without an error.
+def whole_file(path: Path | str) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; without an error it takes the final name at the end.
 
     The temporary name keeps the suffixes (`.nii.gz`), since libraries choose the format by them.
     """
@@ -33,50 +41,52 @@ def whole_file(path):
         temporary.unlink(missing_ok=True)
 
 
-def _umask():
+def _umask() -> int:
+    """The process's mask of permissions, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-def write_text(path, text):
+def write_text(path: Path | str, text: str) -> None:
     """Writes text as UTF-8, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path, value):
+def write_json(path: Path | str, value: object) -> None:
     """Writes strict JSON (NaN becomes null), keys in the order given."""
     write_text(path, json.dumps(_plain(value), indent=1, allow_nan=False) + "\n")
 
 
-def write_csv(path, table, **options):
+def write_csv(path: Path | str, table: pd.DataFrame, **options: object) -> None:
     """Writes a pandas table as CSV, without its index."""
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False, **options)
 
 
-def _plain(value):
+def _plain(value: object) -> object:
+    """A value in JSON's own types; what is not finite becomes None."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [_plain(item) for item in value]
     if hasattr(value, "tolist"):  # NumPy arrays and scalars
         return _plain(value.tolist())
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Path):
         return str(value)
     return value
 
 
-def sha256(path):
+def sha256(path: Path | str) -> str:
     """SHA-256 of a file's content, as 64 hex digits."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def digest(*parts):
+def digest(*parts: object) -> str:
     """A short stable digest (16 hex digits) of JSON-like values: the key of a cached step."""
     text = json.dumps(_plain(list(parts)), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

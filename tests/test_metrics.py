@@ -42,7 +42,7 @@ def test_ssim_is_tensorflows(data_range):
 
 
 def test_ssim_looks_at_whole_windows_only():
-    """A change in one corner pixel is seen by one window alone: the border is no place of its own."""
+    """A change in a corner pixel is seen by one window alone: the border is no place of its own."""
     changed = TARGET.copy()
     changed[:, 0, 0] += 0.5
     measured = metrics.ssim(TARGET[:1, :11, :11], changed[:1, :11, :11], data_range=1.0)

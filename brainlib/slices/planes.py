@@ -1,5 +1,9 @@
 """Upright pictures of a plane, cut from a volume; the spacing of their pixels and their letters."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from brainlib.heads.volumes import PLANES
@@ -11,18 +15,19 @@ EDGES = {  # letters at the left, right, top and bottom of a picture
 }
 
 
-def _axis(plane):
+def _axis(plane: str) -> int:
+    """The RAS+ axis that a plane's slice numbers run along."""
     if plane not in PLANES:
         raise ValueError(f"plane: expected one of {', '.join(PLANES)}, got {plane!r}.")
     return PLANES[plane]
 
 
-def pictures(array, plane):
+def pictures(array: np.ndarray, plane: str) -> np.ndarray:
     """All slices of a RAS+ array, upright: (X, Y, Z) -> a view (slices, rows, columns).
 
-    Sagittal and coronal pictures have superior up, axial ones anterior up; sagittal ones have anterior at the left,
-    the others the person's left at the left. A slice's number is its index along the RAS+ axis: IXI's own numbers for
-    sagittal and axial slices.
+    Sagittal and coronal pictures have superior up, axial ones anterior up; sagittal ones have
+    anterior at the left, the others the person's left at the left. A slice's number is its index
+    along the RAS+ axis: IXI's own numbers for sagittal and axial slices.
     """
     axis = _axis(plane)
     stack = np.moveaxis(array, axis, 0)  # sagittal (X, Y, Z), coronal (Y, X, Z), axial (Z, X, Y)
@@ -30,7 +35,7 @@ def pictures(array, plane):
     return upright[:, :, ::-1] if plane == "sagittal" else upright
 
 
-def pixel_mm(voxel_mm, plane):
-    """(row, column) spacing of a plane's pictures in mm."""
+def pixel_mm(voxel_mm: Sequence[float], plane: str) -> tuple[float, float]:
+    """(row, column) spacing of a plane's pictures in mm. voxel_mm: along the three RAS+ axes."""
     columns, rows = (side for axis, side in enumerate(voxel_mm) if axis != _axis(plane))
     return rows, columns
