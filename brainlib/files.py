@@ -10,10 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]  # the checkout: data/ and notebooks/ lie in it
 
@@ -59,8 +56,8 @@ def write_json(path: Path | str, value: object) -> None:
     write_text(path, json.dumps(_plain(value), indent=1, allow_nan=False) + "\n")
 
 
-def write_csv(path: Path | str, table: pd.DataFrame, **options: object) -> None:
-    """Writes a pandas table as CSV, without its index."""
+def write_csv(path: Path | str, table: Any, **options: object) -> None:
+    """Writes a table of pandas, which this file does not import, as CSV without its index."""
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False, **options)
 
