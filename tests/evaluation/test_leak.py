@@ -83,4 +83,5 @@ def test_the_nearest_answer_after_a_leak_is_of_the_same_person(pixels):
     rows = leak.nearest_answers(pictures, drawn, count=4)
     assert {len(row) for row in rows.values()} == {4} and "to rebuild" in rows
     error = {name: np.mean((row - rows["to rebuild"]) ** 2) for name, row in rows.items()}
+    assert leak.same_person_percent(pictures, PEOPLE, drawn) == 100
     assert error["nearest, divided by slice"] < 0.1 < error["nearest, divided by subject"]
