@@ -187,6 +187,26 @@ def test_a_step_that_is_not_finite_moves_nobody():
     assert logs["skipped_steps"] == 0 and all(np.isfinite(change).all() for change in moved)
 
 
+def test_fused_adam_is_keras_adam():
+    rng = np.random.default_rng(0)
+    start, gradients = (
+        rng.standard_normal((3, 4)).astype("float32"),
+        rng.standard_normal((5, 3, 4)).astype("float32"),
+    )
+    variables = []
+    for kind in (keras.optimizers.Adam, adversarial.FusedAdam):
+        variable, optimizer = keras.Variable(start), kind(0.01, beta_1=0.5)
+        for gradient in gradients:
+            optimizer.apply([tf.constant(gradient)], [variable])
+        variables.append(variable.numpy())
+    np.testing.assert_allclose(variables[1], variables[0], atol=1e-6)
+    assert np.abs(variables[0] - start).max() > 0.01
+    restored = keras.optimizers.deserialize(keras.optimizers.serialize(adversarial.FusedAdam(0.02)))
+    assert type(restored) is adversarial.FusedAdam and float(
+        restored.learning_rate
+    ) == pytest.approx(0.02)
+
+
 class Stop(keras.callbacks.Callback):
     """Breaks off in the fourth epoch, when the discriminator has been at work for one."""
 
