@@ -1,10 +1,13 @@
 """HTML pages that need no network: one template for the report, the quality page and sweeps."""
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from brainlib import record
 
@@ -17,6 +20,15 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+MARKDOWN = MarkdownIt("commonmark", {"html": False})
+
+
+def with_emphasis(text: str) -> Markup:
+    """A sentence as HTML: what notebooks write as `code` or *words* looks so here, too."""
+    return Markup(MARKDOWN.renderInline(str(text)))
+
+
+TEMPLATES.filters["inline"] = with_emphasis
 
 
 def render(
@@ -47,6 +59,7 @@ def section(
     heading: str,
     *,
     paragraphs: Sequence[str] = (),
+    findings: Sequence[dict[str, str]] = (),
     facts: Sequence[tuple[str, str]] = (),
     figures: Sequence[dict[str, Any]] = (),
     tables: Sequence[dict[str, Any]] = (),
@@ -57,6 +70,7 @@ def section(
         name: of its anchor.
         heading: its heading.
         paragraphs: texts under the heading.
+        findings: each with `claim`, `verdict` and `words`.
         facts: pairs of a name and a value.
         figures: each with `source` (a data URL), `caption` and, where it has one, `number`.
         tables: each made by `table`; one with a `caption` folds, `open` shows it unfolded.
@@ -65,10 +79,16 @@ def section(
         "id": name,
         "heading": heading,
         "paragraphs": paragraphs,
+        "findings": findings,
         "facts": facts,
         "figures": figures,
         "tables": tables,
     }
+
+
+def data_url(png: bytes) -> str:
+    """A picture as the address that holds it, so that a page needs no other file."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def table(frame: "pd.DataFrame", *, links: Sequence[str] = (), **more: Any) -> dict[str, Any]:
