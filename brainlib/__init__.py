@@ -85,6 +85,7 @@ ROOMS = {
     "labs": "show.labs",
     "widgets": "show.labs",
     "report": "show.report",
+    "chapters": "show.chapters",
     "run": "run",
 }
 
