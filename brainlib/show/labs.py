@@ -113,6 +113,7 @@ class _SliceBrowser:
             description="window", min=0, max=1.5, step=0.02, value=(0, 1), readout_format=".2f"
         )
         self.picture = ipywidgets.Image(format="png", width=460)
+        self.refusal = ipywidgets.Label()  # of a head that cannot be read
         for control in (self.subject, self.plane):
             control.observe(self.resize, "value")
         for control in (self.number, self.window):
@@ -132,7 +133,13 @@ class _SliceBrowser:
 
     def resize(self, *_) -> None:
         """Follows another head or plane, which has another number of slices."""
-        count = self.load(self.subject.value).array.shape[volumes.PLANES[self.plane.value]]
+        try:
+            volume = self.load(self.subject.value)
+        except (OSError, ValueError) as error:
+            self.refusal.value, self.picture.value = str(error), b""
+            return
+        self.refusal.value = ""
+        count = volume.array.shape[volumes.PLANES[self.plane.value]]
         self.number.unobserve(self.draw, "value")
         self.number.max = count - 1
         self.number.value = count // 2
@@ -143,7 +150,7 @@ class _SliceBrowser:
         """All controls above the picture."""
         upper = ipywidgets.HBox([self.subject, self.plane])
         lower = ipywidgets.HBox([self.number, self.window])
-        return ipywidgets.VBox([upper, lower, self.picture])
+        return ipywidgets.VBox([upper, lower, self.refusal, self.picture])
 
 
 # ------------------------------------------------------------------------------------- latents

@@ -5,6 +5,7 @@ The names that others call are gathered here; `splits`, `pipeline`, `corruptions
 """
 
 from brainlib.heads.quality import outliers, quality
+from brainlib.slices.measuring import MeasuredHeads, measure_heads
 from brainlib.slices.planes import EDGES, pictures, pixel_mm
 from brainlib.slices.preparation import (
     FIELD_MM,
@@ -14,6 +15,13 @@ from brainlib.slices.preparation import (
     scale,
     scale_limits,
     window,
+)
+from brainlib.slices.rules import (
+    COLUMN_OF_RULE,
+    count_kept,
+    has_brain,
+    kept_per_head,
+    limits_of_rules,
 )
 from brainlib.slices.selection import (
     METHODS,
@@ -25,5 +33,6 @@ from brainlib.slices.selection import (
     threshold,
 )
 from brainlib.slices.store import Writer, export_png, read
+from brainlib.slices.storing import every_nth, index_of_pictures, store_pictures
 
 __all__ = [name for name in dir() if not name.startswith("_")]

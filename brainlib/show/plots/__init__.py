@@ -2,7 +2,7 @@
 
 Functions draw on axes or return a figure; they neither show nor save. How figures look stands in
 `look.py`, pictures of heads in `pictures.py`, charts of numbers in `charts.py`, what a codebook
-does in `codebook.py`.
+does in `codebook.py`, which slices are kept in `selection.py`.
 """
 
 from brainlib.show.plots.charts import (
@@ -56,5 +56,11 @@ from brainlib.show.plots.look import (
 )
 from brainlib.show.plots.people import sets_of_people
 from brainlib.show.plots.pictures import Scale, brain, comparison, montage, planes, with_histograms
+from brainlib.show.plots.selection import (
+    brain_by_place,
+    framed_slices,
+    kept_bars,
+    slices_across,
+)
 
 __all__ = [name for name in dir() if not name.startswith("_")]
