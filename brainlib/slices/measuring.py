@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brainlib.heads import reading
@@ -69,3 +70,20 @@ def measure_heads(
             f"none of the {len(cohort)} heads has a usable brain mask. First reasons: {reasons}"
         )
     return MeasuredHeads(pd.concat(tables, ignore_index=True), pd.DataFrame(qualities), refused)
+
+
+def median_of_brain(images: np.ndarray, brains: np.ndarray) -> np.ndarray:
+    """Median grey value of each picture's brain; NaN where there is none.
+
+    Args:
+        images: (n, H, W, 1).
+        brains: bool (n, H, W, 1).
+
+    Returns:
+        (n,).
+    """
+    medians = np.full(len(images), np.nan)
+    for number, (image, brain) in enumerate(zip(images, brains)):
+        if brain.any():
+            medians[number] = np.median(image[brain])
+    return medians

@@ -81,3 +81,11 @@ def test_pictures_are_stored_head_by_head(cohort, tmp_path):
     assert images.shape == brains.shape == (5, 16, 16, 1) and brains.any(axis=(1, 2, 3)).all()
     with pytest.raises(ValueError, match="no slice is kept"):
         slices.index_of_pictures(chosen[:0], cohort)
+
+
+def test_the_median_of_the_brain_alone():
+    images = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4, 1)
+    brains = np.zeros(images.shape, bool)
+    brains[0, 0] = True  # 0, 1, 2, 3
+    medians = slices.median_of_brain(images, brains)
+    assert medians[0] == 1.5 and np.isnan(medians[1])

@@ -58,7 +58,7 @@ def framed_slices(
     *,
     column: str,
     plane: str,
-    count: int = 24,
+    count: int = 17,
 ) -> Figure:
     """Slices of a head, framed where a rule discards them; the limit has two frames.
 
