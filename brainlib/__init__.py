@@ -81,6 +81,7 @@ ROOMS = {
     "diagrams": "show.diagrams",
     "plots_models": "show.diagrams",
     "plots_inspector": "show.inspector_figures",
+    "inspector_figures": "show.inspector_figures",
     "anomaly_figures": "show.anomaly_figures",
     "labs": "show.labs",
     "widgets": "show.labs",

@@ -5,9 +5,10 @@ report.table()                                       # one row per question
 
 `report.py` asks, the questions stand in `data_checks.py`, `people_checks.py`, `latent_checks.py`
 and `network_checks.py`; `filters.py` looks into a network; `known_faults.py` lists what went wrong
-in the theses.
+in the theses; `answers.py` lays the answers of several models beside each other.
 """
 
+from brainlib.inspector.answers import all_findings, answers, reasons, verdict
 from brainlib.inspector.findings import Finding
 from brainlib.inspector.known_faults import FAULTS, Fault, faults
 from brainlib.inspector.reading import load, read_pictures

@@ -35,13 +35,16 @@ def load(path: Path | str, *, custom_objects: Mapping[str, type] | None = None) 
         ) from error
 
 
-def read_pictures(path: Path | str, image_shape: tuple[int, int, int]) -> np.ndarray:
+def read_pictures(
+    path: Path | str, image_shape: tuple[int, int, int], *, most: int | None = None
+) -> np.ndarray:
     """Pictures for a model from a `.npy` file or a folder of PNG, JPEG, TIFF or `.npy` files.
 
     Args:
         path: of the file or the folder; files are read in the order of their names.
         image_shape: (H, W, C) that the model takes; other sizes are refused, since resizing is
             part of a model's training.
+        most: so many pictures at most, evenly spread; all when absent.
 
     Returns:
         float32 (N, H, W, C); files of 8 or 16 bits are scaled to [0, 1], `.npy` files stay as
@@ -53,7 +56,9 @@ def read_pictures(path: Path | str, image_shape: tuple[int, int, int]) -> np.nda
             f"{path}: expected a .npy file or a folder of pictures ({', '.join(PICTURES)}), "
             "found none."
         )
-    return np.concatenate([_read_file(file, tuple(image_shape)) for file in files])
+    pictures = np.concatenate([_read_file(file, tuple(image_shape)) for file in files])
+    count = len(pictures) if most is None else min(most, len(pictures))
+    return pictures[np.linspace(0, len(pictures) - 1, count).astype(int)]
 
 
 def _picture_files(path: Path) -> list[Path]:

@@ -289,6 +289,23 @@ def channel_worth(worth: np.ndarray, *, error: float, ax: Axes, title: str = "")
     return ax
 
 
+def channels_figure(table: pd.DataFrame) -> Figure:
+    """`channel_worth` of several models, side by side.
+
+    Args:
+        table: one row per model and channel: `model`, `layer`, `error_gained` and `error`.
+    """
+    models = list(dict.fromkeys(table.model))
+    figure, axes = plots.panels(len(models), columns=2, width=4.6, height=3.2)
+    for ax, name in zip(axes, models):
+        rows = table[table.model == name]
+        title = f"{name}: {rows.layer.iloc[0]}"
+        channel_worth(
+            rows.error_gained.to_numpy(), error=float(rows.error.iloc[0]), ax=ax, title=title
+        )
+    return figure
+
+
 def occlusion_figure(
     images: np.ndarray, maps: Mapping[str, np.ndarray], *, size: float = 1.9
 ) -> Figure:

@@ -138,6 +138,8 @@ def test_pictures_are_read_from_a_folder(tmp_path):
     assert found.shape == (4, 8, 6, 1)
     np.testing.assert_allclose(found[0, ..., 0], grey / 255, atol=1e-6)
     np.testing.assert_array_equal(found[1:], images(3, (8, 6, 1)))
+    spread = inspector.read_pictures(tmp_path, (8, 6, 1), most=2)
+    np.testing.assert_array_equal(spread, found[[0, 3]])
     with pytest.raises(ValueError, match="expected pictures of 6x8"):
         inspector.read_pictures(tmp_path, (6, 8, 1))
 

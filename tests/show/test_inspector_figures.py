@@ -35,6 +35,14 @@ def test_channels_are_sorted_by_their_worth():
     np.testing.assert_allclose([bar.get_height() for bar in ax.patches], [60, 40, 20])
 
 
+def test_each_model_has_its_own_channels():
+    table = pd.DataFrame({"model": ["a", "b", "b"], "layer": ["x", "y", "y"], "error": [1, 2, 2]})
+    figure = inspector_figures.channels_figure(table.assign(error_gained=[0.5, 0.2, 1.0]))
+    assert [ax.get_title() for ax in figure.axes] == ["a: x", "b: y"]
+    heights = [[bar.get_height() for bar in ax.patches] for ax in figure.axes]
+    assert heights == [[50], [50, 10]]
+
+
 def test_filters_and_maps_have_a_picture_each():
     rng = np.random.default_rng(0)
     figure = inspector_figures.filters_figure(rng.normal(size=(5, 3, 4, 1)), columns=3)

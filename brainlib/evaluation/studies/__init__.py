@@ -27,6 +27,7 @@ from brainlib.evaluation.studies.rounds import (
     unique_random_seeds,
 )
 from brainlib.evaluation.studies.samples import judge_draws, judge_of, summary_of_draws
+from brainlib.evaluation.studies.saved_models import saved_models
 from brainlib.evaluation.studies.split_slices import Round, SplitSlices, open_slices
 
 __all__ = [name for name in dir() if not name.startswith("_")]
