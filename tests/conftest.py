@@ -1,4 +1,4 @@
-"""Shared fixtures: real heads where they are at hand, small volumes with unequal sides everywhere."""
+"""Shared fixtures: real heads where they are at hand, small volumes with unequal sides."""
 
 import os
 import sys
@@ -9,44 +9,40 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.modules.setdefault(
-    "rfc3987_syntax", None
-)  # as in brainlib.run.executor: seconds to import, no use here
+# As in brainlib.run.executor: seconds to import, no use here.
+sys.modules.setdefault("rfc3987_syntax", None)
 
-if (
-    int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)) > 1
-):  # processes that share the cores: threads of all would only wait for each other
-    each = str(max(1, len(os.sched_getaffinity(0)) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
+# Processes that share the cores: the threads of all would only wait for each other.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+if WORKERS > 1:
+    each = str(max(1, len(os.sched_getaffinity(0)) // WORKERS))
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, each)
 
-LONGEST = (
+LONGEST = (  # folders and files, as they stand in a path
     "test_workbook",
     "test_runs",
     "test_sweep",
-    "test_models",
-    "test_models_prior",
-    "test_training",
-    "test_models_vq",
-    "test_checkpoints",
+    "tests/models",
+    "tests/training",
     "test_head_maps",
-    "test_inspector_faults",
-    "test_hardware",
-    "test_supervised",
-    "test_restoration",
-    "test_masking",
-    "test_features",
-    "test_generation",
+    "tests/inspector",
+    "tests/anomaly",
+    "tests/evaluation",
+    "tests/heads",
 )
 
 
 def pytest_collection_modifyitems(items):
-    """The files that take longest begin: of two processes neither waits for the other at the end."""
-    items.sort(
-        key=lambda item: (
-            LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
-        )
-    )
+    """What takes longest begins: of two processes neither waits for the other at the end."""
+    items.sort(key=lambda item: _place(str(item.path)))
+
+
+def _place(path):
+    for number, name in enumerate(LONGEST):
+        if name in path:
+            return number
+    return len(LONGEST)
 
 
 def _ixi_sample():
@@ -70,7 +66,7 @@ def ixi_sample():
 
 @pytest.fixture
 def write_nifti(tmp_path):
-    """Function (array, name=..., affine=..., dtype=...) -> path of a NIfTI file made of the array."""
+    """Function (array, name=..., affine=..., dtype=...) -> path of a NIfTI file of the array."""
 
     def write(array, *, name="volume.nii.gz", affine=None, dtype=None):
         array = np.asarray(array, dtype=dtype)

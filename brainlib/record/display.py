@@ -39,6 +39,9 @@ def show_table(frame: "pd.DataFrame", caption: str, *, rows: int, where: str) ->
         return
     from IPython.display import HTML, display
 
+    if not len(frame):
+        show_text(f"{caption} *No rows.*")
+        return
     if len(frame) > rows:
         caption = f"{caption} The first {rows} of {len(frame)} rows; all are in `{where}`."
     show_text(caption)

@@ -9,10 +9,10 @@ from brainlib.heads.phantom.head import (
     SITES,
     VERSION,
     Site,
-    Template,
     geometry,
     make_head,
 )
 from brainlib.heads.phantom.population import cohort, people, spreadsheet
+from brainlib.heads.phantom.template import Template
 
 __all__ = [name for name in dir() if not name.startswith("_")]

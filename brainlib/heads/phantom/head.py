@@ -17,8 +17,9 @@ from scipy import ndimage
 
 from brainlib.heads.phantom import atlas as codes
 from brainlib.heads.phantom import lesions
-from brainlib.heads.phantom.atlas import BOX_MM, LATTICE_MM, NOISE_MM, bspline, lift
+from brainlib.heads.phantom.atlas import BOX_MM, LATTICE_MM, bspline, lift
 from brainlib.heads.phantom.lesions import Lesion
+from brainlib.heads.phantom.template import Template, smooth_noise
 
 VERSION = 1  # raised whenever a head of a seed changes
 FACTORS = {"full": 1, "half": 2, "quarter": 4}  # voxels of IXI's size, twice and four times that
@@ -69,49 +70,6 @@ SITES = {
         (3100, 3100), 0.30, 0.73, 1.15, 0.80, 0.55, 0.0125, 0.60, 0.08, 1.65, 146, suppressed=False
     ),
 }
-
-
-class Template:
-    """The atlas with what many heads need of it.
-
-    The atlas's arrays are attributes: `code` and `brain` on its grid, and one number per brain
-    voxel in `fluid`, `grey`, `white`, `depth`, `right`, `anterior`, `superior` and others, in the
-    order of `inside`.
-
-    Args:
-        atlas: of `atlas.load_atlas`.
-    """
-
-    def __init__(self, atlas: dict[str, np.ndarray]):
-        self.resolution = int(atlas["resolution"])
-        for name, array in atlas.items():
-            if name != "resolution":
-                setattr(self, name, array)
-        self.inside = np.flatnonzero(self.brain)
-        hits = np.argwhere(self.brain)
-        bounds = zip(hits.min(axis=0), hits.max(axis=0))
-        self._box = tuple(slice(low, high + 1) for low, high in bounds)
-        self._box_brain = self.brain[self._box]
-        self._bases = {spacing: self._noise_bases(spacing) for spacing in NOISE_MM}
-        self.head_bases = [bspline(side, self.resolution, 5) for side in self.code.shape]
-
-    def _noise_bases(self, spacing: float) -> list[np.ndarray]:
-        return [bspline(side, self.resolution, spacing) for side in self._box_brain.shape]
-
-    def noise(self, rng: np.random.Generator, spacing: float) -> np.ndarray:
-        """Smooth noise over brain voxels, from N(0, 1) on control points every `spacing` mm."""
-        return _smooth_noise(rng, self._bases[spacing])[self._box_brain]
-
-    def index(self, atlas_mm: np.ndarray, axis: int) -> np.ndarray:
-        """Array index of positions in atlas mm along an axis."""
-        low = BOX_MM[axis][0] + (self.resolution - 1) / 2
-        return (atlas_mm - low) / self.resolution
-
-
-def _smooth_noise(rng: np.random.Generator, bases: list[np.ndarray]) -> np.ndarray:
-    """Noise of N(0, 1) on the control points of three bases, evaluated on their grid."""
-    controls = [base.shape[1] for base in bases]
-    return lift(rng.standard_normal(controls, dtype=np.float32), bases)
 
 
 def _vary(rng: np.random.Generator, level: float, deviation: float) -> float:
@@ -365,7 +323,7 @@ def _paint_head(
     """The atlas as a picture of one person, on its grid, white matter = 1, the brain in it."""
     levels = _levels_by_code(rng, contrast, age)
     head = levels[template.code]
-    head *= 1 + 0.16 * _smooth_noise(rng, template.head_bases)
+    head *= 1 + 0.16 * smooth_noise(rng, template.head_bases)
     head.reshape(-1)[template.inside] = brain_values
     return head
 

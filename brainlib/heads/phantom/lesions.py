@@ -4,15 +4,11 @@ Made to teach and to test: ellipsoids with noisy surfaces at a wanted volume, da
 matter on T1.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from brainlib.heads.phantom.head import Template
+from brainlib.heads.phantom.template import Template
 
 KINDS = ("tumour", "stroke")
 

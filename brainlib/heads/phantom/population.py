@@ -21,7 +21,8 @@ from tqdm.auto import tqdm
 
 from brainlib import files
 from brainlib.heads.phantom.atlas import load_atlas
-from brainlib.heads.phantom.head import VERSION, Template, geometry, make_head
+from brainlib.heads.phantom.head import VERSION, geometry, make_head
+from brainlib.heads.phantom.template import Template
 
 FIRST_NUMBER = {"healthy": 1, "tumour": 401, "stroke": 701}
 IN_THE_TABLE = {"healthy": 400, "tumour": 300, "stroke": 300}  # people whom the table may list
