@@ -210,7 +210,7 @@ def latent_sampler(
     count = min(directions, density.pca.n_components_)
     if headless:
         latent = latent_at(density, [0] * count, temperature=0.7, seed=seed)
-        title = f"seed {seed}, temperature 0.7 {note}"
+        title = f"random seed {seed}, temperature 0.7 {note}"
         return still(render_latent(decode, latent, plane=plane, title=title))
     return _LatentSampler(decode, density, count, plane=plane, note=note, seed=seed).box()
 
@@ -235,7 +235,7 @@ class _LatentSampler:
         self.temperature = ipywidgets.FloatSlider(
             description="temperature", min=0, max=1.5, step=0.05, value=0.7, style=self.WIDE
         )
-        self.seed = ipywidgets.IntText(description="seed", value=seed, style=self.WIDE)
+        self.seed = ipywidgets.IntText(description="random seed", value=seed, style=self.WIDE)
         self.reset = ipywidgets.Button(description="sliders to 0")
         self.picture = ipywidgets.Image(format="png", width=380)
         self.reset.on_click(self.to_zero)
@@ -259,7 +259,7 @@ class _LatentSampler:
         seed, temperature = self.seed.value, self.temperature.value
         scores = [slider.value for slider in self.sliders]
         latent = latent_at(self.density, scores, temperature=temperature, seed=seed)
-        title = f"seed {seed}, temperature {temperature:.2f} {self.note}"
+        title = f"random seed {seed}, temperature {temperature:.2f} {self.note}"
         self.picture.value = png(render_latent(self.decode, latent, plane=self.plane, title=title))
 
     def to_zero(self, _) -> None:

@@ -191,7 +191,7 @@ def vae_columns(model: keras.Model, row: dict) -> dict[str, float]:
     """Columns of a VAE's history, of training and (with `val_`) of validation.
 
     beta; sigma, the assumed standard deviation of a pixel; kl_bits, bits per image; elbo, nats per
-    pixel with beta = 1, which the loss of thesis 004 (likelihood "seed") does not have.
+    pixel with beta = 1, which the loss of thesis 000 (likelihood "seed") does not have.
     """
     likelihood, pixels = model.likelihood, math.prod(model.input_shape[1:])
     found = {"beta": _number(model.get_layer("kl").beta), "sigma": likelihood.sigma()}

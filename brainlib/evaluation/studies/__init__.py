@@ -5,6 +5,25 @@ trained = studies.train_each_round(run, slices, "vae", train_vae, random_seeds)
 quality = studies.quality_by_person({"VAE": trained}, slices)
 """
 
+from brainlib.evaluation.studies.age_and_sex import (
+    GUESS,
+    HEADS,
+    REGRESSION,
+    age_errors,
+    answers_by_person,
+    batches_with_answers,
+    codes_of_people,
+    enough_ages_and_sexes,
+    head_targets,
+    summary_of_answers,
+)
+from brainlib.evaluation.studies.baselines import (
+    MEAN_PICTURE,
+    LinearCode,
+    baseline_quality,
+    linear_code,
+    round_code,
+)
 from brainlib.evaluation.studies.experiment import (
     PLATEAUS,
     best_epoch_of,
@@ -20,13 +39,28 @@ from brainlib.evaluation.studies.quality import (
     measured,
     quality_by_person,
 )
+from brainlib.evaluation.studies.rate_distortion import (
+    kl_in_words,
+    rate_and_distortion,
+    rate_distortion_table,
+    thesis_variance,
+    variance_in_words,
+)
 from brainlib.evaluation.studies.rounds import (
     Trained,
     histories,
     train_each_round,
     unique_random_seeds,
 )
-from brainlib.evaluation.studies.samples import judge_draws, judge_of, summary_of_draws
+from brainlib.evaluation.studies.samples import (
+    judge_draws,
+    judge_floor,
+    judge_of,
+    judge_references,
+    judge_vaes,
+    nearer,
+    summary_of_draws,
+)
 from brainlib.evaluation.studies.saved_models import saved_models
 from brainlib.evaluation.studies.split_slices import Round, SplitSlices, open_slices
 

@@ -13,6 +13,8 @@ from brainlib import slices
 from brainlib.record import NotRunYet, Run
 from brainlib.slices.pipeline import Slices
 
+MOST_PICTURES = 3000  # slices that are held in memory at a time
+
 
 @dataclass(frozen=True)
 class Round:
@@ -81,6 +83,11 @@ class SplitSlices:
         table = self.of(people)
         chosen = np.linspace(0, len(table) - 1, min(count, len(table))).astype(int)
         return table.iloc[chosen]
+
+    def thinned(self, people: Collection[str]) -> pd.DataFrame:
+        """Every so-many-th slice of these people, so that about 3,000 at most are in memory."""
+        table = self.of(people)
+        return table.iloc[:: max(1, len(table) // MOST_PICTURES)]
 
     def pictures(self, table: pd.DataFrame) -> np.ndarray:
         """The pictures of some rows of `index`: (n, H, W, 1)."""

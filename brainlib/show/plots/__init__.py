@@ -22,6 +22,7 @@ from brainlib.show.plots.charts import (
     rate_distortion,
     shares,
     stratification,
+    vae_panels,
 )
 from brainlib.show.plots.codebook import (
     code_frequencies,

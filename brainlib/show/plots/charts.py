@@ -124,6 +124,31 @@ def loss_panels(
     return figure
 
 
+VAE_PANELS = (  # of `vae_panels`: column, what it is
+    ("loss", "distortion + rate"),
+    ("kl", "rate: KL (nats per picture)"),
+    ("active_units", "active units"),
+)
+
+
+def vae_panels(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Loss, rate and active units by epoch: one row of panels for each VAE.
+
+    Args:
+        histories: {name: of a VAE's training}.
+    """
+    figure, axes = panels(len(VAE_PANELS) * len(histories), columns=len(VAE_PANELS), height=2.8)
+    places = iter(axes)
+    for name, history in histories.items():
+        for column, words in VAE_PANELS:
+            ax = next(places)
+            curves(history, ax=ax, columns=(column, f"val_{column}"), log=False, ylabel=words)
+            ax.set_title(name)
+            ax.get_legend().remove()
+    shared_legend(figure, axes[0])
+    return figure
+
+
 def lines(
     table: pd.DataFrame,
     *,

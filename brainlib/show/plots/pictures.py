@@ -378,8 +378,8 @@ def comparison(
     """Rows of pictures under each other, with the names of the rows; one slice in each column.
 
     Args:
-        rows: {name of the row: (N, H, W, 1)}. A name that starts with "error" is drawn as a
-            signed map (blue: output darker than the target, red: brighter) with a colour bar.
+        rows: {name of the row: (N, H, W, 1)}. A name that starts with "error" or with
+            "difference" is drawn as a signed map (blue: darker, red: brighter) with a colour bar.
         plane: of the orientation letters on the first picture; "" for none.
         titles: N column titles.
         window: grey values that are black and white.
@@ -394,9 +394,8 @@ def comparison(
     first = next(iter(rows.values()))
     sheet = _Sheet(len(rows), len(first), np.shape(first)[1:3], size=size, right=0.9)
     gray = Scale(low=window[0], high=window[1])
-    signed = Scale("RdBu_r", -error_window, error_window, "output - target")
     for number, (name, pictures) in enumerate(rows.items()):
-        usual = signed if name.startswith("error") else gray
+        usual = _signed(name, error_window) or gray
         scale = (scales or {}).get(name, usual)
         for column, picture in enumerate(pictures):
             image = sheet.picture(number, column, picture, scale)
@@ -408,3 +407,11 @@ def comparison(
     for column, title in enumerate((titles or [])[: len(first)]):
         sheet.title(0, column, title, fontsize=8)
     return sheet.figure
+
+
+def _signed(name: str, most: float) -> Scale | None:
+    """The colours of a row that shows what differs; None for a row of pictures."""
+    for start, label in (("error", "output - target"), ("difference", "difference")):
+        if name.startswith(start):
+            return Scale("RdBu_r", -most, most, label)
+    return None
