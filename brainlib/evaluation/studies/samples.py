@@ -15,6 +15,7 @@ from brainlib.evaluation.studies.rounds import Trained
 from brainlib.evaluation.studies.split_slices import SplitSlices
 
 MEASURES = ("frechet", "precision", "recall", "ms_ssim_of_pairs", "rmse_to_nearest_training_slice")
+FEWEST_DRAWS = 5  # of one network, for a verdict
 
 
 def judge_of(
@@ -161,7 +162,8 @@ def nearer(
     """The verdict on the claim that draws are nearer to real slices than others, for `run.finding`.
 
     One number counts per training where there are three random seeds or more, otherwise one per
-    draw. The interval is Welch's, 95 %, of the difference of the two means.
+    draw, and fewer than 5 draws show nothing. The interval is Welch's, 95 %, of the difference of
+    the two means.
 
     Args:
         draws, others: rows of `judge_draws`.
@@ -171,16 +173,20 @@ def nearer(
     first, second = _units(draws, measure), _units(others, measure)
     difference = float(first.mean() - second.mean())
     low, high = _welch(first, second)
-    if math.isnan(low):
+    verdict = "shown" if high < 0 else "not shown"
+    if not low > 0 and _too_few(draws, others):
         verdict = "too few to decide"
-    else:
-        verdict = "shown" if high < 0 else "not shown"
     interval = "" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]"
     words = (
         f"distance {first.mean():.4g} ({a}) against {second.mean():.4g} ({b}), difference "
         f"{difference:.3g}{interval}; {_how_many(draws)}."
     )
     return {"verdict": verdict, "words": words, "difference": difference, "low": low, "high": high}
+
+
+def _too_few(*sides: pd.DataFrame) -> bool:
+    """Whether a side has fewer than 5 draws, and fewer than 3 trainings."""
+    return any(len(side) < FEWEST_DRAWS and side.random_seed.nunique() < 3 for side in sides)
 
 
 def _units(draws: pd.DataFrame, measure: str) -> np.ndarray:

@@ -15,19 +15,23 @@ def draws(values, random_seeds=(0,)):
     return pd.concat(parts, ignore_index=True)
 
 
+NEAR, FAR = [1.0, 1.1, 0.9, 1.0, 1.2], [3.0, 3.1, 2.9, 3.0, 3.2]
+
+
 def test_draws_that_are_clearly_nearer_are_said_to_be():
-    found = studies.nearer(draws([1.0, 1.1, 0.9]), draws([3.0, 3.1, 2.9]), a="x", b="y")
+    found = studies.nearer(draws(NEAR), draws(FAR), a="x", b="y")
     assert found["verdict"] == "shown" and found["difference"] == pytest.approx(-2)
-    assert "interval over 3 draws of one training" in found["words"]
-    back = studies.nearer(draws([3.0, 3.1, 2.9]), draws([1.0, 1.1, 0.9]), a="y", b="x")
-    assert back["verdict"] == "not shown"
+    assert "interval over 5 draws of one training" in found["words"]
+    assert studies.nearer(draws(FAR), draws(NEAR), a="y", b="x")["verdict"] == "not shown"
+    assert studies.nearer(draws(NEAR), draws(NEAR), a="x", b="y")["verdict"] == "not shown"
 
 
-def test_one_draw_decides_nothing_and_overlap_shows_nothing():
+def test_few_draws_show_nothing_but_may_speak_against():
     found = studies.nearer(draws([1.0]), draws([3.0]), a="x", b="y")
     assert found["verdict"] == "too few to decide" and "[" not in found["words"]
-    found = studies.nearer(draws([1.0, 3.0]), draws([1.1, 3.2]), a="x", b="y")
-    assert found["verdict"] == "not shown"
+    few, more = draws(NEAR[:3]), draws(FAR[:3])
+    assert studies.nearer(few, more, a="x", b="y")["verdict"] == "too few to decide"
+    assert studies.nearer(more, few, a="y", b="x")["verdict"] == "not shown"
 
 
 def test_with_several_trainings_a_training_counts_once():
