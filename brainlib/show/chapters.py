@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from brainlib.record import NotRunYet
+
 VERDICTS = ("shown", "not shown", "too few to decide")
 
 
@@ -81,14 +83,16 @@ def read_results(folder: Path | str) -> list[dict[str, Any]]:
     """What the chapters of a run handed on, in their order, but for the report's own.
 
     Raises:
-        FileNotFoundError: there is nothing to report on.
+        NotRunYet: there is nothing to report on.
     """
     paths = sorted((Path(folder) / "results").glob("[0-9]*.json"))
     results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     results = [result for result in results if not result["notebook"].startswith("10")]
     if not results:
-        wanted = "expected results of notebooks to report on, found none"
-        raise FileNotFoundError(f"{folder}: {wanted}. Run ./run_all.sh first.")
+        raise NotRunYet(
+            f"A report needs chapters that have run, and none has a result in {folder} yet. Run "
+            f"this in a terminal, in the project's folder: ./run_all.sh --out {folder}"
+        )
     return results
 
 

@@ -29,7 +29,7 @@ SHADES = ListedColormap(["#F2F2F2", "#CFE8DF", plots.VERMILION])
 # ------------------------------------------------------------------------------------- one report
 
 
-def report_figure(report: Report, *, pictures: int = 2, width: float = 13.0) -> Figure:
+def report_figure(report: Report, *, pictures: int = 2, width: float = 10.0) -> Figure:
     """One figure of an inspected model.
 
     What goes in and comes out, grey values, variance lost, latent, layers, and every finding.
@@ -42,7 +42,7 @@ def report_figure(report: Report, *, pictures: int = 2, width: float = 13.0) -> 
     Returns:
         the figure.
     """
-    height = 6.3 + 0.23 * len(report.findings)
+    height = 5.8 + 0.2 * len(report.findings)
     # Fitting two dozen axes by constraints takes seconds.
     figure = plt.figure(figsize=(width, height), layout="none")
     grid = _report_grid(figure, len(report.findings))
@@ -77,10 +77,10 @@ def _report_grid(figure: Figure, findings: int) -> GridSpec:
     return figure.add_gridspec(
         4,
         4,
-        height_ratios=[1.25, 1.25, 2.1, 0.23 * findings + 0.4],
-        left=0.06,
+        height_ratios=[1.0, 1.0, 1.9, 0.2 * findings + 0.5],
+        left=0.07,
         right=0.985,
-        top=0.925,
+        top=0.92,
         bottom=0.02,
         hspace=0.38,
         wspace=0.34,
@@ -113,9 +113,8 @@ def _draw_grey_values(report: Report, ax: Axes) -> None:
     ax.hist(targets, bins=bins, color=plots.BLUE, alpha=0.55, label="targets")
     ax.hist(outputs, bins=bins, histtype="step", color=plots.ORANGE, linewidth=1.6, label="outputs")
     ax.set(yscale="log", xlabel="grey value", ylabel="pixels")
-    ax.set_title("range", loc="left")
     plots.decimal_ticks(ax)
-    above = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "ncols": 2}
+    above = {"loc": "lower left", "bbox_to_anchor": (-0.08, 0.98), "ncols": 2}
     ax.legend(frameon=False, fontsize=8, columnspacing=1, handlelength=1.2, **above)
 
 
@@ -132,7 +131,7 @@ def _draw_variance_lost(report: Report, ax: Axes) -> None:
         ax.plot([place - 0.3, place + 0.3], [median, median], color="black", linewidth=1.5)
     ax.axhline(25, **THRESHOLD)
     ax.axhline(100, color="0.6", linewidth=0.8)
-    ax.set_xticks(range(len(PROBES)), plots.wrapped(PROBES, 9))
+    ax.set_xticks(range(len(PROBES)), PROBES, rotation=30, ha="right")
     ax.set(yscale="log", ylabel="variance lost (%)", title="does it copy?")
     plots.decimal_ticks(ax)
 
@@ -150,7 +149,7 @@ def _draw_latent(report: Report, ax: Axes) -> None:
         ax.axhline(100 / len(values), **THRESHOLD)
         ax.set(xlabel="code, sorted", ylabel="% of places", title="codebook")
     else:
-        plots.message(ax, "neither posterior nor codebook")
+        plots.message(ax, "neither posterior\nnor codebook")
 
 
 def _draw_dead_units(report: Report, ax: Axes) -> None:
@@ -170,9 +169,9 @@ def _draw_findings(report: Report, ax: Axes) -> None:
     """One line of words for each finding, faults in red."""
     ax.axis("off")
     for row, finding in enumerate(report.findings):
-        height = 1 - (row + 0.7) / len(report.findings)
+        height = 1 - (row + 1.7) / (len(report.findings) + 1)
         colour = plots.VERMILION if finding.flagged else "black"
-        for place, words in zip((0.0, 0.21, 0.37, 0.56), _finding_words(finding)):
+        for place, words in zip((-0.05, 0.19, 0.36, 0.54), _finding_words(finding)):
             weight = "bold" if finding.flagged and place == 0 else "normal"
             style = {"color": colour, "weight": weight, "fontsize": 7.5}
             ax.text(place, height, words, transform=ax.transAxes, **style)
@@ -181,13 +180,14 @@ def _draw_findings(report: Report, ax: Axes) -> None:
 def _finding_words(finding: Finding) -> tuple[str, str, str, str]:
     """Name, value, what was expected, and why, as they stand in a line."""
     name = f"FAULT  {finding.name}" if finding.flagged else finding.name
-    value = f"{finding.value:.3g} {finding.unit}"
+    value = _shortened(f"{finding.value:.3g} {finding.unit}", 27)
     if np.isnan(finding.value):
         value = "cannot be told"
-    return name, value, f"expected {finding.expected}", _shortened(finding.why)
+    expected = _shortened(f"expected {finding.expected}", 30)
+    return name, value, expected, _shortened(finding.why)
 
 
-def _shortened(words: str, most: int = 100) -> str:
+def _shortened(words: str, most: int = 72) -> str:
     return words if len(words) <= most else words[: most - 4].rsplit(" ", 1)[0] + " ..."
 
 
@@ -204,14 +204,16 @@ def overview(table: pd.DataFrame) -> Figure:
     values = table.pivot(index="name", columns="model", values="value").reindex(names)[models]
     flags = table.pivot(index="name", columns="model", values="flagged").reindex(names)[models]
     shades = np.where(flags.isna(), NOT_ASKED, np.where(flags == True, FAULT, SOUND))  # noqa: E712
-    figure, ax = plt.subplots(figsize=(4.2 + 1.25 * len(models), 0.36 * len(names) + 1.2))
+    figure, ax = plt.subplots(figsize=(3.3 + 0.92 * len(models), 0.29 * len(names) + 1.0))
     ax.imshow(shades, cmap=SHADES, vmin=NOT_ASKED, vmax=FAULT, aspect="auto")
     for row, column in np.argwhere(shades != NOT_ASKED):
         value = values.iloc[row, column]
         words = "?" if np.isnan(value) else f"{value:.3g}"
-        ax.text(column, row, words, ha="center", va="center", fontsize=8)
-    ax.set_xticks(range(len(models)), plots.wrapped(models, 14), fontsize=8)
-    ax.set_yticks(range(len(names)), _names_with_units(table), fontsize=8)
+        fault = shades[row, column] == FAULT
+        style = {"color": "white", "weight": "bold"} if fault else {"color": "black"}
+        ax.text(column, row, words, ha="center", va="center", fontsize=8.5, **style)
+    ax.set_xticks(range(len(models)), models, fontsize=8.5, rotation=20, ha="right")
+    ax.set_yticks(range(len(names)), _names_with_units(table), fontsize=8.5)
     ax.spines[:].set_visible(False)
     return figure
 
@@ -228,7 +230,7 @@ def _names_with_units(table: pd.DataFrame) -> list[str]:
 # ------------------------------------------------------------------------------------- networks
 
 
-def filters_figure(filters: np.ndarray, *, columns: int = 16, size: float = 0.55) -> Figure:
+def filters_figure(filters: np.ndarray, *, columns: int = 10, size: float = 0.8) -> Figure:
     """Filters as pictures, the first channel, blue below and red above 0, one scale for all.
 
     Args:
@@ -306,6 +308,14 @@ def channels_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def _scale_of_changes(values: np.ndarray) -> plots.Scale:
+    """From black at 0, or, where there are gains and losses, from blue over white to red."""
+    largest = float(np.abs(values).max()) or 1.0
+    if values.min() < 0:
+        return plots.Scale("RdBu_r", -largest, largest)
+    return plots.Scale("magma", 0.0, largest)
+
+
 def occlusion_figure(
     images: np.ndarray, maps: Mapping[str, np.ndarray], *, size: float = 1.9
 ) -> Figure:
@@ -322,8 +332,7 @@ def occlusion_figure(
     for ax, image in zip(axes[0], images):
         plots.brain(image, ax=ax)
     for row, (name, values) in zip(axes[1:], maps.items()):
-        low, high = min(0.0, float(values.min())), float(values.max()) or 1.0
-        scale = plots.Scale("magma", low, high)
+        scale = _scale_of_changes(values)
         for ax, numbers in zip(row, values):
             extent = (0, images.shape[2], images.shape[1], 0)
             drawn = ax.imshow(numbers, extent=extent, interpolation="nearest", **scale.options())

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from brainlib.record import NotRunYet
 from brainlib.show import chapters, pages, report
 
 
@@ -63,7 +64,7 @@ def test_what_is_missing_is_said_first(run_folder):
     page = report.build(run_folder, partial=["05_vqvae"]).read_text()
     assert page.index("Missing: 05_vqvae") < page.index("no number in it says anything")
     assert "Table 2" in page and "Figure 2" in page and "Random seed 3" in page
-    with pytest.raises(FileNotFoundError, match=r"run_all\.sh"):
+    with pytest.raises(NotRunYet, match=r"run_all\.sh --out"):
         report.build(run_folder / "results")
 
 
