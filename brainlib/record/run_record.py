@@ -209,12 +209,18 @@ class Run:
         self.source_note = f"{'; '.join(notes) or ', '.join(names)} ({people})"
         return self.source_note
 
-    def figure(self, figure: "Figure", name: str, caption: str = "") -> None:
+    def figure(
+        self, figure: "Figure | None", name: str, caption: str = "", *, otherwise: str = ""
+    ) -> None:
         """Saves a matplotlib figure as PNG (150 dpi) and PDF, registers it and shows it here.
 
         It carries the line about the data, and stands in the notebook with its caption below,
-        also inside a loop.
+        also inside a loop. Where the data hold nothing to draw (None), `otherwise` says so in its
+        place.
         """
+        if figure is None:
+            display.show_text(otherwise)
+            return None
         if self.source_note and not getattr(figure, "_source_note", None):
             figure.text(
                 0.995, -0.01, self.source_note, ha="right", va="top", fontsize=6.5, color="0.35"
@@ -242,6 +248,7 @@ class Run:
         *,
         columns: list[str] | None = None,
         rows: int = 12,
+        otherwise: str = "",
     ) -> None:
         """Writes a table as CSV, whole and exact, registers it and shows a readable form here.
 
@@ -251,6 +258,7 @@ class Run:
             caption: stands above the table.
             columns: those shown here, in this order; all when absent.
             rows: so many are shown here.
+            otherwise: what is said here in place of a table without rows.
         """
         path = self.path("tables", self.notebook, f"{name}.csv")
         marked = self.source_note and "data_source" not in frame.columns
@@ -259,6 +267,9 @@ class Run:
         self._tables[name] = {**self._entry(name, caption, [path]), "rows": len(frame)}
         if self._returns:
             return frame
+        if otherwise and not len(frame):
+            display.show_text(otherwise)
+            return None
         display.show_table(
             frame if columns is None else frame[columns],
             f"**Table {self._number(self._tables)}.** {caption}",

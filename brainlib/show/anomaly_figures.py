@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from brainlib.anomaly import ScoreCounter
@@ -23,37 +24,66 @@ DETECTION_COLUMNS = ("original", "healthy version", "score", "called lesion", "t
 # ---------------------------------------------------------------------------------------- slices
 
 
+def hits(image: np.ndarray, call: np.ndarray, lesion: np.ndarray, *, ax: Axes) -> Axes:
+    """A slice with the pixels that were called rightly, called wrongly, and missed, in colours.
+
+    Args:
+        image: (H, W) in [0, 1].
+        call: bool (H, W), what was called lesion.
+        lesion: bool (H, W).
+        ax: axes to draw on.
+    """
+    kinds = {
+        "lesion, called (tp)": (call & lesion, plots.GREEN),
+        "called, no lesion (fp)": (call & ~lesion, plots.VERMILION),
+        "lesion, missed (fn)": (lesion & ~call, plots.SKY),
+    }
+    plots.brain(image, ax=ax)
+    for name, (pixels, colour) in kinds.items():
+        layer = np.zeros((*image.shape, 4))
+        layer[pixels] = to_rgba(colour)
+        ax.imshow(layer, interpolation="nearest")
+        ax.plot([], [], "s", color=colour, label=f"{name}: {pixels.sum()}")
+    plots.legend_beside(ax)
+    return ax
+
+
 def detections(
-    rows: Sequence[Mapping], *, titles: Sequence[str], plane: str = "axial", size: float = 1.45
-) -> Figure:
+    rows: Mapping[str, Mapping], *, plane: str = "axial", size: float = 1.45
+) -> Figure | None:
     """Slices as in thesis 002's figures 5.1 and 5.2, one per row.
 
     Args:
-        rows: dicts with image, output (None for the baselines), score, called (bool), lesion
-            (bool), each (H, W), and limit, the threshold: the score is drawn up to twice of it.
-        titles: one text per row.
+        rows: {title: dict with image, output (None for the baselines), score, called (bool),
+            lesion (bool), each (H, W), and limit, the threshold: the score is drawn up to twice of
+            it}.
         plane: of the slices.
         size: of a slice, inches.
 
     Returns:
         the figure: original with the lesion's outline, what it is compared with, score, what was
-        called, truth.
+        called, truth; None without rows.
     """
+    if not rows:
+        return None
     figure, axes = plt.subplots(
         len(rows),
         len(DETECTION_COLUMNS),
         figsize=(size * len(DETECTION_COLUMNS) + 0.9, 1.2 * size * len(rows) + 0.3),
         squeeze=False,
     )
-    for row, title, line in zip(rows, titles, axes):
+    for (title, row), line in zip(rows.items(), axes):
         drawn_score = _draw_detection(row, line, plane)
         text = "\n".join(textwrap.fill(part, 22) for part in title.split("\n"))
         line[0].set_ylabel(text, fontsize=7)
     for ax, name in zip(axes[0], DETECTION_COLUMNS):
         ax.set_title(name, fontsize=9)
-    limit = rows[-1]["limit"]
     bar = figure.colorbar(
-        drawn_score, ax=list(axes[:, 2]), fraction=0.08, pad=0.03, ticks=[0, limit, 2 * limit]
+        drawn_score,
+        ax=list(axes[:, 2]),
+        fraction=0.08,
+        pad=0.03,
+        ticks=[0, row["limit"], 2 * row["limit"]],
     )
     bar.ax.set_yticklabels(["0", "threshold", "twice"], fontsize=7)
     return figure
@@ -95,11 +125,13 @@ def pictures(
 
 def cases(
     rows: Mapping[str, Mapping[str, np.ndarray]], *, plane: str = "axial", size: float = 1.5
-) -> Figure:
-    """Cases as rows, what was made of them as columns.
+) -> Figure | None:
+    """Cases as rows, what was made of them as columns; None without cases.
 
     rows: {case: {column: (H, W)}}; size: of a picture, inches.
     """
+    if not rows:
+        return None
     columns = list(next(iter(rows.values())))
     figure, axes = plt.subplots(
         len(rows),
@@ -150,13 +182,30 @@ def roc_and_precision(
     return axes
 
 
-def candidates(table: pd.DataFrame, *, chosen: Collection[str]) -> Figure:
-    """Pixel AUPRC of every detector, one panel per group.
+def curves_by_group(counters: Mapping[str, Mapping[str, ScoreCounter]]) -> Figure | None:
+    """`roc_and_precision` of each kind of lesion, one row each; None without lesions.
+
+    counters: {title of the row: {detector: counted scores}}.
+    """
+    if not counters:
+        return None
+    figure, axes = plt.subplots(len(counters), 2, figsize=(10, 3.7 * len(counters)), squeeze=False)
+    for line, (title, of_group) in zip(axes, counters.items()):
+        roc_and_precision(of_group, axes=line)
+        for ax in line:
+            ax.set_title(title)
+    return figure
+
+
+def candidates(table: pd.DataFrame, *, chosen: Collection[str]) -> Figure | None:
+    """Pixel AUPRC of every detector, one panel per group; None without rows.
 
     Args:
         table: columns detector, model, group, auprc, prevalence, subjects.
         chosen: names of the detectors that are filled.
     """
+    if not len(table):
+        return None
     groups = list(table.groupby("group", sort=False))
     order = list(table.drop_duplicates("detector").detector)[::-1]
     colours = dict(zip(table.model.unique(), COLOURS))
@@ -198,27 +247,37 @@ def strips(table: pd.DataFrame, *, ax: Axes, value: str, by: str = "group") -> A
     return ax
 
 
+def head_scores(table: pd.DataFrame) -> Figure:
+    """Scores of whole heads, one panel per detector. table: columns detector, group, score."""
+    detectors = list(table.groupby("detector", sort=False))
+    figure, axes = plots.panels(len(detectors), columns=2, width=4.9, height=3.1)
+    for ax, (name, part) in zip(axes, detectors):
+        strips(part.sort_values("group"), ax=ax, value="score")
+        ax.set(title=name, ylabel="score of the head")
+    return figure
+
+
 # ----------------------------------------------------------------------------------------- audit
 
 
-def copying_audit(table: pd.DataFrame, *, axes: Sequence[Axes]) -> Sequence[Axes]:
-    """How much of a planted lesion each model repeats, by contrast.
+def copying_audit(table: pd.DataFrame) -> Figure:
+    """How much of a planted lesion each model repeats, by contrast; one panel per radius.
 
-    Args:
-        table: of `anomaly.copying_audit`, with model.
-        axes: one per radius, the smallest first.
+    table: of `anomaly.copying_audit`, with model and radius_mm.
     """
-    for ax, (radius, part) in zip(axes, table.groupby("radius_px", sort=True)):
+    radii = list(table.groupby("radius_mm", sort=True))
+    figure, axes = plots.panels(len(radii), width=4.4, height=3.3, sharey=True)
+    for ax, (radius, part) in zip(axes, radii):
         for (name, rows), colour in zip(part.groupby("model", sort=False), COLOURS):
             _draw_dose_response(rows.sort_values("contrast"), ax, name, colour)
         ax.axhline(1, linestyle=":", color="0.6")
         ax.axhline(0, linestyle=":", color="0.6")
-        ax.set(xlabel="contrast of the planted lesion (grey)", title=f"radius {radius:g} pixels")
+        ax.set(xlabel="contrast of the planted lesion (grey)", title=f"radius {radius:g} mm")
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(min(-0.1, low), max(1.1, high))
     axes[0].set_ylabel("share painted back\n(1: copied, 0: removed)")
     axes[0].legend(fontsize=8, frameon=False)
-    return axes
+    return figure
 
 
 def _draw_dose_response(rows, ax, name, colour):
@@ -227,16 +286,16 @@ def _draw_dose_response(rows, ax, name, colour):
     ax.fill_between(rows.contrast, mean - std, mean + std, color=colour, alpha=0.12, linewidth=0)
 
 
-def errors_by_latent(
-    errors: pd.DataFrame, copied: pd.DataFrame, *, axes: Sequence[Axes]
-) -> Sequence[Axes]:
+def errors_by_latent(errors: pd.DataFrame, copied: pd.DataFrame) -> Figure | None:
     """Errors in and outside of lesions, their ratio, and what is painted back, by size of the code.
 
     Args:
-        errors: columns latent_dim, l2_inside, l2_outside, l2_ratio.
+        errors: columns latent_dim, l2_inside, l2_outside, l2_ratio; None is drawn without rows.
         copied: columns latent_dim, painted_back, std.
-        axes: three.
     """
+    if not len(errors):
+        return None
+    figure, axes = plots.panels(3, width=4, height=3.2)
     means = errors.groupby("latent_dim")[["l2_inside", "l2_outside", "l2_ratio"]].mean()
     places = np.arange(len(means))
     _draw_errors(means, places, axes[0])
@@ -249,7 +308,7 @@ def errors_by_latent(
     for ax in axes:
         ax.set_xticks(places, means.index)
         ax.set(xlabel="numbers in the code", xlim=(-0.4, len(means) - 0.6))
-    return axes
+    return figure
 
 
 def _draw_errors(means, places, ax):

@@ -199,3 +199,14 @@ def test_a_finding_says_its_verdict_once(tmp_path, monkeypatch):
     run = runs.start("mine", out=str(tmp_path))
     run.finding("A is better", {"verdict": "not shown", "words": "not shown: A - B = 0.1."})
     assert said == ["**A is better** - *not shown*: A - B = 0.1."]
+
+
+def test_where_nothing_is_to_be_shown_words_say_so(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(display, "show_text", said.append)
+    run = runs.start("mine", {}, out=str(tmp_path))
+    run.figure(None, "curves", otherwise="No lesions.")
+    run.table(pd.DataFrame(columns=["a"]), "points", otherwise="No lesions.")
+    assert said == ["No lesions."] * 2
+    result = run.result()
+    assert not result["figures"] and [entry["rows"] for entry in result["tables"]] == [0]

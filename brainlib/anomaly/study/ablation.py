@@ -11,7 +11,7 @@ import pandas as pd
 
 from brainlib.anomaly import measures, preparation, scores
 from brainlib.anomaly.measures import ScoredHead
-from brainlib.anomaly.study.detectors import Detector, Scoring
+from brainlib.anomaly.study.detectors import Detector, Scoring, detector_table
 from brainlib.anomaly.study.networks import post_processing_for, voxel_ml
 from brainlib.anomaly.study.validation import search_point
 
@@ -59,6 +59,16 @@ def ablation(
             raw = unprocessed.score(detector, table, resolution=resolution)
             rows.append({"step": name, **_step_row(raw, post)})
     return rows
+
+
+def ablation_table(
+    scoring: Scoring, detectors: Sequence[Detector], table: pd.DataFrame
+) -> pd.DataFrame:
+    """`ablation` of several detectors, full size included; without rows for no heads."""
+    if not len(table):
+        return pd.DataFrame()
+    rows = {detector: ablation(scoring, detector, table, full=True) for detector in detectors}
+    return detector_table(rows)
 
 
 def _full_size_post(scoring, table):

@@ -43,7 +43,7 @@ BASELINES = tuple(Detector("", method) for method in scores.BASELINES)
 def possible_detectors(
     networks: Mapping[str, keras.Model], methods: Sequence[str]
 ) -> list[Detector]:
-    """All pairs of a network and a method that it can answer, and both baselines.
+    """Both baselines, then all pairs of a network and a method that it can answer.
 
     Args:
         networks: {name: model}.
@@ -67,7 +67,7 @@ def possible_detectors(
             f"methods: expected at least one that {', '.join(without)} can answer, such as "
             f"absolute; got {', '.join(methods) or 'none'}."
         )
-    return [*pairs, *BASELINES]
+    return [*BASELINES, *pairs]
 
 
 @dataclass(frozen=True)

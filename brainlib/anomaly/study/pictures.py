@@ -6,6 +6,8 @@ import numpy as np
 
 from brainlib import slices
 from brainlib.anomaly import preparation
+from brainlib.anomaly.study.heads import read_head
+from brainlib.anomaly.study.people import MASKS, StudyHeads
 from brainlib.heads.volumes import Volume
 
 OPTIONS = {  # name of the picture: the step that is an option
@@ -47,6 +49,30 @@ def preparation_pictures(
         name: picture / max(np.percentile(picture, 99.5), 1e-9)
         for name, picture in pictures.items()
     }
+
+
+def pictures_of_one_head(heads: StudyHeads) -> tuple[dict[str, np.ndarray], str]:
+    """`preparation_pictures` of an ill head, of a test one only where no other is ill.
+
+    Args:
+        heads: of `open_heads`.
+
+    Returns:
+        (pictures, whose head it is).
+    """
+    row = _head_to_show(heads)
+    volume, mask = read_head(row, masks=MASKS, mask_method=heads.mask_method)
+    lesion = preparation.read_lesion(row.lesion_path, volume)
+    pictures = preparation_pictures(volume, mask, lesion=lesion, **heads.preparation)
+    return pictures, f"{row.subject} ({row.group})"
+
+
+def _head_to_show(heads):
+    ill = heads.people[heads.people.group != "healthy"]
+    for rows in (heads.lesions("validation"), heads.lesions("test"), ill, heads.people):
+        if len(rows):
+            return rows.iloc[0]
+    raise ValueError("expected at least one head, got none.")
 
 
 def _other_options(volume, mask, options):

@@ -6,7 +6,6 @@ p under 5 % head by head, the same way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from brainlib.anomaly.study.detectors import ALL, Detector, group_heads
 from brainlib.anomaly.study.validation import best_detectors
 from brainlib.evaluation import stats
 
+DECIDED = "the network beats the grey value"
 ENOUGH_HEADS = 6  # below it even all heads the same way is no 5 % (sign test: 2 / 2**5)
 
 
@@ -52,7 +52,7 @@ def compare_with_baseline(
             rows.append({"group": name, **_comparison(part, others[name], n, seed)})
     for row, p in zip(rows, stats.holm([row["p"] for row in rows])):
         row["p"] = float(p)
-        row["says"] = _verdict_words(row)
+        row["says"] = _says(row)
     return rows
 
 
@@ -137,16 +137,19 @@ def _best_pair(results, group):
     return network, best[""]
 
 
-def verdict_line(row: Any) -> str:
-    """A row of the comparisons, with network and baseline, as a sentence; a named tuple."""
+def verdict_words(row: Mapping) -> str:
+    """What a row of the comparisons, with network and baseline, says: numbers, then the verdict."""
+    interval = "" if np.isnan(row["low"]) else f" [{row['low']:+.3f}, {row['high']:+.3f}]"
+    p = "" if np.isnan(row["p"]) else f" (p = {row['p']:.2g})"
     return (
-        f"{row.group}: {row.network} {row.auprc:.3f}, {row.baseline} {row.baseline_auprc:.3f}, "
-        f"difference {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}], better on "
-        f"{row.better_on} of {row.subjects} heads (p = {row.p:.2g}): {row.says}"
+        f"pixel AUPRC {row['auprc']:.3f} against {row['baseline_auprc']:.3f} of "
+        f"{row['baseline']}, difference {row['difference']:+.3f}{interval}, better on "
+        f"{row['better_on']} of {row['subjects']} head{'s' * (row['subjects'] != 1)}{p}: "
+        f"{row['says']}."
     )
 
 
-def _verdict_words(row):
+def _says(row):
     difference, heads = row["difference"], row["subjects"]
     if heads < ENOUGH_HEADS:
         side = "above" if difference > 0 else "below"

@@ -62,6 +62,6 @@ from brainlib.evaluation.studies.samples import (
     summary_of_draws,
 )
 from brainlib.evaluation.studies.saved_models import saved_models
-from brainlib.evaluation.studies.split_slices import Round, SplitSlices, open_slices
+from brainlib.evaluation.studies.split_slices import Round, SplitSlices, open_slices, read_rounds
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -124,17 +124,28 @@ def open_slices(run: Run) -> SplitSlices:
             f"{path} is gone, which 02_slice_selection made. Run it once more: "
             "./run_all.sh 02 --force"
         )
-    text = (run.folder / "tables" / "03_split" / "rounds.json").read_text(encoding="utf-8")
-    rounds = []
-    for entry in json.loads(text):
-        parts = {part: tuple(entry[part]) for part in ("train", "validation", "test")}
-        rounds.append(Round(entry["name"], entry.get("note", ""), **parts))
     run.describe_data(people[people.group == "healthy"])
+    rounds = read_rounds(run)
     print(f"{run.source_note} | {rounds[0].note}")
     return SplitSlices(
         path=path,
         index=run.read("03_split", "index"),
         people=people,
-        rounds=tuple(rounds),
+        rounds=rounds,
         plane=run.needs("02_slice_selection")["notes"]["plane"],
     )
+
+
+def read_rounds(run: Run) -> tuple[Round, ...]:
+    """The rounds that 03_split left in the run folder.
+
+    Raises:
+        NotRunYet: it has no result there.
+    """
+    run.needs("03_split")
+    text = (run.folder / "tables" / "03_split" / "rounds.json").read_text(encoding="utf-8")
+    rounds = []
+    for entry in json.loads(text):
+        parts = {part: tuple(entry[part]) for part in ("train", "validation", "test")}
+        rounds.append(Round(entry["name"], entry.get("note", ""), **parts))
+    return tuple(rounds)
