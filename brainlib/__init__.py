@@ -20,12 +20,21 @@ it is first asked for, so that reading a head does not wait for TensorFlow.
 
 import contextlib
 import importlib
+import logging
 import os
 import sys
 
 # Before TensorFlow begins: its compiled parts print what looks like errors (no GPU, an attribute of
 # an operation) and is none. What goes wrong comes as a Python error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _no_news_of_tracing(record: logging.LogRecord) -> bool:
+    """Leaves out that functions are traced again: every network is traced once, a run has many."""
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+logging.getLogger("tensorflow").addFilter(_no_news_of_tracing)
 
 __version__ = "0.2.0"
 

@@ -248,6 +248,7 @@ class Run:
         *,
         columns: list[str] | None = None,
         rows: int = 12,
+        part: "pd.DataFrame | None" = None,
         otherwise: str = "",
     ) -> None:
         """Writes a table as CSV, whole and exact, registers it and shows a readable form here.
@@ -258,6 +259,7 @@ class Run:
             caption: stands above the table.
             columns: those shown here, in this order; all when absent.
             rows: so many are shown here.
+            part: shown here in place of a long table: some of its rows, or a summary.
             otherwise: what is said here in place of a table without rows.
         """
         path = self.path("tables", self.notebook, f"{name}.csv")
@@ -270,11 +272,15 @@ class Run:
         if otherwise and not len(frame):
             display.show_text(otherwise)
             return None
+        where = path.relative_to(self.folder).as_posix()
+        if part is not None:
+            caption = f"{caption} All {len(frame)} rows are in `{where}`."
+        shown = frame if part is None else part
         display.show_table(
-            frame if columns is None else frame[columns],
+            shown if columns is None else shown[columns],
             f"**Table {self._number(self._tables)}.** {caption}",
             rows=rows,
-            where=path.relative_to(self.folder).as_posix(),
+            where=where,
         )
 
     def file(self, path: Path | str, caption: str = "") -> Path:

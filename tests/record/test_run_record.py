@@ -210,3 +210,16 @@ def test_where_nothing_is_to_be_shown_words_say_so(tmp_path, monkeypatch):
     assert said == ["No lesions."] * 2
     result = run.result()
     assert not result["figures"] and [entry["rows"] for entry in result["tables"]] == [0]
+
+
+def test_a_long_table_is_shown_in_part_and_written_whole(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        display, "show_table", lambda frame, caption, **_: shown.append((len(frame), caption))
+    )
+    run = runs.start("mine", {}, out=str(tmp_path))
+    table = pd.DataFrame({"a": range(50)})
+    run.table(table, "long", "Rows.", part=table.head(2))
+    ((rows, caption),) = shown
+    assert rows == 2 and caption.endswith("All 50 rows are in `tables/mine/long.csv`.")
+    assert len(pd.read_csv(tmp_path / "tables" / "mine" / "long.csv")) == 50

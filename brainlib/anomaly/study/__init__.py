@@ -4,7 +4,8 @@ In their order: `people` and `heads` (who takes part, what the networks see), `b
 `networks` and `trainings` (slices, networks, priors), `detectors` (who scores, and how),
 `validation` and `choice` (what is chosen), `ablation` (what post-processing brings); then on test
 heads `judged` with `levels`, `thresholds`, `verdicts` and `examples`; `audits` (copying, size of
-the code, healing), `published` beside ours, and `in_words` for sentences that are true of a run.
+the code, healing), `published` beside ours, `in_brief` for what is shown of long tables, and
+`in_words` for sentences that are true of a run.
 """
 
 from brainlib.anomaly.study.ablation import ablation, ablation_table
@@ -49,6 +50,13 @@ from brainlib.anomaly.study.heads import (
     read_head,
     split_by_lesion_mask,
 )
+from brainlib.anomaly.study.in_brief import (
+    ablation_in_brief,
+    all_lesions,
+    lesions_in_brief,
+    levels_in_brief,
+    operating_in_brief,
+)
 from brainlib.anomaly.study.in_words import (
     NO_TEST_LESIONS,
     NO_VALIDATION_LESIONS,
@@ -60,7 +68,6 @@ from brainlib.anomaly.study.in_words import (
     latents_in_words,
     lesions_in_words,
     reach_in_words,
-    shown_group,
     sites_in_words,
     training_in_words,
     verdict_findings,

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from brainlib.anomaly.study.detectors import ALL
 from brainlib.anomaly.study.people import StudyHeads
 from brainlib.anomaly.study.verdicts import DECIDED, ENOUGH_HEADS, verdict_words
 
@@ -69,14 +68,18 @@ def _s(rows: pd.DataFrame) -> str:
     return "" if len(rows) == 1 else "s"
 
 
+def _percent(share: float, decimals: int = 0) -> str:
+    return f"{100 * share:.{decimals}f} %"
+
+
 def reach_in_words(reach: pd.DataFrame) -> str:
     """How much of the lesions can be found at all, a line for each kind."""
     lines = []
     for group, part in reach.groupby("group", sort=False):
         lines.append(
-            f"- {group}: {part.in_mask.mean():.0%} of a lesion lies in the brain mask, "
-            f"{part.in_eroded_mask.mean():.0%} in the eroded one (least in one head: "
-            f"{part.in_eroded_mask.min():.0%}). No score finds more."
+            f"- {group}: {_percent(part.in_mask.mean())} of a lesion lies in the brain mask, "
+            f"{_percent(part.in_eroded_mask.mean())} in the eroded one (least in one head: "
+            f"{_percent(part.in_eroded_mask.min())}). No score finds more."
         )
     return "\n".join(lines)
 
@@ -131,10 +134,11 @@ def false_alarms_in_words(summary: pd.DataFrame, *, wanted: float = 0.05) -> str
     """What became of a share of false alarms on other people, a line for each detector."""
     lines = []
     for row in summary[summary.wanted == wanted].itertuples():
-        interval = "" if np.isnan(row.low) else f" [{row.low:.1%}, {row.high:.1%}]"
+        interval = "" if np.isnan(row.low) else f" [{100 * row.low:.1f}, {100 * row.high:.1f}]"
         lines.append(
-            f"- {row.detector}: wanted {wanted:.0%}, found **{row.found:.1%}**{interval} on "
-            f"{row.subjects} people, {row.worst_subject:.1%} in the worst of them"
+            f"- {row.detector}: wanted {_percent(wanted)}, found **{_percent(row.found, 1)}**"
+            f"{interval} on {row.subjects} people, {_percent(row.worst_subject, 1)} in the worst "
+            "of them"
         )
     return "\n".join(lines)
 
@@ -142,7 +146,7 @@ def false_alarms_in_words(summary: pd.DataFrame, *, wanted: float = 0.05) -> str
 def sites_in_words(control: pd.DataFrame) -> str:
     """Whether a scanner shows in the scores of healthy heads, as far as so few heads can say."""
     if not len(control):
-        return "*One site only, or too few healthy heads: no control can be made.*"
+        return ""
     seen = control[control.p_holm < 0.05]
     if len(seen):
         names = ", ".join(f"{row.detector} ({row.site})" for row in seen.itertuples())
@@ -161,12 +165,14 @@ def copying_in_words(copying: pd.DataFrame) -> str:
     networks = copying[copying.healthy_mse.notna() & (copying.healthy_mse > 0)]
     sharpest = networks.loc[networks.healthy_mse.idxmin()]
     copier = networks.loc[networks.painted_back.idxmax()]
-    same = "It is also" if sharpest.model == copier.model else "It is not"
-    return (
+    sentence = (
         f"Here *{sharpest.model}* rebuilds healthy slices best (mean squared error "
-        f"{sharpest.healthy_mse:.4f}). {same} the one that paints most of a planted lesion back: "
-        f"that is *{copier.model}* with {copier.painted_back:.1%}."
+        f"{sharpest.healthy_mse:.4f})."
     )
+    share = _percent(copier.painted_back, 1)
+    if sharpest.model == copier.model:
+        return f"{sentence} It also paints most of a planted lesion back: {share}."
+    return f"{sentence} Most of a planted lesion is painted back by *{copier.model}*: {share}."
 
 
 def latents_in_words(errors: pd.DataFrame) -> str:
@@ -214,11 +220,3 @@ def healing_in_words(healing: pd.DataFrame) -> str:
 def winners_in_words(table: pd.DataFrame) -> dict[str, str]:
     """{group: what its verdict says}, for the results of a run."""
     return {row.group: row.says for row in table.itertuples()}
-
-
-def shown_group(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of all lesions together, or of the only kind that there is."""
-    if not len(table):
-        return table
-    group = ALL if (table.group == ALL).any() else table.group.iloc[0]
-    return table[table.group == group]

@@ -72,11 +72,12 @@ class JudgedHeads:
         return self.scored[detector]["ill"]
 
     def counters_by_group(self) -> dict[str, dict[str, ScoreCounter]]:
-        """{"tumour (n = 2 heads)": {detector's name: counted pixels}} for curves."""
+        """{"tumour (2 heads)": {detector's name: counted pixels}} for curves."""
         counters = {}
         for detector in self.scored:
             for group, part in group_heads(self.ill(detector)).items():
-                of_group = counters.setdefault(f"{group} (n = {len(part)} heads)", {})
+                title = f"{group} ({len(part)} head{'s' * (len(part) > 1)})"
+                of_group = counters.setdefault(title, {})
                 of_group[detector.name] = measures.pixel_counter(part)
         return counters
 
