@@ -43,14 +43,15 @@ def _in_a_cell(value: float, flagged: bool) -> str:
 
 
 def reasons(findings: pd.DataFrame, questions: Sequence[str]) -> str:
-    """What is at fault, as a list in Markdown: model, question, why and what to do."""
-    faults = _of(findings, questions)
-    faults = faults[faults.flagged]
+    """What is at fault, as a list in Markdown: the question, what to do, each model and why."""
+    asked = _of(findings, questions)
+    faults = asked[asked.flagged]
     if not len(faults):
-        return "No model is at fault here."
+        return "No model is at fault here." if len(asked) else "No model was asked."
     lines = []
-    for row in faults.itertuples():
-        lines.append(f"- **{row.model}**, *{row.name}*: {row.why} {row.todo}".rstrip())
+    for question, rows in faults.groupby("name", sort=False):
+        lines.append(f"- **{question}**. {rows.todo.iloc[0]}")
+        lines += [f"    - `{row.model}`: {row.why}" for row in rows.itertuples()]
     return "\n".join(lines)
 
 
@@ -66,12 +67,13 @@ def verdict(findings: pd.DataFrame, questions: Sequence[str]) -> dict[str, objec
     if not models:
         words = "no model of this run can be asked this."
         return {"verdict": "not asked", "words": words, "models": 0, "faulty": 0}
-    by_model = asked[asked.flagged].groupby("model", sort=False).name.agg(", ".join)
-    numbers = {"models": models, "faulty": len(by_model)}
-    if not len(by_model):
+    faults = asked[asked.flagged]
+    numbers = {"models": models, "faulty": faults.model.nunique()}
+    if not len(faults):
         return {"verdict": "shown", "words": f"no fault in {_counted(models)}.", **numbers}
-    named = "; ".join(f"{model} ({names})" for model, names in by_model.items())
-    words = f"faults in {len(by_model)} of {_counted(models)}: {named}."
+    by_question = faults.groupby("name", sort=False).model.agg(", ".join)
+    named = "; ".join(f"{question} ({names})" for question, names in by_question.items())
+    words = f"faults in {numbers['faulty']} of {_counted(models)}: {named}."
     return {"verdict": "not shown", "words": words, **numbers}
 
 

@@ -36,15 +36,17 @@ def test_a_cell_says_value_fault_and_not_asked(findings):
 
 
 def test_reasons_name_the_faults_only(findings):
-    assert inspector.reasons(findings, [BITS]) == "- **vqvae**, *bits an image*: So it is. Mend it."
+    said = inspector.reasons(findings, [BITS])
+    assert said == "- **bits an image**. Mend it.\n    - `vqvae`: So it is."
     assert inspector.reasons(findings, [VARIANCE]) == "No model is at fault here."
+    assert inspector.reasons(findings, ["dead units"]) == "No model was asked."
 
 
 def test_a_verdict_counts_models_not_answers(findings):
     found = inspector.verdict(findings, [BITS, CODES])
     assert found == {
         "verdict": "not shown",
-        "words": "faults in 1 of 2 models: vqvae (bits an image, perplexity over codes).",
+        "words": "faults in 1 of 2 models: bits an image (vqvae); perplexity over codes (vqvae).",
         "models": 2,
         "faulty": 1,
     }
