@@ -24,6 +24,26 @@ from brainlib.evaluation.studies.baselines import (
     linear_code,
     round_code,
 )
+from brainlib.evaluation.studies.critic import (
+    beside_thesis_002,
+    codes_on_test_slices,
+    critic_in_words,
+    feature_spaces,
+    price_in_words,
+    sizes_002,
+    time_against_gain,
+    weight_in_words,
+)
+from brainlib.evaluation.studies.critic_draws import (
+    bits_of_guesses,
+    bits_of_slices,
+    cheaper,
+    codes_of_round,
+    held_out,
+    judge_beside,
+    judge_codes,
+    ways_to_draw_codes,
+)
 from brainlib.evaluation.studies.experiment import (
     PLATEAUS,
     best_epoch_of,
@@ -62,6 +82,15 @@ from brainlib.evaluation.studies.samples import (
     summary_of_draws,
 )
 from brainlib.evaluation.studies.saved_models import saved_models
+from brainlib.evaluation.studies.sharpness import (
+    comparisons_with,
+    not_much_worse,
+    rebuilt_quality,
+    sharper,
+    sharpness_by_person,
+    sharpness_summary,
+    targets_table,
+)
 from brainlib.evaluation.studies.split_slices import Round, SplitSlices, open_slices, read_rounds
 
 __all__ = [name for name in dir() if not name.startswith("_")]

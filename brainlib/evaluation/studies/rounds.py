@@ -9,9 +9,8 @@ import pandas as pd
 
 from brainlib.evaluation.studies.split_slices import Round, SplitSlices
 from brainlib.record import Run
-from brainlib.slices.pipeline import Slices
 
-TrainOne = Callable[[Slices, Slices, Path, int], tuple[keras.Model, pd.DataFrame]]
+TrainOne = Callable[..., tuple[keras.Model, pd.DataFrame]]  # see `train_each_round`
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ def train_each_round(
     random_seeds: Sequence[int] = (),
     *,
     rounds: Collection[Round] | None = None,
+    of_round: Mapping[str, Mapping] | None = None,
     augment: float = 0.0,
     least_steps: int = 0,
     **batches: object,
@@ -67,6 +67,8 @@ def train_each_round(
         train_one: (training slices, validation slices, folder, random seed) -> (model, history).
         random_seeds: beside the run's own.
         rounds: those of `slices` when absent.
+        of_round: {name of a round: further options of `train_one` in it}, such as a network that
+            was trained on that round's people.
         augment, least_steps: of the training slices alone.
         **batches: of both: batch_size, corruption, ...
     """
@@ -87,7 +89,8 @@ def train_each_round(
                 f"{len(validation)} for validation"
             )
             folder = _folder(run, name, one_round, random_seed)
-            model, history = train_one(train, validation, folder, random_seed)
+            options = (of_round or {}).get(one_round.name, {})
+            model, history = train_one(train, validation, folder, random_seed, **options)
             key = (one_round.name, random_seed)
             models[key], folders[key] = model, folder
             histories.append(history.assign(round=one_round.name, random_seed=random_seed))

@@ -2,7 +2,7 @@
 
 Functions draw on axes or return a figure; they neither show nor save. How figures look stands in
 `look.py`, pictures of heads in `pictures.py`, charts of numbers in `charts.py`, what a codebook
-does in `codebook.py`, which slices are kept in `selection.py`.
+does in `codebook.py`, which slices are kept in `selection.py`, how a VQGAN trains in `vqgan.py`.
 """
 
 from brainlib.show.plots.charts import (
@@ -63,5 +63,6 @@ from brainlib.show.plots.selection import (
     kept_bars,
     slices_across,
 )
+from brainlib.show.plots.vqgan import adversarial_training, close_ups
 
 __all__ = [name for name in dir() if not name.startswith("_")]
