@@ -53,6 +53,17 @@ from brainlib.evaluation.studies.experiment import (
     recipe_table,
     round_for,
 )
+from brainlib.evaluation.studies.learning_curves import learning_curve, learning_curve_table
+from brainlib.evaluation.studies.model_comparison import ModelComparison, training_pictures
+from brainlib.evaluation.studies.preparation import (
+    AS_STORED,
+    PREPARATIONS,
+    Prepared,
+    Restored,
+    preparation_table,
+    prepare_again,
+    restore_each_preparation,
+)
 from brainlib.evaluation.studies.quality import (
     METRICS,
     mean_over_people,
@@ -65,6 +76,12 @@ from brainlib.evaluation.studies.rate_distortion import (
     rate_distortion_table,
     thesis_variance,
     variance_in_words,
+)
+from brainlib.evaluation.studies.restoration import (
+    DOING_NOTHING,
+    restoration_comparisons,
+    restoration_table,
+    restored_people,
 )
 from brainlib.evaluation.studies.rounds import (
     Trained,
@@ -82,6 +99,12 @@ from brainlib.evaluation.studies.samples import (
     summary_of_draws,
 )
 from brainlib.evaluation.studies.saved_models import saved_models
+from brainlib.evaluation.studies.saved_networks import (
+    ReleasedNetwork,
+    SavedNetwork,
+    released_networks,
+    saved_networks,
+)
 from brainlib.evaluation.studies.sharpness import (
     comparisons_with,
     not_much_worse,

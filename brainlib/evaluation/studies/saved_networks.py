@@ -1,0 +1,98 @@
+"""Networks that earlier chapters left in the run, and those that thesis 004's author released."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from brainlib import models
+from brainlib.models.tensors import Shape
+from brainlib.record import Run
+
+
+@dataclass(frozen=True)
+class SavedNetwork:
+    """A network that a chapter trained, in every round and with its random seeds.
+
+    Attributes:
+        folder: with `<round>/model.keras` and `<round>/seed<n>/model.keras`.
+        random_seeds: of its trainings, the chapter's own first.
+        training: what makes two trainings alike: `trained_on`, `width`, `epochs`, `augment`.
+    """
+
+    folder: Path
+    random_seeds: tuple[int, ...]
+    training: dict[str, object]
+
+    def of_round(self, name: str) -> list[keras.Model]:
+        """The trainings of a round, one per random seed."""
+        below = ["", *[f"seed{number}" for number in self.random_seeds[1:]]]
+        return [models.load(self.folder / name / part / "model.keras") for part in below]
+
+
+@dataclass(frozen=True)
+class ReleasedNetwork:
+    """A network that came trained: the same one in every round.
+
+    Attributes:
+        model: the network.
+        training: as of `SavedNetwork`.
+        random_seeds: one, its author's.
+    """
+
+    model: keras.Model
+    training: dict[str, object]
+    random_seeds: tuple[int, ...] = (0,)
+
+    def of_round(self, name: str) -> list[keras.Model]:
+        """The one network there is."""
+        return [self.model]
+
+
+Network = SavedNetwork | ReleasedNetwork
+
+
+def saved_networks(run: Run, chapters: Sequence[str]) -> dict[str, Network]:
+    """The networks that chapters have noted as `models`, in their order.
+
+    Args:
+        run: of the chapter that asks.
+        chapters: such as "04_vae".
+
+    Raises:
+        NotRunYet: a chapter has no result in the folder.
+    """
+    found = {}
+    for chapter in chapters:
+        result = run.needs(chapter)
+        parameters = result["parameters"]
+        training = {
+            "trained_on": _inputs_in_words(parameters["corruption"]),
+            "width": parameters["width"],
+            "epochs": parameters["epochs"],
+            "augment": parameters.get("augment", 0),
+        }
+        random_seeds = dict.fromkeys([parameters["seed"], *parameters["random_seeds"]])
+        for name, folder in result["notes"]["models"].items():
+            found[name] = SavedNetwork(run.folder / folder, tuple(random_seeds), training)
+    return found
+
+
+def _inputs_in_words(corruption: str) -> str:
+    return "clean pictures" if corruption == "none" else corruption
+
+
+def released_networks(names: Sequence[str], image_shape: Shape) -> dict[str, Network]:
+    """Networks of thesis 004 with its author's weights, fetched once.
+
+    Args:
+        names: of networks that are released, see `models.released`.
+        image_shape: (H, W, 1) of the slices.
+    """
+    training = {"trained_on": "IXI, 128x128, thesis 004's corruptions", "width": 1.0}
+    found = {}
+    for name in names:
+        model = models.released(name, image_shape=image_shape)
+        found[f"{name} of thesis 004"] = ReleasedNetwork(model, training)
+    return found

@@ -1,0 +1,123 @@
+"""Every model on every test person, with networks that add a constant; and what is saved."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainlib import models, record, studies
+from brainlib.evaluation.studies import ModelComparison, Round, SavedNetwork, SplitSlices
+
+ROUNDS = (
+    Round("fold0", "", ("a", "b"), ("c",), ("d", "e")),
+    Round("fold1", "", ("d", "e"), ("c",), ("a",)),
+)
+
+
+@dataclass(frozen=True)
+class Adding:
+    """Stands for a network with one training for each number that it adds."""
+
+    added: tuple[float, ...]
+    training: dict
+
+    @property
+    def random_seeds(self):
+        return tuple(range(len(self.added)))
+
+    def of_round(self, name):
+        return list(self.added)
+
+
+@pytest.fixture
+def comparison(tmp_path, monkeypatch):
+    rows = [{"subject": name, "slice": place} for name in "abcde" for place in range(3)]
+    index = pd.DataFrame(rows).assign(slices=3, row=np.arange(15))
+    images = np.random.default_rng(0).uniform(0.2, 0.6, (15, 12, 13, 1)).astype("float32")
+    np.save(tmp_path / "images.npy", images)
+    slices = SplitSlices(tmp_path / "images.npy", index, pd.DataFrame(), ROUNDS, "axial")
+    monkeypatch.setattr(models, "reconstruct", lambda added, inputs: inputs + added)
+    alike = {"trained_on": "seed004", "width": 1.0}
+    networks = {"near": Adding((0.1,), alike), "far": Adding((0.1, 0.3), alike)}
+    references = {
+        "mean picture": lambda known, inputs: np.broadcast_to(known.mean(axis=0), inputs.shape),
+        "PCA 2": lambda known, inputs: inputs + 0.2,
+    }
+    return ModelComparison(slices, references, networks)
+
+
+def test_doing_nothing_stands_first_and_random_seeds_are_meaned(comparison):
+    scores = comparison.quality(["none"])
+    assert scores.model.unique().tolist() == ["input", "mean picture", "PCA 2", "near", "far"]
+    mse = scores.groupby("model", sort=False).mse.mean()
+    np.testing.assert_allclose(mse[["input", "PCA 2", "near", "far"]], [0, 0.04, 0.01, 0.05], 1e-4)
+    assert scores[scores.model == "far"].random_seeds.unique().tolist() == [2]
+    assert scores[scores.model == "input"].psnr.isna().all()
+    assert scores.groupby("round").subject.unique().map(list).to_dict() == {
+        "fold0": ["d", "e"],
+        "fold1": ["a"],
+    }
+
+
+def test_references_know_the_training_people_of_the_round_alone(comparison):
+    known = studies.training_pictures(comparison.slices, ROUNDS[0])
+    np.testing.assert_array_equal(known, comparison.slices.images[:6])
+
+
+def test_few_slices_of_each_person_are_evenly_spread(comparison):
+    scores = comparison.quality(["none"], slices_per_person=2)
+    assert scores[scores.model == "near"].row.tolist() == [9, 11, 12, 14, 0, 2]
+
+
+def test_the_summary_is_over_people_and_says_how_a_model_was_trained(comparison):
+    summary = comparison.summary(comparison.quality(["none", "seed003_test"]))
+    assert summary.n.unique().tolist() == [3] and summary.slices.unique().tolist() == [9]
+    row = summary[(summary.model == "near") & (summary.metric == "mse")].iloc[0]
+    assert row["mean"] == pytest.approx(0.01, rel=1e-4) and row.trained_on == "seed004"
+    assert len(summary) == 2 * 5 * 4 - 1  # the PSNR of an untouched slice is left out
+
+
+def test_networks_are_set_against_a_rival_with_intervals_that_hold_together(comparison):
+    scores = comparison.quality(["seed003_test"])
+    found = comparison.against(scores, "seed003_test", "input")
+    assert list(found) == ["near", "far"] and found["near"].people == 3
+    means = scores.groupby("model").dssim.mean()
+    assert found["near"].difference == pytest.approx(means["near"] - means["input"])
+
+
+def test_pairs_leave_out_the_plainest_and_say_what_was_trained_alike(comparison):
+    pairs = comparison.comparisons(comparison.quality(["none", "seed003_test"]))
+    assert pairs[["a", "b"]].drop_duplicates().to_numpy().tolist() == [
+        ["PCA 2", "near"],
+        ["PCA 2", "far"],
+        ["near", "far"],
+    ]
+    assert pairs.alike.tolist() == [False, False, True] * 2
+    assert (pairs.p_t_holm.dropna() >= pairs.p_t.dropna()).all()
+
+
+def test_examples_are_of_the_first_round(comparison):
+    pictures, titles = comparison.examples("none", 3)
+    assert titles == ["d 0", "d 2", "e 2"]
+    np.testing.assert_array_equal(pictures["original"], pictures["input"])
+    np.testing.assert_allclose(pictures["far"], pictures["original"] + 0.1, rtol=1e-5)
+
+
+def test_chapters_say_which_networks_they_saved(tmp_path, monkeypatch):
+    earlier = record.start("07_ae_variants", out=str(tmp_path), corruption="none", width=0.5)
+    earlier.parameters |= {"epochs": 3, "random_seeds": [2, 0]}
+    earlier.note("models", {"residual_unet": "models/residual_unet"})
+    earlier.done()
+    run = record.start("mine", out=str(tmp_path))
+    (network,) = studies.saved_networks(run, ["07_ae_variants"]).values()
+    assert network.random_seeds == (0, 2) and isinstance(network, SavedNetwork)
+    assert json.dumps(network.training) == (
+        '{"trained_on": "clean pictures", "width": 0.5, "epochs": 3, "augment": 0}'
+    )
+    monkeypatch.setattr(models, "load", lambda path: path.relative_to(run.folder).as_posix())
+    assert network.of_round("fold0") == [
+        "models/residual_unet/fold0/model.keras",
+        "models/residual_unet/fold0/seed2/model.keras",
+    ]
