@@ -112,9 +112,9 @@ def variance_in_words(row: RateDistortion) -> str:
     """What variance a loss assumes against the squared error that it reached."""
     ratio = row.variance_assumed / row.mse_reached
     return (
-        f"assumes a variance of {row.variance_assumed:.3g} and reaches a squared error of "
-        f"{row.mse_reached:.3g} on validation people: {ratio:.1f} times as much noise as there is "
-        f"error. It spends {row.bits_a_picture:.3g} bits per picture"
+        f"assumes a variance of {row.variance_assumed:.3g}: {ratio:.1f} times the squared error "
+        f"of {row.mse_reached:.3g} that it reaches on validation people. It spends "
+        f"{row.bits_a_picture:.3g} bits per picture"
     )
 
 

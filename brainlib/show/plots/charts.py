@@ -126,7 +126,7 @@ def loss_panels(
 
 VAE_PANELS = (  # of `vae_panels`: column, what it is
     ("loss", "distortion + rate"),
-    ("kl", "rate: KL (nats per picture)"),
+    ("kl", "rate (nats per picture)"),
     ("active_units", "active units"),
 )
 
@@ -145,6 +145,8 @@ def vae_panels(histories: Mapping[str, pd.DataFrame]) -> Figure:
             curves(history, ax=ax, columns=(column, f"val_{column}"), log=False, ylabel=words)
             ax.set_title(name)
             ax.get_legend().remove()
+            if column != "loss":
+                ax.set_ylim(bottom=0)
     shared_legend(figure, axes[0])
     return figure
 

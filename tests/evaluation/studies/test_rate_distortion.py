@@ -33,7 +33,7 @@ def test_the_thesis_assumes_a_variance_of_pixels_over_2000():
 def test_a_stated_likelihood_assumes_its_own_sigma():
     row = row_of([3.0, 2.0])
     assert row.variance_assumed == pytest.approx(0.09) and row.elbo_nats_a_pixel == 0.7
-    assert "0.9 times as much noise" in studies.variance_in_words(row)
+    assert "0.09: 0.9 times the squared error of 0.1" in studies.variance_in_words(row)
 
 
 @pytest.mark.parametrize(
