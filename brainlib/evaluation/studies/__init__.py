@@ -24,6 +24,46 @@ from brainlib.evaluation.studies.baselines import (
     linear_code,
     round_code,
 )
+from brainlib.evaluation.studies.code_aims import (
+    aim_of_draws,
+    aim_of_prior,
+    aim_of_use,
+    beside_published,
+)
+from brainlib.evaluation.studies.code_draws import (
+    draws_for_verdict,
+    judge_pages,
+    paint,
+    ways_to_draw,
+)
+from brainlib.evaluation.studies.code_priors import (
+    Pages,
+    TrainedPriors,
+    bits_by_person,
+    bits_table,
+    given_to_prior,
+    known_of,
+    mean_picture_of,
+    page_while_read,
+    surprise_limit,
+    train_priors,
+    with_disc,
+)
+from brainlib.evaluation.studies.codes import (
+    USE_COLUMNS,
+    codebook_watch,
+    codebook_ways,
+    codes_by_epoch,
+    codes_seen,
+    most_halvings,
+    pages_table,
+    painters,
+    train_variant,
+    train_variants,
+    use_each_round,
+    use_without_one,
+    variants_table,
+)
 from brainlib.evaluation.studies.critic import (
     beside_thesis_002,
     codes_on_test_slices,
@@ -55,6 +95,14 @@ from brainlib.evaluation.studies.experiment import (
 )
 from brainlib.evaluation.studies.learning_curves import learning_curve, learning_curve_table
 from brainlib.evaluation.studies.model_comparison import ModelComparison, training_pictures
+from brainlib.evaluation.studies.plain_codes import (
+    PLAIN_CODES,
+    PlainCodes,
+    cut,
+    join,
+    plain_codes,
+    plain_quality,
+)
 from brainlib.evaluation.studies.preparation import (
     AS_STORED,
     PREPARATIONS,

@@ -32,6 +32,7 @@ from brainlib.show.plots.codebook import (
     code_vectors,
     codebook_curves,
     codes_in_use,
+    likely_codes,
     perplexity,
 )
 from brainlib.show.plots.look import (
@@ -56,7 +57,15 @@ from brainlib.show.plots.look import (
     wrapped,
 )
 from brainlib.show.plots.people import sets_of_people
-from brainlib.show.plots.pictures import Scale, brain, comparison, montage, planes, with_histograms
+from brainlib.show.plots.pictures import (
+    Scale,
+    brain,
+    comparison,
+    montage,
+    planes,
+    titled_rows,
+    with_histograms,
+)
 from brainlib.show.plots.selection import (
     brain_by_place,
     framed_slices,

@@ -8,8 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from brainlib.show.plots.look import BLUE, COLOURS, REFERENCE_LINE, SKY, legend_beside, panels
-from brainlib.show.plots.pictures import Scale, comparison
+from brainlib.show.plots.look import (
+    BLUE,
+    COLOURS,
+    ORANGE,
+    REFERENCE_LINE,
+    SKY,
+    legend_beside,
+    panels,
+)
+from brainlib.show.plots.pictures import Scale, comparison, titled_rows
 
 
 def code_ranks(codebook: np.ndarray) -> np.ndarray:
@@ -26,8 +34,10 @@ def code_ranks(codebook: np.ndarray) -> np.ndarray:
 def code_map(codes: np.ndarray, *, ax: Axes, codebook_size: int, title: str = "") -> Axes:
     """One code map (h, w), a colour for each code; give `code_ranks(codebook)[codes]`."""
     ax.imshow(codes, cmap="viridis", vmin=0, vmax=codebook_size - 1, interpolation="nearest")
-    ax.set(xticks=[], yticks=[], title=title)
+    ax.set(xticks=[], yticks=[], facecolor="0.92")  # grey where a code is NaN: not known
     ax.spines[:].set_visible(False)
+    if title:
+        ax.set_title(title, fontsize=9)  # as above a picture
     return ax
 
 
@@ -125,6 +135,7 @@ def _by_region(use, column, factor, ax, colour, label, ylabel, top) -> Axes:
             words = f"{label} {region}".strip()
             ax.plot(part["epoch"], factor * part[column], style, color=colour, label=words)
     ax.set(xlabel="epoch", ylabel=ylabel, ylim=(0, top))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     legend_beside(ax)
     return ax
 
@@ -147,5 +158,33 @@ def codebook_curves(
     axes[1].axhline(0.3 * codebook_size, **REFERENCE_LINE)
     axes[0].set(xlabel="epoch", ylabel="codes in use (%)", ylim=(0, 103))
     axes[1].set(xlabel="epoch", ylabel=f"perplexity (of {codebook_size})", ylim=(0, codebook_size))
+    for ax in axes:
+        ax.xaxis.get_major_locator().set_params(integer=True)
     legend_beside(axes[1])
     return figure
+
+
+def likely_codes(
+    patches: np.ndarray,
+    chances: Mapping[str, np.ndarray],
+    *,
+    actual: int,
+    count: int = 10,
+    size: float = 0.9,
+) -> Figure:
+    """The codes that each guess holds for the likeliest at one place, as patches with chances.
+
+    Args:
+        patches: (K, P, Q) what each code stands for.
+        chances: {guess: (K,) probabilities}, one row each.
+        actual: the code that stands at the place; it has a frame.
+        count: codes in a row.
+        size: inches of a patch.
+    """
+    rows, titles, frames = {}, {}, {}
+    for guess, chance in chances.items():
+        codes = np.argsort(-np.asarray(chance), kind="stable")[:count]
+        rows[guess] = patches[codes]
+        titles[guess] = [f"{100 * chance[code]:.1f} %" for code in codes]
+        frames[guess] = [(ORANGE,) if code == actual else () for code in codes]
+    return titled_rows(rows, titles, frames=frames, size=size)

@@ -1,0 +1,278 @@
+"""Priors over code maps ("pages"): trained in every round, and what a code costs under each guess.
+
+priors = studies.train_priors(run, slices, trained, train_prior)
+bits = studies.bits_by_person(priors, slices)
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brainlib.evaluation.stats import bootstrap_interval
+from brainlib.evaluation.studies.rounds import Trained
+from brainlib.evaluation.studies.split_slices import Round, SplitSlices
+from brainlib.models.prior import CodePrior, condition_ranges
+from brainlib.models.prior_draw import bits_a_code, surprise, unigram_bits
+from brainlib.models.vq import VQVAE, codes_of, decode_codes
+from brainlib.record import Run
+
+KNOWN_OF_PEOPLE = ("age", "sex", "site")  # what a prior may be given
+FEWEST_PEOPLE = 6  # in training, for a prior that is given anything
+PARTS = ("train", "validation", "test")
+
+Ranges = Mapping[str, tuple]  # of `condition_ranges`
+Known = dict[str, list]  # {name: one value per page}
+TrainPrior = Callable[["Pages", "Pages", Path, int], tuple[CodePrior, pd.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Code maps of some people's slices, and what is known of those people.
+
+    Attributes:
+        codes: (N, h, w).
+        known: {name: N values}, see `known_of`.
+        subjects: (N,) whose slices they are of.
+        ranges: what the prior takes, of `condition_ranges` of the training people; empty where it
+            takes codes alone.
+    """
+
+    codes: np.ndarray
+    known: Known
+    subjects: np.ndarray
+    ranges: Ranges
+
+
+def known_of(slices: SplitSlices, subjects: Sequence[str], ranges: Ranges | None = None) -> Known:
+    """Age, sex and site, as a prior takes them: {name: one value per slice}.
+
+    Args:
+        slices: of `open_slices`.
+        subjects: whose slice each is.
+        ranges: of the training people: what they have not is left out, and a label that they never
+            had counts as missing; all that is on record when absent.
+    """
+    table = slices.people.set_index("subject").loc[list(subjects)]
+    found = {}
+    for name in KNOWN_OF_PEOPLE:
+        if name in table and (ranges is None or name in ranges):
+            labels = None if ranges is None else ranges[name]
+            found[name] = [_value(name, value, labels) for value in table[name]]
+    return found if ranges is None else {name: found[name] for name in ranges}
+
+
+def _value(name: str, value: object, labels: Sequence | None) -> object:
+    """An age as it is; a label, or "" where it is missing or unknown to the prior."""
+    if name == "age":
+        return value
+    known = isinstance(value, str) and (labels is None or value in labels)
+    return value if known else ""
+
+
+def pages_of_round(vqvae: VQVAE, slices: SplitSlices, one_round: Round) -> dict[str, Pages]:
+    """{"train", "validation", "test": `Pages`} of one round.
+
+    A prior is given age, sex and site only where 6 or more people train.
+    """
+    trained_on = slices.of(one_round.train).subject
+    enough = len(one_round.train) >= FEWEST_PEOPLE
+    ranges = condition_ranges(known_of(slices, trained_on)) if enough else {}
+    pages = {}
+    for part in PARTS:
+        table = slices.of(getattr(one_round, part))
+        codes = codes_of(vqvae, slices.pictures(table))
+        known = known_of(slices, table.subject, ranges)
+        pages[part] = Pages(codes, known, table.subject.to_numpy(), ranges)
+    return pages
+
+
+def given_to_prior(train: Pages, validation: Pages) -> dict[str, object]:
+    """What `models_prior.load_or_fit` wants to know of people, as its options."""
+    return {
+        "conditions": train.known,
+        "validation_conditions": validation.known,
+        "ranges": train.ranges,
+    }
+
+
+# --------------------------------------------------------------------------- training
+
+
+@dataclass(frozen=True)
+class TrainedPriors:
+    """What `train_priors` gives.
+
+    Attributes:
+        models: (name of the round, random seed) -> prior, the run's own random seed first.
+        history: one row per epoch, with the columns `round` and `random_seed`.
+        pages: (name of the round, random seed) -> {part: `Pages`}.
+    """
+
+    models: dict[tuple[str, int], CodePrior]
+    history: pd.DataFrame
+    pages: dict[tuple[str, int], dict[str, Pages]] = field(repr=False)
+
+    @property
+    def first(self) -> CodePrior:
+        """The prior of the first round and of the run's own random seed: the one shown."""
+        return next(iter(self.models.values()))
+
+    @property
+    def first_pages(self) -> dict[str, Pages]:
+        """The pages of `first`."""
+        return next(iter(self.pages.values()))
+
+    @property
+    def first_history(self) -> pd.DataFrame:
+        """The epochs of `first`."""
+        name, random_seed = next(iter(self.models))
+        mine = (self.history["round"] == name) & (self.history.random_seed == random_seed)
+        return self.history[mine]
+
+
+def train_priors(
+    run: Run, slices: SplitSlices, trained: Trained, train_prior: TrainPrior
+) -> TrainedPriors:
+    """Trains (or loads) a prior over the codes of every network of `trained`.
+
+    Args:
+        run: its folder `models/vqvae_prior/<round>` (and `seed<n>` below it) gets each prior.
+        slices: of `open_slices`.
+        trained: VQ-VAEs of `train_each_round`.
+        train_prior: (training pages, validation pages, folder, random seed) -> (prior, history).
+    """
+    rounds = {one.name: one for one in slices.rounds}
+    priors, histories, all_pages = {}, [], {}
+    for (round_name, random_seed), vqvae in trained.models.items():
+        pages = pages_of_round(vqvae, slices, rounds[round_name])
+        own = random_seed == run.parameters["seed"]
+        below = () if own else (f"seed{random_seed}",)
+        folder = run.path("models", "vqvae_prior", round_name, *below)
+        prior, history = train_prior(pages["train"], pages["validation"], folder, random_seed)
+        key = (round_name, random_seed)
+        priors[key], all_pages[key] = prior, pages
+        known = {"round": round_name, "random_seed": random_seed}
+        histories.append(pd.DataFrame(history).assign(**known))
+    return TrainedPriors(priors, pd.concat(histories, ignore_index=True), all_pages)
+
+
+# --------------------------------------------------------------------------- what codes cost
+
+
+def bits_by_person(priors: TrainedPriors, slices: SplitSlices) -> pd.DataFrame:
+    """Bits per code of each test person under each guess, means over slices, rounds and seeds.
+
+    Columns: subject, uniform (all codes alike), unigram (each with its share), unigram_by_place
+    (with its share at that place), prior; and where the first prior is given something of people
+    prior_nothing_known and prior_others_age_and_sex (of the next test person, at the own site).
+    """
+    tables = [
+        guesses(priors.models[key], pages, slices).assign(subject=pages["test"].subjects)
+        for key, pages in priors.pages.items()
+    ]
+    kinds = [name for name in tables[0] if name != "subject"]
+    table = pd.concat(tables, ignore_index=True)
+    return table.groupby("subject")[kinds].mean().reset_index()
+
+
+def guesses(prior: CodePrior, pages: Mapping[str, Pages], slices: SplitSlices) -> pd.DataFrame:
+    """Bits per code of every test page under each guess: one row per page."""
+    train, test, size = pages["train"].codes, pages["test"], prior.codebook_size
+    bits = {
+        "uniform": np.full(len(test.codes), np.log2(size)),
+        "unigram": unigram_bits(train, test.codes, size)[1],
+        "unigram_by_place": unigram_bits(train, test.codes, size, by_place=True)[1],
+        "prior": surprise(prior, test.codes, conditions=test.known or None).mean(axis=(1, 2)),
+    }
+    if test.ranges and len(np.unique(test.subjects)) > 1:
+        others = others_age_and_sex(test, slices)
+        bits["prior_nothing_known"] = bits_a_code(prior, test.codes)[1]
+        bits["prior_others_age_and_sex"] = bits_a_code(prior, test.codes, others)[1]
+    return pd.DataFrame(bits)
+
+
+def others_age_and_sex(pages: Pages, slices: SplitSlices) -> Known:
+    """What is known of people, with the age and sex of the next person and the own site."""
+    people = list(dict.fromkeys(pages.subjects))
+    next_one = dict(zip(people, np.roll(people, 1)))
+    of_others = known_of(slices, [next_one[one] for one in pages.subjects], pages.ranges)
+    return {name: pages.known[name] if name == "site" else of_others[name] for name in of_others}
+
+
+def bits_table(bits: pd.DataFrame, grid: tuple[int, int], *, seed: int = 0) -> pd.DataFrame:
+    """Bits per code under each guess, with 95 % intervals by bootstrap over people.
+
+    Args:
+        bits: of `bits_by_person`.
+        grid: (h, w) of a page.
+        seed: random seed of the bootstrap.
+
+    Returns:
+        One row per guess: codes_by, bits_a_code, low, high, bits_a_picture, below_unigram (share
+        of the unigram's bits that is saved), subjects.
+    """
+    rows = []
+    for guess in bits.columns.drop("subject"):
+        found = bootstrap_interval(bits[guess], bits.subject, seed=seed)
+        rows.append(
+            {
+                "codes_by": guess.replace("_", " "),
+                "bits_a_code": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "bits_a_picture": found.mean * np.prod(grid),
+                "below_unigram": 1 - found.mean / bits.unigram.mean(),
+                "subjects": len(bits),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+# --------------------------------------------------------------------------- one page, looked at
+
+
+def page_while_read(page: np.ndarray, steps: int, *, filler: int) -> np.ndarray:
+    """A page with the codes read so far and `filler` at all places after them.
+
+    Args:
+        page: (h, w) codes.
+        steps: number of stages; the last is the whole page.
+        filler: a code, such as that of the background.
+
+    Returns:
+        (steps, h, w).
+    """
+    flat = np.ravel(page)
+    stages = np.full((steps, flat.size), filler, dtype=flat.dtype)
+    for stage, end in zip(stages, np.linspace(0, flat.size, steps + 1)[1:].round().astype(int)):
+        stage[:end] = flat[:end]
+    return stages.reshape(steps, *np.shape(page))
+
+
+def with_disc(pictures: np.ndarray, *, grey: float = 1.0, radius: float = 0.1) -> np.ndarray:
+    """Pictures (N, H, W, 1) with a disc painted into the upper middle.
+
+    Args:
+        pictures: square ones.
+        grey: of the disc.
+        radius: as a share of the pictures' side.
+    """
+    side = pictures.shape[1]
+    rows, columns = np.mgrid[:side, :side]
+    distance = (rows - 0.42 * side) ** 2 + (columns - 0.55 * side) ** 2
+    marked = pictures.copy()
+    marked[:, distance < (radius * side) ** 2] = grey
+    return marked
+
+
+def surprise_limit(prior: CodePrior, pages: Pages, *, share: float = 0.98) -> float:
+    """Bits that this share of these pages' codes does not exceed."""
+    return float(np.quantile(surprise(prior, pages.codes, conditions=pages.known or None), share))
+
+
+def mean_picture_of(vqvae: VQVAE, drawn_pages: Collection[np.ndarray]) -> np.ndarray:
+    """The mean over several restorations: (samples, N, h, w) codes -> (N, H, W, 1)."""
+    return np.mean([decode_codes(vqvae, pages) for pages in drawn_pages], axis=0)
