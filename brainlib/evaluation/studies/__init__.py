@@ -33,6 +33,7 @@ from brainlib.evaluation.studies.code_aims import (
 from brainlib.evaluation.studies.code_draws import (
     draws_for_verdict,
     judge_pages,
+    nearer_pages,
     paint,
     ways_to_draw,
 )

@@ -9,7 +9,7 @@ from brainlib import models
 from brainlib.evaluation.features import Judge
 from brainlib.evaluation.studies.code_priors import TrainedPriors
 from brainlib.evaluation.studies.rounds import Trained
-from brainlib.evaluation.studies.samples import FEWEST_DRAWS, judge_floor
+from brainlib.evaluation.studies.samples import FEWEST_DRAWS, judge_floor, nearer
 from brainlib.models.prior import CodePrior
 from brainlib.models.prior_draw import sample, sample_independent
 from brainlib.models.vq import VQVAE, decode_codes
@@ -110,6 +110,29 @@ def draws_for_verdict(
             rows += _judged_ways(judge, trained, priors, key, repeat)
     more = [pd.DataFrame(rows)] if rows else []
     return pd.concat([drawn, *more], ignore_index=True)
+
+
+def nearer_pages(draws: pd.DataFrame, judgements: pd.DataFrame, way: str) -> dict[str, object]:
+    """The verdict on the claim that pages from the prior are nearer to real slices than others.
+
+    As `studies.nearer`, with a control: real pages, rebuilt, have to be nearer than those others.
+    Where they are not, the distance does not see what a page holds, and nothing is shown.
+
+    Args:
+        draws: of `draws_for_verdict`.
+        judgements: of `judge_pages`.
+        way: the other way to draw, such as "alone".
+    """
+    of_prior, of_others = (draws[draws.codes_from == source] for source in (PRIOR, way))
+    found = nearer(of_prior, of_others, a=PRIOR, b=way)
+    real = judgements[judgements.codes_from == REBUILT].frechet.mean()
+    if real < of_others.frechet.mean():
+        return found
+    control = (
+        f"real pages, rebuilt, are {real:.4g} away, no nearer than codes drawn {way}: the distance "
+        "does not see what a page holds. "
+    )
+    return {**found, "verdict": "not shown", "words": control + found["words"].capitalize()}
 
 
 def _of_first_round(trained: Trained) -> Iterator[tuple[str, int]]:

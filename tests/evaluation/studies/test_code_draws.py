@@ -67,3 +67,19 @@ def test_ways_draw_codes_that_training_had(drawers):
     assert ways["alone"](50, 0).shape == (50, 2, 3) and (ways["alone"](50, 0) == 0).mean() > 0.8
     pictures = studies.paint(trained.first, ways["prior"], 3, seed=1)
     assert pictures.shape == (3, 8, 12, 1)
+
+
+def _judged(prior, alone, rebuilt):
+    ways = ["prior"] * 5 + ["alone"] * 5
+    noise = [0.0, 0.1, 0.2, 0.3, 0.4] * 2
+    draws = pd.DataFrame({"codes_from": ways, "frechet": [prior] * 5 + [alone] * 5})
+    draws = draws.assign(frechet=draws.frechet + noise, random_seed=0)
+    judgements = pd.DataFrame({"codes_from": ["rebuilt training slices"], "frechet": [rebuilt]})
+    return studies.nearer_pages(draws, judgements, "alone")
+
+
+def test_a_distance_that_does_not_see_real_pages_shows_nothing():
+    assert _judged(5.0, 9.0, 4.0)["verdict"] == "shown"
+    blind = _judged(5.0, 9.0, 9.5)
+    assert blind["verdict"] == "not shown" and "does not see" in blind["words"]
+    assert _judged(9.0, 9.0, 4.0)["verdict"] == "not shown"
