@@ -17,10 +17,10 @@ check() {                       # $1: what is wrong where it fails, and what to 
   shift
   "$@" || failed+=("$words")
 }
-check "Some files are not formatted. Write them with: ruff format brainlib tests" \
-  "$python" -m ruff format --quiet --check brainlib tests
+check "Some files are not formatted. Write them with: ruff format brainlib tests notebooks" \
+  "$python" -m ruff format --quiet --check brainlib tests notebooks
 check "Some lines break the rules of pyproject.toml; ruff says above which and why." \
-  "$python" -m ruff check --quiet brainlib tests
+  "$python" -m ruff check --quiet brainlib tests notebooks
 check "A room imports from a room that comes later, or what it must not know; see above." \
   "$python" -c 'import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_logo=True))'
 if [ "${#failed[@]}" -gt 0 ]; then

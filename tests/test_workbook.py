@@ -50,8 +50,25 @@ def check_run(folder):
     return record, report
 
 
+def check_reading(folder):
+    """What a reader sees: every figure and table with its caption, nothing in red."""
+    for path in (folder / "results").glob("*.json"):
+        result = json.loads(path.read_text())
+        notebook = nbformat.read(folder / "notebooks" / f"{result['notebook']}.ipynb", 4)
+        outputs = [
+            output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
+        ]
+        red = [output.text for output in outputs if output.get("name") == "stderr"]
+        assert not red, f"{path.stem}: {red[0][:300]}"
+        data = [output.data for output in outputs if "data" in output]
+        shown = "\n".join(piece.get("text/markdown", "") for piece in data)
+        for entry in [*result["figures"], *result["tables"]]:
+            assert entry["caption"] in shown, f"{path.stem}: {entry['name']} is not shown"
+        assert sum("image/png" in piece for piece in data) >= len(result["figures"])
+
+
 def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
-    """A damaged head, the first of all, and one that is there twice are left out and named; a second call does nothing."""
+    """A damaged head and one that is there twice are named; a second call does nothing."""
     heads = tmp_path / "heads"
     shutil.copytree(ixi_sample, heads, ignore=shutil.ignore_patterns("IXI04*", "IXI05*", "IXI039*"))
     damaged = min((heads / "t1").glob("IXI*"))
@@ -72,6 +89,7 @@ def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
     )
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
     record, report = check_run(out)
+    check_reading(out)
     assert (
         "CC BY-SA 3.0" in report
         and "Synthetic phantom" not in report

@@ -72,12 +72,10 @@ def start(
         names = parameter_names(notebook)
         known |= {name: namespace[name] for name in names if name in namespace}
     known |= parameters
-    known.pop("keras", None)  # earlier notebooks hand it on
     folder = (NOTEBOOKS / known.pop("out")).resolve()
     if not headless():
         refuse_if_busy(folder)
     run = Run(notebook, folder, known)
-    run._returns = namespace is None  # earlier notebooks show what they get back
     if namespace is not None and not partial:
         run.refuse_if_too_early()
     folder.mkdir(parents=True, exist_ok=True)
@@ -236,8 +234,6 @@ class Run:
         self._figures[name] = self._entry(name, caption, [png, pdf])
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close(figure)
-        if self._returns:
-            return figure
         display.show_figure(png, f"**Figure {self._number(self._figures)}.** {caption}")
 
     def table(
@@ -267,8 +263,6 @@ class Run:
         files.write_csv(path, frame.assign(data_source=self.source_note) if marked else frame)
         self._tables.pop(name, None)
         self._tables[name] = {**self._entry(name, caption, [path]), "rows": len(frame)}
-        if self._returns:
-            return frame
         if otherwise and not len(frame):
             display.show_text(otherwise)
             return None

@@ -28,7 +28,7 @@ def network():
 def prior(network):
     """Knows one map by heart: every code but the usual one of a place is a surprise."""
     maps = np.tile(np.arange(20).reshape(network.grid) % 6, (64, 1, 1)).astype("int32")
-    built = code_prior.build(network.grid, 6, width=16, layers=2, dropout=0.0, seed=0)
+    built = code_prior.build_prior(network.grid, 6, width=16, layers=2, dropout=0.0, seed=0)
     code_prior.fit(
         built, maps, maps[:8], epochs=30, learning_rate=2e-2, batch_size=16, patience=0, show=None
     )
