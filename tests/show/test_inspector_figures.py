@@ -39,7 +39,9 @@ def test_each_model_has_its_own_channels():
     table = pd.DataFrame({"model": ["a", "b", "b"], "layer": ["x", "y", "y"], "error": [1, 2, 2]})
     figure = inspector_figures.channels_figure(table.assign(error_gained=[0.5, 0.2, 1.0]))
     assert [ax.get_title() for ax in figure.axes] == ["a: x", "b: y"]
-    heights = [[bar.get_height() for bar in ax.patches] for ax in figure.axes]
+    heights = []
+    for ax in figure.axes:
+        heights.append([bar.get_height() for bar in ax.patches])
     assert heights == [[50], [50, 10]]
 
 
