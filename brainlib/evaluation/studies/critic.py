@@ -20,7 +20,7 @@ WEIGHTS_002 = {  # at 95x79 and width 1; the VAE's published 1,915,041 hold a la
     "vqvae_uad": 1005825,
     "vqgan_uad": 73445826,
 }
-PUBLISHED_002 = {  # weights, and the order of reconstruction errors that section 6 has in words
+PUBLISHED_002 = {  # weights, and the order of reconstruction errors that section 6.2 has in words
     "VAE": (1915041, "middle"),
     "VQ-VAE": (1005825, "lowest"),
     "VQGAN": (73445826, "highest"),
@@ -135,9 +135,11 @@ def critic_in_words(history: pd.DataFrame) -> str:
         state = "It still guesses"
     elif last.discriminator < CERTAIN:
         state = "It has won: it is certain, and has little left to teach"
+    went = f"was {first.discriminator:.2f} in its only epoch"
+    if len(heard) > 1:
+        went = f"went from {first.discriminator:.2f} to {last.discriminator:.2f}"
     return (
-        f"The critic was let in at epoch {int(first.epoch)}. Its loss was "
-        f"{first.discriminator:.2f} in its first epoch and {last.discriminator:.2f} in the last. "
+        f"The critic was let in at epoch {int(first.epoch)}. Its loss {went}. "
         f"{state}: its mean answer was {last.score_real:+.2f} to real slices and "
         f"{last.score_rebuilt:+.2f} to rebuilt ones."
     )
@@ -201,10 +203,10 @@ def price_in_words(gain: pd.DataFrame) -> str:
     plain, ours = of.loc["VQ-VAE"], of.loc["VQGAN"]
     return (
         f"A training of the VQGAN took **{ours.minutes / plain.minutes:.1f} times** as long as one "
-        f"of the VQ-VAE, with {ours.weights / plain.weights:.0f} times the weights, and a step of "
-        f"the two is no equal step. On the test people the gradient energy went from "
-        f"{plain.energy_ratio:.2g} to {ours.energy_ratio:.2g} of the originals', and the PSNR from "
-        f"{plain.psnr:.1f} to {ours.psnr:.1f} dB."
+        f"of the VQ-VAE, with {ours.weights / plain.weights:.0f} times the weights. On the test "
+        f"people the gradient energy went from {plain.energy_ratio:.2g} to "
+        f"{ours.energy_ratio:.2g} of the originals', and the PSNR from {plain.psnr:.1f} to "
+        f"{ours.psnr:.1f} dB."
     )
 
 
