@@ -1,6 +1,5 @@
 """All heads of a folder scored with a saved model: one NIfTI map each, and a table of scores."""
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,8 @@ from brainlib.anomaly.model_records import (
 )
 from brainlib.heads import cohort, volumes
 from brainlib.heads import masks as brain_masks
+from brainlib.heads.names import unique_file_names
+from brainlib.heads.reading import head_names
 
 REFUSALS = (OSError, ValueError)  # of one head: it is named, and the others go on
 
@@ -43,8 +44,8 @@ def score_folder(
     Args:
         model: a model, the path of a `.keras` file, or None for the baselines.
         folder: of heads.
-        out: folder for `<subject>_anomaly.nii.gz`, in the head's own space, shape and orientation,
-            and `scores.csv`.
+        out: folder for `<subject>[_<visit>]_anomaly.nii.gz`, in the head's own space, shape and
+            orientation, and `scores.csv`.
         cache: folder of cached brain masks; `<out>/masks` when absent.
         say: receives one line per head.
         **changes: method, post, preparation, masks and options of the method, see
@@ -52,8 +53,8 @@ def score_folder(
             holds where nothing else is given here, and a line says so.
 
     Returns:
-        table of subject, path, map_path, score (mean over the brain), fault ("" or why the head was
-        skipped), seconds.
+        table of subject, visit, path, map_path, score (mean over the brain), fault ("" or why the
+        head was skipped), seconds.
     """
     record = read_model_record(model)
     _check_model_file(model, record, say)
@@ -61,11 +62,13 @@ def score_folder(
     recipe = (record or ModelRecord()).recipe(**changes)
     if record and record.method:
         say(recipe_message(record, recipe))
-    heads = cohort.cohort([str(folder)])
+    heads = cohort.cohort([str(folder)], ask=False)
     out = Path(out)
     rows = []
-    for head in heads.itertuples():
-        row = _score_one(model, head, out, recipe, cache=cache or out / "masks")
+    names = unique_file_names(head_names(heads))
+    for head, name in zip(heads.itertuples(), names):
+        map_path = out / f"{name}_anomaly.nii.gz"
+        row = _score_one(model, head, map_path, recipe, cache=cache or out / "masks")
         rows.append(row)
         say(_head_message(row))
     table = pd.DataFrame(rows)
@@ -90,11 +93,12 @@ def _check_model_file(model, record, say):
         )
 
 
-def _score_one(model, head, out, recipe: MapRecipe, *, cache):
+def _score_one(model, head, map_path, recipe: MapRecipe, *, cache):
     """A row of the table for one head of the cohort, its map written."""
     began = time.monotonic()
     row = {
         "subject": head.subject,
+        "visit": head.visit,
         "path": head.path,
         "map_path": "",
         "score": np.nan,
@@ -106,8 +110,7 @@ def _score_one(model, head, out, recipe: MapRecipe, *, cache):
             volume, cache=cache, method=recipe.masks, given=head.brain_path
         )
         maps, row["score"] = score_head(model, volume, recipe, mask=mask)
-        name = re.sub(r"[^\w.-]", "_", head.subject)
-        path = preparation.write_map(out / f"{name}_anomaly.nii.gz", maps, volume)
+        path = preparation.write_map(map_path, maps, volume)
         row["map_path"] = str(path)
     except REFUSALS as error:
         row["fault"] = " ".join(str(error).split())

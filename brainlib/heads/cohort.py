@@ -1,7 +1,8 @@
-"""Where heads come from: from one or several sources to one table, one row per person.
+"""Where heads come from: from one or several sources to one table, one row per head.
 
-A source is the synthetic cohort, IXI, its sample, or a folder. What its files mean is in `layouts`
-and `heads_csv`, who the people are in `participants`.
+A source is the synthetic cohort, IXI, its sample, or a folder. Which files are heads is in
+`layouts` and `heads_csv`, who they are of in `identity`, who is ill in `groups`, how old and of
+which sex the people are in `participants`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from brainlib import downloads, files
-from brainlib.heads import participants
+from brainlib.heads import groups, participants
 from brainlib.heads.heads_csv import read_heads_csv
+from brainlib.heads.identity import PUBLIC_ID
 from brainlib.heads.layouts import COLUMNS, HEADS_CSV, read_layout
 from brainlib.heads.names import IXI_NAME, MODALITIES
 from brainlib.heads.participants import read_ixi_table  # noqa: F401 (datasets.read_ixi_table)
@@ -33,8 +35,9 @@ def cohort(
     size: str = "half",
     jobs: int = 2,
     modality: str = "t1",
+    ask: bool = True,
 ) -> pd.DataFrame:
-    """The subjects of one or several sources.
+    """The heads of one or several sources: one per person and visit.
 
     Args:
         data: "phantom", "ixi-sample", "ixi", a folder, or a CSV with the columns image and lesion
@@ -47,13 +50,17 @@ def cohort(
         size: of the synthetic heads, see `phantom.cohort`.
         jobs: processes that make them.
         modality: t1, t2, flair or t1ce: which files of a BIDS, BraTS or IXI-like folder are heads.
+        ask: whether people of whom nothing says if they are ill are asked about; else their group
+            is "", for uses that need none.
 
     Returns:
-        table with the columns of `COLUMNS`, one row per subject; `attrs["problems"]`: what was left
-        out, mended or guessed, a list of dicts (subject, fault, detail).
+        table with the columns of `COLUMNS`, one row per head. `subject` is the person, the same in
+        all visits; `visit` is "" where a person has one. `attrs["problems"]`: what was left out,
+        mended or guessed, a list of dicts (subject, fault, detail).
 
     Raises:
-        ValueError: an unknown modality, or a heads.csv that cannot be used.
+        ValueError: an unknown modality, a heads.csv that cannot be used, or a question that only
+            the user can answer: whether people are healthy in a folder that holds patients.
         FileNotFoundError: a folder without heads.
     """
     if modality not in MODALITIES:
@@ -65,16 +72,38 @@ def cohort(
         if source == "phantom":
             part, found = _synthetic_heads(data_dir, counts, seed, size, jobs)
         else:
-            part, found = _real_heads(source, data_dir, modality)
+            part, found = _real_heads(source, data_dir, modality, ask)
         part["cohort"] = _unused_name(part.cohort.iloc[0], names)
         names.add(part.cohort.iloc[0])
         parts.append(part)
         problems += found
     table = pd.concat(parts, ignore_index=True)[list(COLUMNS)]
-    in_several = table.subject.duplicated(keep=False) & (table.cohort.nunique() > 1)
-    table.loc[in_several, "subject"] = table.cohort[in_several] + "-" + table.subject[in_several]
-    table.attrs["problems"] = problems
+    table, found = _people_of_several_sources(table)
+    table.attrs["problems"] = problems + found
     return table
+
+
+def _people_of_several_sources(table: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
+    """(table, problems): who is the same person in two sources, and who only has the same name.
+
+    The name of a public set is one person's everywhere, and one file is one head's: those count in
+    the first source alone. Of other names nothing is known; each gets its source's name before it.
+    """
+    if table.cohort.nunique() < 2:
+        return table, []
+    public = table.subject.str.extract(f"({PUBLIC_ID.pattern})", flags=PUBLIC_ID.flags)[0]
+    same_file = table.path.map(os.path.realpath)
+    person = public.str.upper().fillna(same_file)
+    first = table.cohort.groupby(person).transform("first")
+    again = table[table.cohort != first]
+    problems = [
+        problem("in two sources", f"left out: {head.path}", subject=head.subject)
+        for head in again.itertuples()
+    ]
+    table = table[table.cohort == first].reset_index(drop=True)
+    in_several = table.groupby("subject").cohort.transform("nunique") > 1
+    table.loc[in_several, "subject"] = table.cohort[in_several] + "-" + table.subject[in_several]
+    return table, problems
 
 
 def _distinct_sources(data: str | Sequence[str]) -> list[str]:
@@ -89,40 +118,47 @@ def _unused_name(name: str, names: set[str]) -> str:
     return next(free for free in itertools.chain([name], numbered) if free not in names)
 
 
-def _real_heads(source: str, data_dir: Path, modality: str) -> tuple[pd.DataFrame, list[dict]]:
+def _real_heads(
+    source: str, data_dir: Path, modality: str, ask: bool
+) -> tuple[pd.DataFrame, list[dict]]:
     """(table, problems) of IXI, its sample, or a folder; IXI's own are T1."""
     if source == "ixi-sample":
         local = os.environ.get("BRAINLIB_IXI_SAMPLE")
         folder = Path(local or downloads.ixi_sample(data_dir / "ixi-sample"))
-        return _heads_of_folder(folder, "ixi-sample", "t1")
+        return _heads_of_folder(folder, "ixi-sample", "t1", ask)
     if source == "ixi":
-        return _heads_of_folder(downloads.ixi(data_dir / "ixi"), "ixi", "t1")
-    return _heads_of_folder(Path(source), Path(source).name, modality)
+        return _heads_of_folder(downloads.ixi(data_dir / "ixi"), "ixi", "t1", ask)
+    return _heads_of_folder(Path(source), Path(source).name, modality, ask)
 
 
 def _heads_of_folder(
-    folder: Path, cohort_name: str, modality: str
+    folder: Path, cohort_name: str, modality: str, ask: bool
 ) -> tuple[pd.DataFrame, list[dict]]:
-    """(table, problems) of a local folder or CSV, one row per subject, with demographics."""
+    """(table, problems) of a local folder or CSV, one row per head, with demographics.
+
+    Raises:
+        ValueError: what only the user can say, as one question.
+    """
     if folder.is_file() and folder.suffix == ".csv":
         return read_heads_csv(folder, folder.stem)
     if (folder / HEADS_CSV).is_file():
         return read_heads_csv(folder / HEADS_CSV, cohort_name)
-    heads, problems = read_layout(folder, cohort_name, modality)
-    table, left_out = _one_head_per_subject(heads)
+    table, problems = guessed_heads(folder, cohort_name, modality)
+    asked = groups.question(table, problems, folder)
+    if asked and ask:
+        raise ValueError(asked)
+    return table, problems
+
+
+def guessed_heads(folder: Path, cohort_name: str, modality: str) -> tuple[pd.DataFrame, list[dict]]:
+    """(table, problems) of a folder as its names and tables tell it; group "" where they do not."""
+    table, problems = read_layout(folder, cohort_name, modality)
+    table, doubts = groups.with_groups(table, folder)
+    several = table.groupby("subject").visit.transform("nunique") > 1
+    table["visit"] = table.visit.where(several, "")
+    table = table.sort_values(["subject", "visit", "path"], ignore_index=True)
     table, faults = participants.add_demographics(table, folder)
-    return table, problems + left_out + faults
-
-
-def _one_head_per_subject(heads: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
-    """(table, problems): the first head of each subject; who is ill in one scan is ill in all."""
-    left_out = [
-        problem("several scans", f"left out: {head.path}", subject=head.subject)
-        for head in heads[heads.subject.duplicated()].itertuples()
-    ]
-    ill = heads[heads.group != "healthy"].drop_duplicates("subject").set_index("subject").group
-    heads = heads.assign(group=heads.subject.map(ill).fillna("healthy"))
-    return heads.drop_duplicates("subject").sort_values("path", ignore_index=True), left_out
+    return table, problems + faults + doubts
 
 
 def _synthetic_heads(
@@ -134,7 +170,7 @@ def _synthetic_heads(
     folder = phantom.cohort(
         data_dir / f"phantom-{size}-{seed}", seed=seed, size=size, jobs=jobs, **counts
     )
-    table, problems = _heads_of_folder(folder, "phantom", "t1")
+    table, problems = guessed_heads(folder, "phantom", "t1")
     known = pd.read_csv(folder / "subjects.csv", dtype={"subject": str})
     group_of = known.drop_duplicates("subject").set_index("subject").group
     table = table.assign(synthetic=True, group=table.subject.map(group_of))

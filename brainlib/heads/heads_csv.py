@@ -10,18 +10,22 @@ from brainlib.heads import participants
 from brainlib.heads.layouts import rows_of
 from brainlib.heads.names import stem
 
+OPEN = "?"  # a group that only the user can say
+
 
 def read_heads_csv(path: Path, cohort: str) -> tuple[pd.DataFrame, list[dict]]:
     """The heads that a CSV names, one row per head, in the CSV's order.
 
     Its columns: image, a NIfTI file, relative to the CSV's folder or absolute; lesion, "" where
-    there is none, several files with ";"; where given also subject, group, site, brain, sex, age.
+    there is none, several files with ";"; where given also subject, visit, group, site, brain, sex,
+    age. A subject may have several rows, one per visit.
 
     Returns:
         (table, problems).
 
     Raises:
-        ValueError: a column is absent, no row, or a subject several times.
+        ValueError: a column is absent, no row, a visit several times, or a group that the draft
+            left open.
         FileNotFoundError: a file that it names is not there.
     """
     given = participants.read_table(path, dtype=str, keep_default_na=False)
@@ -44,21 +48,40 @@ def read_heads_csv(path: Path, cohort: str) -> tuple[pd.DataFrame, list[dict]]:
         table["subject"] = given["subject"]
     else:
         table["subject"] = [stem(Path(image)) for image in files["image"]]
-    for column in {"group", "site", "sex"} & set(given):
+    for column in {"visit", "group", "site", "sex"} & set(given):
         stated = given[column].str.strip()
         table[column] = stated.where(stated != "", table[column])
+    _refuse_open_groups(path, table)
     table["group"] = table.group.str.lower()
     table["sex"] = participants.sexes(table.sex)
     problems = []
     if "age" in given:
         table["age"], problems = participants.ages(given["age"], table.subject)
-    repeated = table.subject[table.subject.duplicated()]
+    repeated = table.subject[table.duplicated(["subject", "visit"])]
     if len(repeated):
         raise ValueError(
-            f"{path}: expected one row a subject, got {repeated.iloc[0]!r} several times. "
-            "Give a column subject."
+            f"{path}: expected one row a subject and visit, got {repeated.iloc[0]!r} several "
+            "times. "
+            "Give a column subject, and a column visit where people came several times."
         )
+    table["group"] = _group_of_people(table)
     return table, problems
+
+
+def _refuse_open_groups(path: Path, table: pd.DataFrame) -> None:
+    """Raises ValueError where a group is still the draft's question mark."""
+    still_open = table.subject[table.group == OPEN]
+    if len(still_open):
+        raise ValueError(
+            f"{path}: expected a group for every head, got {OPEN!r} for {len(still_open)}, such as "
+            f"{still_open.iloc[0]}. Write healthy, or what they have, into the column group."
+        )
+
+
+def _group_of_people(table: pd.DataFrame) -> pd.Series:
+    """The groups; who is ill in one visit is ill in all."""
+    ill = table[table.group != "healthy"].drop_duplicates("subject").set_index("subject").group
+    return table.subject.map(ill).fillna("healthy")
 
 
 def _beside(path: Path, names: str) -> str:

@@ -1,14 +1,16 @@
-"""What folders of heads look like: BIDS, IXI, BraTS, ATLAS and plain files; from names to rows.
+"""The heads of a folder: which files are heads, whose they are, and which lesions are theirs.
 
-A layout is a function from a `Listing` to the rows that it finds, one row per head, several of a
-person among them. An empty table means that the folder does not look like that. The first layout
-of `LAYOUTS` that finds a head is taken for the whole folder.
+Who a file is of is decided in `identity`, what it shows in `names`; both from names alone. Of a
+folder that holds BIDS heads only these are taken, of one with IXI's names only those; all other
+names go together.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +18,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainlib.heads.contents import may_be_tissue, shows_tissue
+from brainlib.heads.identity import Identity, identities
 from brainlib.heads.names import (
-    IXI_NAME,
-    LESION,
     MODALITIES,
-    SESSION,
     begins_with_name,
+    file_label,
     is_of_another_modality,
     kind_of_file,
-    lesion_files,
     modality_pattern,
-    possible_heads,
     stem,
 )
 from brainlib.heads.problems import first_few, problem
@@ -35,6 +35,7 @@ HEADS_CSV = "heads.csv"  # names the heads of a folder whose layout says too lit
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 COLUMNS = (
     "subject",
+    "visit",
     "cohort",
     "synthetic",
     "group",
@@ -53,25 +54,27 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Listing:
-    """The NIfTI files of a folder.
+    """The NIfTI files of a folder, as their names describe them.
 
     Attributes:
         folder: where they lie, in it and below.
-        paths: the files, sorted.
-        cohort: name of the cohort that the heads will be of.
-        modality: t1, t2, flair or t1ce: which files are the heads.
+        paths: the files, sorted; those named as copies or as pictures made from others are not
+            among them.
+        kinds: of each path, head, lesion, brain, tissue or other.
+        who: of each path, who it is of.
+        made: pictures that a program made of another file, with that file.
+        people: folders that were taken as people.
     """
 
     folder: Path
     paths: list[Path]
-    cohort: str
-    modality: str
+    kinds: dict[Path, str]
+    who: dict[Path, Identity]
+    made: dict[Path, Path]
+    people: list[str]
 
-    def heads(self) -> list[Path]:
-        return possible_heads(self.paths, self.folder)
-
-    def lesions(self) -> list[Path]:
-        return lesion_files(self.paths, self.folder)
+    def of_kind(self, kind: str) -> list[Path]:
+        return [path for path in self.paths if self.kinds[path] == kind]
 
 
 def rows_of(paths: Sequence[Path | str], cohort: str) -> pd.DataFrame:
@@ -79,6 +82,7 @@ def rows_of(paths: Sequence[Path | str], cohort: str) -> pd.DataFrame:
     table = pd.DataFrame({"path": [str(path) for path in paths]})
     return table.assign(
         subject="",
+        visit="",
         cohort=cohort,
         synthetic=False,
         group="healthy",
@@ -95,28 +99,46 @@ def rows_of(paths: Sequence[Path | str], cohort: str) -> pd.DataFrame:
 
 
 def read_layout(folder: Path, cohort: str, modality: str) -> tuple[pd.DataFrame, list[dict]]:
-    """The heads of a folder by the first layout that fits; nobody is left out yet.
+    """The heads of a folder, one per person and visit, with their lesions.
 
     Returns:
-        (table, problems): one row per head, several of a person among them, in the order of
-        preference; what was guessed or could not be used.
+        (table, problems): one row per head; `group` is "" where nothing says whether the person
+        is ill. Then what was left out or guessed.
 
     Raises:
         FileNotFoundError: no such folder, no NIfTI file in it, or no head of the modality.
     """
-    listing = list_folder(folder, cohort, modality)
-    for layout in LAYOUTS:
-        table, problems = layout(listing)
-        if len(table):
-            return table, problems + _unused(listing, table)
-    raise FileNotFoundError(
-        f"{folder}: expected heads of modality {modality}, found NIfTI files of other kinds only, "
-        f"such as {listing.paths[0].name}. Check the modality, or name the heads in {HEADS_CSV}."
-    )
+    listing = list_folder(folder)
+    heads = heads_of_modality(listing, modality)
+    if not heads:
+        raise FileNotFoundError(
+            f"{folder}: expected heads of modality {modality}, found NIfTI files of other kinds "
+            f"only, such as {listing.paths[0].name}. Check the modality, or name the heads in "
+            f"{HEADS_CSV}."
+        )
+    first, left_out = _one_head_per_visit(listing, heads)
+    table = rows_of(first, cohort)
+    for column in ("visit", "site", "group"):
+        table[column] = [getattr(listing.who[path], column) for path in first]
+    table["subject"] = [listing.who[path].person for path in first]
+    table["brain_path"] = _brains(listing, first)
+    lesions, ill, unclaimed = _lesions_of_heads(listing, first)
+    table["lesion_path"] = [";".join(map(str, lesions.get(path, []))) for path in first]
+    table["group"] = [
+        _group(group, lesions.get(path, []), person in ill)
+        for path, group, person in zip(first, table.group, table.subject)
+    ]
+    if _is_atlas(listing):
+        table.loc[table.group == "", "group"] = "stroke"
+    problems = _guesses(listing) + left_out + unclaimed
+    return table, problems + _unused(listing, {*heads, *first}, table, modality)
 
 
-def list_folder(folder: Path, cohort: str, modality: str) -> Listing:
-    """The NIfTI files in a folder and below it, hidden files apart.
+# ---- which files there are
+
+
+def list_folder(folder: Path) -> Listing:
+    """The NIfTI files in a folder and below it, hidden files and folders apart.
 
     Raises:
         FileNotFoundError: no such folder, or no NIfTI file in it.
@@ -126,269 +148,272 @@ def list_folder(folder: Path, cohort: str, modality: str) -> Listing:
             f"{folder}: expected a folder of heads, got nothing at this path. "
             "Check the name, or take --data phantom."
         )
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.name.lower().endswith(NIFTI_SUFFIXES) and not path.name.startswith(".")
-    )
+    paths = sorted(path for path in folder.rglob("*") if _is_nifti(path, folder))
     if not paths:
         raise FileNotFoundError(
             f"{folder}: expected NIfTI files (IXI names, BIDS sub-*/anat/*_T1w.nii.gz, BraTS "
             "*_t1.nii.gz, ATLAS *t1w*, or plain .nii/.nii.gz), found none. Convert the scans "
             "first, for instance with dcm2niix."
         )
-    return Listing(folder, paths, cohort, modality)
+    sources = [path for path in paths if "sourcedata" not in path.relative_to(folder).parts]
+    paths = sources or paths  # BIDS keeps there what the raw scans were made from
+    made = _made_from_others(paths)
+    paths = [path for path in paths if path not in made]
+    kinds = {path: kind_of_file(path, folder) for path in paths}
+    for path in _tissues_of_fast(paths):
+        kinds[path] = "tissue"
+    for path in [path for path in paths if kinds[path] == "lesion"]:
+        if may_be_tissue(path) and shows_tissue(path):
+            kinds[path] = "tissue"
+    heads = {path for path in paths if kinds[path] == "head"}
+    who, people = identities([path for path in paths if kinds[path] != "other"], folder, heads)
+    return Listing(folder, paths, kinds, who, made, people)
 
 
-# ---- BIDS
+def _is_nifti(path: Path, folder: Path) -> bool:
+    """Whether a path is a NIfTI file by its name, and neither a folder nor hidden."""
+    if not path.name.lower().endswith(NIFTI_SUFFIXES) or path.is_dir():
+        return False
+    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def bids(listing: Listing) -> tuple[pd.DataFrame, list[dict]]:
-    """BIDS; ATLAS 2.0 is one, with its lesions beside the heads (or under derivatives/)."""
-    ending = MODALITIES[listing.modality][0]
-    name = re.compile(rf"/anat/sub-[^/]*_{ending}\.nii(\.gz)?$", re.I)
+# SPM and CAT12: y_ deformations, c1 to c6 and p0 to p3 tissues; m bias-corrected, w normalised,
+# r resliced, s smoothed.
+SPM_PREFIX = re.compile(r"(i?y_|u_|s\d{0,2}|m0|m|w|r|c[1-6]|p[0-3]|i)+?", re.I)
+
+
+def _made_from_others(paths: Sequence[Path]) -> dict[Path, Path]:
+    """{picture: what SPM made it from}: a prefix counts only where the file without it is there.
+
+    A single letter before a name without digits may as well be a name of its own (`ark`, `mark`):
+    it counts where it stands before several names.
+    """
+    originals = defaultdict(list)
+    for path in paths:
+        originals[stem(path)].append(path)
+    found, uses = {}, defaultdict(set)
+    for path in paths:
+        name = stem(path)
+        for length in range(1, min(8, len(name) - 1)):
+            prefix, rest = name[:length], name[length:]
+            if rest in originals and SPM_PREFIX.fullmatch(prefix):
+                found[path] = (prefix, _nearest(path, originals[rest]))
+                uses[prefix].add(rest)
+    return {
+        path: original
+        for path, (prefix, original) in found.items()
+        if len(prefix) > 1 or len(uses[prefix]) > 1 or re.search(r"\d", stem(original))
+    }
+
+
+def _nearest(path: Path, others: Sequence[Path]) -> Path:
+    """The file that shares most folders with a path."""
+    return max(others, key=lambda other: len(os.path.commonpath([path, other])))
+
+
+def _tissues_of_fast(paths: Sequence[Path]) -> list[Path]:
+    """Segmentations beside FAST's other outputs (`x_pve_0`, `x_mixeltype`): tissues, no lesions."""
+    beside = re.compile(r"_(pve(seg|_\d)|mixeltype)$", re.I)
+    bases = {
+        (path.parent, beside.sub("", stem(path))) for path in paths if beside.search(stem(path))
+    }
+    return [
+        path
+        for path in paths
+        if stem(path).endswith("_seg") and (path.parent, stem(path)[:-4]) in bases
+    ]
+
+
+# ---- which of them are heads
+
+
+def heads_of_modality(listing: Listing, modality: str) -> list[Path]:
+    """The heads by the first way of naming that has any, the preferred ones of a visit first."""
+    channel = _channel(listing.folder, modality)
     heads = [
         path
-        for path in listing.paths
-        if name.search(path.as_posix()) and not LESION.search(path.name)
+        for path in listing.of_kind("head")
+        if not is_of_another_modality(path, modality) and _is_channel(path, channel)
     ]
-    # The raw scan first, then what a pipeline made of it: only the first of a subject counts.
-    heads.sort(key=lambda path: _made_by_a_pipeline(path, listing.folder))
-    lesions = [_bids_lesions(head, listing.paths) for head in heads]
-    ill, without_mask = "lesion", "healthy"
-    if any(_is_atlas_lesion(path) for paths in lesions for path in paths):
-        ill, without_mask = "stroke", "stroke"  # ATLAS keeps the masks of its test patients
-    table = rows_of(heads, listing.cohort).assign(
-        subject=[re.match(r"sub-[^_]+", head.name, re.I)[0] for head in heads],
-        lesion_path=[";".join(paths) for paths in lesions],
-        group=[ill if paths else without_mask for paths in lesions],
+    ending = re.compile(rf"_{MODALITIES[modality][0]}$", re.I)
+    ways = (
+        [path for path in heads if listing.who[path].rule == "bids" and ending.search(stem(path))],
+        [path for path in heads if listing.who[path].rule == "ixi" and _states(path, modality)],
+        [path for path in heads if modality == "t1" or _states(path, modality)],
     )
-    return table, []
+    heads = next((way for way in ways if way), [])
+    return sorted(heads, key=lambda path: _preference(listing, path, modality))
 
 
-def _made_by_a_pipeline(path: Path, folder: Path) -> tuple[bool, bool]:
-    return "derivatives" in path.relative_to(folder).parts, "_desc-" in path.name
+def _states(path: Path, modality: str) -> bool:
+    """Whether a name states the modality; T1 is what is meant where none is stated."""
+    return modality == "t1" or bool(modality_pattern(modality).search(file_label(path)))
 
 
-def _bids_lesions(head: Path, paths: list[Path]) -> list[str]:
-    """Lesion files of a BIDS head: the same subject and session, somewhere in the folder."""
-    entities = re.match(r"(sub-[^_]+)(_ses-[^_]+)?", head.name)
-    start = re.escape(entities[0] if entities else head.name)
-    return [
-        str(path)
-        for path in paths
-        if path != head and re.match(rf"{start}[_.]", path.name) and LESION.search(path.name)
-    ]
+def _channel(folder: Path, modality: str) -> str:
+    """nnU-Net's number of a modality by its dataset.json; "0000" where that says nothing."""
+    try:
+        described = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        names = described.get("channel_names") or described.get("modality") or {}
+        words = {word.lower() for word in MODALITIES[modality]}
+        for number, name in names.items():
+            if str(name).lower() in words or str(name).lower().split("-")[0] in words:
+                return f"{int(number):04d}"
+    except (OSError, ValueError, AttributeError):
+        pass
+    return "0000"
 
 
-def _is_atlas_lesion(path: str) -> bool:
-    return "T1lesion" in path or "atlas" in path.lower()
+def _is_channel(path: Path, channel: str) -> bool:
+    """False for nnU-Net's pictures of another channel: `case_0001.nii.gz` in imagesTr."""
+    if not re.fullmatch("imagesT[rs]", path.parent.name, re.I):
+        return True
+    number = re.search(r"_(\d{4})$", stem(path))
+    return number is None or number[1] == channel
 
 
-# ---- IXI
-
-
-def ixi(listing: Listing) -> tuple[pd.DataFrame, list[dict]]:
-    """IXI's names, `IXI012-HH-1211-T1.nii.gz`; masks of brains of these names in brain/."""
-    name = IXI_NAME
-    if listing.modality != "t1":
-        name = re.compile(IXI_NAME.pattern[:-2] + MODALITIES[listing.modality][1])
-    heads = [path for path in listing.heads() if name.match(path.name)]
-    subjects = [name.match(head.name)[1] for head in heads]
-    brains = {}
-    for path in listing.paths:
-        match = IXI_NAME.match(path.name)
-        if match and path.parent.name == "brain":
-            brains[match[1]] = str(path)
-    table = rows_of(heads, listing.cohort).assign(
-        subject=subjects,
-        site=[name.match(head.name)[2] for head in heads],
-        brain_path=[brains.get(subject, "") for subject in subjects],
+def _preference(listing: Listing, path: Path, modality: str) -> tuple:
+    """Order of a visit's heads: raw before processed, native before normalised, short names."""
+    parts = path.relative_to(listing.folder).parts
+    name = stem(path)
+    return (
+        listing.who[path].visit != "",
+        listing.who[path].visit,
+        "derivatives" in parts,
+        "_desc-" in name,
+        bool(MADE.search(name)) or "MNINonLinear" in parts,
+        not modality_pattern(modality).search(name),
+        len(name),
+        path,
     )
-    return give_lesions(table, subjects, listing.lesions(), "lesion"), []
 
 
-# ---- BraTS and ATLAS
+MADE = re.compile(r"[_-](brain|bet|hdbet|n4|space-|mni|stripped|warped|reg|norm)", re.I)
 
 
-def brats(listing: Listing) -> tuple[pd.DataFrame, list[dict]]:
-    """BraTS, if any head is of a patient.
+def _one_head_per_visit(listing: Listing, heads: list[Path]) -> tuple[list[Path], list[dict]]:
+    """(heads, problems): the preferred head of each visit, by path; the others are listed."""
+    first, left_out = {}, []
+    for path in heads:
+        visit = listing.who[path][:2]
+        if visit in first:
+            detail = f"left out: {path}; used: {first[visit].name}"
+            left_out.append(problem("several scans", detail, subject=visit[0]))
+        else:
+            first[visit] = path
+    for path, original in listing.made.items():
+        if original in first.values():
+            detail = f"left out: {path}, made from {original.name}"
+            left_out.append(problem("processed copy", detail, subject=listing.who[original].person))
+    return sorted(first.values()), left_out
 
-    2019 to 2021: `<subject>_t1.nii[.gz]` with `<subject>_seg.nii[.gz]` (one head of 2020 has
-    `..._Segm.nii`). From 2023: `<patient>-<time point>-t1n.nii.gz` with `...-seg.nii.gz`.
+
+def _guesses(listing: Listing) -> list[dict]:
+    if not listing.people:
+        return []
+    detail = (
+        f"{len(listing.people)}, such as {first_few(listing.people)}, as the names of their files "
+        f"repeat. If one person has several folders, name the heads in {HEADS_CSV}"
+    )
+    return [problem("folders taken as subjects", detail)]
+
+
+# ---- whose brain mask, whose lesion
+
+
+def _brains(listing: Listing, heads: Sequence[Path]) -> list[str]:
+    """The brain mask of each head in folders of such masks, of the same person and visit."""
+    brains = {listing.who[path][:2]: str(path) for path in _brain_files(listing)}
+    return [brains.get(listing.who[head][:2], "") for head in heads]
+
+
+def _brain_files(listing: Listing) -> list[Path]:
+    return [path for path in listing.of_kind("brain") if listing.who[path].rule in ("ixi", "bids")]
+
+
+def _lesions_of_heads(
+    listing: Listing, heads: Sequence[Path]
+) -> tuple[dict[Path, list[Path]], set[str], list[dict]]:
+    """({head: lesion files}, people with a lesion, problems): each to the head of its visit.
+
+    Where the names differ, to the head whose name it begins with, the nearest and longest; else to
+    the only head of its folder.
     """
-    modality = listing.modality
-    ending = re.compile(rf"[_-]({modality}|{MODALITIES[modality][2]})\.nii(\.gz)?$", re.I)
-    heads = [path for path in listing.heads() if ending.search(path.name)]
-    keys = [ending.sub("", head.name) for head in heads]
-    patients = [re.sub(r"^(BraTS-.+-\d+)-\d{3}$", r"\1", key) for key in keys]
-    masks = [path for path in listing.paths if re.search(r"[_-]segm?\.nii", path.name, re.I)]
-    table = rows_of(heads, listing.cohort).assign(subject=patients)
-    table = give_lesions(table, keys, masks, "tumour")
-    named_brats = [key.lower().startswith("brats") for key in keys]
-    table.loc[named_brats, "group"] = "tumour"  # its validation set has no lesion files
-    return _if_any_is_ill(table), []
-
-
-def atlas(listing: Listing) -> tuple[pd.DataFrame, list[dict]]:
-    """ATLAS R1.2, if any head is of a patient.
-
-    `<subject>_t1w_deface_stx.nii.gz` with one or several `<subject>_LesionSmooth*_stx.nii.gz`; all
-    of them are the lesion.
-    """
-    heads = [path for path in listing.heads() if f"_{listing.modality}w" in path.name.lower()]
-    subjects = [stem(head).split("_")[0] for head in heads]
-    masks = [path for path in listing.paths if re.search("lesion", path.name, re.I)]
-    table = rows_of(heads, listing.cohort).assign(subject=subjects)
-    return _if_any_is_ill(give_lesions(table, subjects, masks, "stroke")), []
-
-
-def _if_any_is_ill(table: pd.DataFrame) -> pd.DataFrame:
-    """The table, or none of its rows where nobody is ill: then it was another layout."""
-    return table if (table.group != "healthy").any() else table.head(0)
-
-
-# ---- plain files
-
-
-def plain(listing: Listing) -> tuple[pd.DataFrame, list[dict]]:
-    """Any other names. One that goes on from another's (`anna_brain`, `anna`) is one person."""
-    own = modality_pattern(listing.modality)
-    heads = [path for path in listing.heads() if not is_of_another_modality(path, listing.modality)]
-    names = {
-        head: re.sub(own.pattern + "$", "", stem(head), flags=re.I) or stem(head) for head in heads
-    }
-    all_names = set(names.values())
-    keys = {head: _shortest_beginning(name, all_names) for head, name in names.items()}
-    # Of a person first the file that is named after nothing else, and that states its modality.
-    heads.sort(key=lambda head: (names[head] != keys[head], not own.search(head.name)))
-    first_stem = {}
+    by_visit = {listing.who[head][:2]: head for head in heads}
+    first_of = {}
     for head in heads:
-        first_stem.setdefault(keys[head], stem(head))
-    keys = [keys[head] for head in heads]
-    folders = [head.relative_to(listing.folder).parent for head in heads]
-    subjects, problems = _named_after_folders([first_stem[key] for key in keys], keys, folders)
-    table = rows_of(heads, listing.cohort).assign(subject=subjects)
-    return give_lesions(table, keys, listing.lesions(), "lesion"), problems
-
-
-def _shortest_beginning(name: str, names: set[str]) -> str:
-    """The shortest of the names that this one goes on from with a word; itself if there is none."""
-    for match in re.finditer("[_.-](?=[A-Za-z])", name):
-        if name[: match.start()] in names:
-            return name[: match.start()]
-    return name
-
-
-def _named_after_folders(
-    subjects: list[str], keys: list[str], folders: list[Path]
-) -> tuple[list[str], list[dict]]:
-    """Subjects, named after their folder where file names repeat (`P1/mri/T1.nii.gz`).
-
-    That is so where the same few names lie in more folders than there are names.
-    """
-    heads = pd.DataFrame({"key": keys, "folder": folders}, dtype=object)
-    in_several = heads.groupby("key").folder.transform("nunique") > 1
-    repeated = heads.folder[in_several].unique()
-    heads = heads[heads.folder.isin(repeated)]
-    if heads.key.nunique() >= len(repeated):
-        return subjects, []
-    shared = set.intersection(*(set(folder.parts) for folder in repeated))
-    person_of = {row: _person_folder(folder, shared) for row, folder in heads.folder.items()}
-    people = sorted({person for person in person_of.values() if person})
-    found = problem(
-        "folders taken as subjects",
-        f"{len(people)}, such as {first_few(people)}, as the names of their files repeat. "
-        f"If one person has several folders, name the heads in {HEADS_CSV}",
-    )
-    return [person_of.get(row) or subject for row, subject in enumerate(subjects)], [found]
-
-
-def _person_folder(folder: Path, shared: set[str]) -> str:
-    """What tells a person's folder from the others, sessions apart."""
-    own = [part for part in folder.parts if part not in shared and not SESSION.fullmatch(part)]
-    return "-".join(own)
-
-
-LAYOUTS = (bids, ixi, brats, atlas, plain)
-
-
-# ---- whose lesion, and what is left
-
-
-def give_lesions(
-    table: pd.DataFrame, keys: Sequence[str], lesions: Sequence[Path], group: str
-) -> pd.DataFrame:
-    """Gives each lesion file to its head, and the heads that have one the group.
-
-    Args:
-        table: one row per head, with path and subject.
-        keys: of each head, what names of its own files begin with.
-        lesions: the lesion files.
-        group: of heads with a lesion; the others are healthy.
-    """
-    heads = [Path(path) for path in table.path]
-    owned = [[] for _ in heads]
-    for lesion in lesions:
-        head = _head_of_lesion(lesion, heads, keys, table.subject)
+        first_of.setdefault(listing.who[head].person, head)
+    owned, ill, problems = defaultdict(list), set(), []
+    for lesion in listing.of_kind("lesion"):
+        who = listing.who[lesion]
+        head = by_visit.get(who[:2])
+        if head is None and who.visit == "":
+            head = first_of.get(who.person)
+        head = head or _head_by_name(listing, lesion, heads)
         if head is not None:
-            owned[head].append(str(lesion))
-    return table.assign(
-        lesion_path=[";".join(paths) for paths in owned],
-        group=[group if paths else "healthy" for paths in owned],
-    )
+            owned[head].append(lesion)
+            ill.add(listing.who[head].person)
+        elif who.person not in first_of:
+            name = lesion.relative_to(listing.folder).as_posix()
+            detail = f"{name}: of nobody's head, or of several. Name it in {HEADS_CSV}"
+            problems.append(problem("lesion of no head", detail))
+        else:  # of a visit without a head in use: the person is ill all the same
+            ill.add(who.person)
+            problems.append(
+                problem("lesion of another visit", f"not used: {lesion}", subject=who.person)
+            )
+    return dict(owned), ill, problems
 
 
-def _head_of_lesion(
-    lesion: Path, heads: list[Path], keys: Sequence[str], subjects: pd.Series
-) -> int | None:
-    """Row of the head whose key or subject a lesion's name begins with, the nearest and longest.
-
-    Else the only head of its folder; None where several people remain.
-    """
+def _head_by_name(listing: Listing, lesion: Path, heads: Sequence[Path]) -> Path | None:
+    """The head that a lesion's name goes on from; else the only one of its folder."""
     closeness = {}
-    for row, (head, key, subject) in enumerate(zip(heads, keys, subjects)):
-        for name in (key, subject):
-            if begins_with_name(lesion.name, name):
-                closeness[row] = len(os.path.commonpath([head, lesion])), len(name)
-                break
+    for head in heads:
+        key = listing.who[head].person
+        if begins_with_name(file_label(lesion), key):
+            closeness[head] = len(os.path.commonpath([head, lesion])), len(key)
     if not closeness:
-        closeness = {row: 1 for row, head in enumerate(heads) if head.parent == lesion.parent}
-    nearest = [row for row in closeness if closeness[row] == max(closeness.values())]
-    return nearest[0] if subjects.iloc[nearest].nunique() == 1 else None
+        closeness = {head: (1, 1) for head in heads if head.parent == lesion.parent}
+    nearest = [head for head in closeness if closeness[head] == max(closeness.values())]
+    return nearest[0] if len({listing.who[head].person for head in nearest}) == 1 else None
 
 
-def _unused(listing: Listing, table: pd.DataFrame) -> list[dict]:
-    """Problems: lesions that no head claims, and how many other files are no heads."""
-    used = set()
-    for column in ("path", "lesion_path", "brain_path"):
-        for paths in table[column]:
-            used |= set(paths.split(";"))
-    kinds = {
-        path.relative_to(listing.folder).as_posix(): kind_of_file(path, listing.folder)
-        for path in listing.paths
-        if str(path) not in used and path.parent.name != "twin"
-    }
-    problems = [
-        problem(
-            "lesion of no head",
-            f"{name}: begins with no head's name, or with several. Name it in {HEADS_CSV}",
-        )
-        for name, kind in kinds.items()
-        if kind == "lesion"
-    ]
+def _is_atlas(listing: Listing) -> bool:
+    """Whether a BIDS folder is ATLAS 2.0, all patients: it keeps the masks of some to itself."""
+    return any("_desc-T1lesion_mask" in path.name for path in listing.of_kind("lesion"))
+
+
+def _group(group: str, lesions: Sequence[Path], is_ill: bool) -> str:
+    """The group of a head by names, masks and its person's other visits; "" where nothing says."""
+    if group not in ("", "healthy"):
+        return group
+    if not lesions and not is_ill:
+        return group
+    is_stroke = any("T1lesion" in str(path) or "atlas" in str(path).lower() for path in lesions)
+    return "stroke" if is_stroke else "lesion"
+
+
+# ---- what is left
+
+
+def _unused(listing: Listing, heads: set[Path], table: pd.DataFrame, modality: str) -> list[dict]:
+    """Problems: how many files that are no lesions and of no other modality are unused."""
+    used = {str(path) for path in heads} | set(table.brain_path)
     others = [
-        name
-        for name in kinds
-        if kinds[name] != "lesion"
-        and not is_of_another_modality(Path(name), listing.modality)
-        and not re.search("(^|/)sub-[^/]+/", name)
+        path
+        for path in listing.paths
+        if str(path) not in used
+        and listing.kinds[path] != "lesion"
+        and path.parent.name != "twin"
+        and not is_of_another_modality(path, modality)
+        and not re.search("(^|/)sub-[^/]+/", path.relative_to(listing.folder).as_posix())
     ]
-    others.sort(key=lambda name: kinds[name] != "head")
-    if others:
-        detail = (
-            f"{len(others)} NIfTI files, such as {first_few(others)}, are no heads in the layout "
-            f"of the others. If they are, name all heads in {HEADS_CSV}"
-        )
-        problems.append(problem("files not used", detail))
-    return problems
+    if not others:
+        return []
+    others.sort(key=lambda path: listing.kinds[path] != "head")
+    names = [path.relative_to(listing.folder).as_posix() for path in others]
+    detail = (
+        f"{len(others)} NIfTI files, such as {first_few(names)}, are no heads in the layout "
+        f"of the others. If they are, name all heads in {HEADS_CSV}"
+    )
+    return [problem("files not used", detail)]

@@ -146,6 +146,7 @@ def find_masks(folder: Path | str, subjects: Iterable[str]) -> dict[str, str]:
     """Masks computed elsewhere: {subject: path} of the files that are named after subjects.
 
     A file's name is the subject's, or it and a suffix that begins with no letter and no digit.
+    HD-BET writes `p1_bet`, a picture, beside `p1_bet_mask`: the mask counts.
 
     Raises:
         ValueError: there is no such folder, a subject has several files, or nobody has one.
@@ -153,11 +154,15 @@ def find_masks(folder: Path | str, subjects: Iterable[str]) -> dict[str, str]:
     subjects = list(subjects)
     found = {}
     paths = sorted(
-        path for path in Path(folder).rglob("*.nii*") if path.name.endswith((".nii", ".nii.gz"))
+        path
+        for path in Path(folder).rglob("*")
+        if path.name.lower().endswith((".nii", ".nii.gz")) and path.is_file()
     )
     for subject in subjects:
-        name = re.compile(rf"{re.escape(subject)}([^0-9A-Za-z].*)?\.nii(\.gz)?")
+        name = re.compile(rf"{re.escape(subject)}([^0-9A-Za-z].*)?\.nii(\.gz)?", re.I)
         own = [path for path in paths if name.fullmatch(path.name)]
+        if len(own) > 1:
+            own = [path for path in own if not re.search(r"_bet\.nii", path.name, re.I)]
         if len(own) > 1:
             names = ", ".join(path.name for path in own[:3])
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What the names of files and folders say: head, lesion or neither, which modality, whose visit."""
+"""What the names of files and folders say: head, lesion or neither, which modality, which group."""
 
 from __future__ import annotations
 
@@ -6,40 +6,79 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-# Of each modality the ending of BIDS, of IXI and of BraTS 2023.
+# Of each modality the ending of BIDS, of IXI and of BraTS 2023; then other words for it.
 MODALITIES = {
-    "t1": ("T1w", "T1", "T1n"),
+    "t1": ("T1w", "T1", "T1n", "MPRAGE", "MPR", "SPGR"),
     "t2": ("T2w", "T2", "T2w"),
     "flair": ("FLAIR", "FLAIR", "T2f"),
-    "t1ce": ("T1ce", "T1CE", "T1c"),
+    "t1ce": ("T1ce", "T1CE", "T1c", "T1GD", "T1post", "ceT1w"),
 }
-IXI_NAME = re.compile(r"^((?:IXI|PHANTOM)\d+)-([A-Za-z]+)-(\d+)-T1")  # subject, site, scan
+# Pictures that no chapter reads as heads.
+OTHER_PICTURES = re.compile(
+    r"(?<=[_-])(bold|dwi|dti|adc|swi|swan|pdw?|mra|pet|ct|asl|epi|fa|md|phasediff|magnitude\d?)"
+    r"(?![a-z0-9])",
+    re.I,
+)
+IXI_NAME = re.compile(r"^((?:IXI|PHANTOM)\d+)-([A-Za-z]+)-(\d+)(?![A-Za-z0-9])")  # person, site
 LESION = re.compile(
     r"(?<![a-z])lesions?(?![_-]?(fill|free))|_label-L_|(^|[_-])seg(m|mentations?)?(?![a-z-])", re.I
 )
-# Files that show no head; `anomaly`: maps that this workbook makes.
-NO_HEAD = re.compile(r"(^|[_.-])((brain)?masks?|labels?|[ad]seg|rois?|anomaly)(?![a-z])", re.I)
-FOLDER_WITHOUT_HEADS = re.compile(
-    r"brain|twin|derivatives|(.*[_.-])?((brain)?masks?|lesions?|labels?|segmentations?)", re.I
+LESION_FOLDER = re.compile(r"(.*[_.-])?(lesions?|segmentations?)|labelsT[rs]", re.I)
+# Tissues, parts of the brain and what FreeSurfer, FSL, SPM and SynthSeg write beside a head.
+TISSUE = re.compile(
+    r"(^|[_.+-])(aparc|aseg|wmparc|ribbon|pve(seg)?|mixeltype|probseg|[adf]seg|synthseg|dlmuse|"
+    r"parc|parcellations?|tissues?)(?![a-z])|_seg_\d|(?<=[_-])(gm|wm|csf)(?=$|[_.-])",
+    re.I,
 )
-SESSION = re.compile(r"(ses(sion)?|visit|tp|time(point)?|baseline|follow[_-]?up)[_-]?\d*", re.I)
+# Files that show no head; `anomaly`: maps that this workbook makes.
+NO_HEAD = re.compile(r"(^|[_.-])((brain)?masks?|labels?|rois?|anomaly)(?![a-z])", re.I)
+BRAIN_FOLDER = re.compile(r"brain|dlmuse(_seg)?", re.I)
+FOLDER_WITHOUT_HEADS = re.compile(
+    r"twin|derivatives|labelsT[rs]|"
+    r"(.*[_.-])?((brain)?masks?|lesions?|labels?|segmentations?)",
+    re.I,
+)
+HEALTHY_WORD = re.compile(
+    r"hc|nc|cn|ctrls?|ctl|con|norms?|normals?|controls?|healthy([_ -]?(controls?|subjects?))?|"
+    r"(cognitively[_ -]?)?normal([_ -]?controls?)?|control[_ -]?(group|subjects?)",
+    re.I,
+)
+PATIENT_WORD = re.compile(
+    r"patients?|cases|ill|diseased?|tumou?rs?|strokes?|ms|lesions?|glioma|gbm|epilepsy|"
+    r"dementia|alzheimers?|ad|mci|depress(ed|ion)|schizophrenia|parkinsons?",
+    re.I,
+)
+
+
+def file_label(path: Path) -> str:
+    """The name that speaks for a file: its folder's where that one is named like a file.
+
+    Some unpackers make `BraTS-GLI-00000-000-t1n.nii/5_brain_t1.nii` of one file.
+    """
+    folder = path.parent.name
+    return folder if re.search(r"\.nii(\.gz)?$", folder, re.I) else path.name
 
 
 def stem(path: Path) -> str:
-    """A file's name without .nii or .nii.gz."""
-    return re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.I)
+    """A file's label without .nii or .nii.gz."""
+    return re.sub(r"\.nii(\.gz)?$", "", file_label(path), flags=re.I)
 
 
 def kind_of_file(path: Path, folder: Path) -> str:
-    """What a file shows by its own and its folders' names: "head", "lesion" or "other"."""
-    folders = [
-        part
-        for part in path.relative_to(folder).parent.parts
-        if FOLDER_WITHOUT_HEADS.fullmatch(part)
-    ]
-    if any(LESION.search(name) for name in (path.name, *folders)):
+    """What a file shows by its own and its folders' names: head, lesion, brain, tissue or other."""
+    name, folders = file_label(path), path.relative_to(folder).parent.parts
+    if any(BRAIN_FOLDER.fullmatch(part) for part in folders) and not re.search(
+        "lesion", name, re.I
+    ):
+        return "brain"
+    if TISSUE.search(stem(path)):
+        return "tissue"
+    if LESION.search(name) or any(LESION_FOLDER.fullmatch(part) for part in folders):
         return "lesion"
-    return "other" if folders or NO_HEAD.search(path.name) else "head"
+    if name.startswith("sub-"):  # a pipeline's output has BIDS names; the raw scan goes before it
+        folders = [part for part in folders if part.lower() != "derivatives"]
+    without_heads = any(FOLDER_WITHOUT_HEADS.fullmatch(part) for part in folders)
+    return "other" if without_heads or NO_HEAD.search(name) else "head"
 
 
 def modality_pattern(modality: str) -> re.Pattern:
@@ -49,23 +88,43 @@ def modality_pattern(modality: str) -> re.Pattern:
 
 def is_of_another_modality(path: Path, modality: str) -> bool:
     """Whether a file's name states a modality, and not this one."""
-    if modality_pattern(modality).search(path.name):
+    name = file_label(path)
+    if OTHER_PICTURES.search(stem(path)):
+        return True
+    if modality_pattern(modality).search(name):
         return False
-    return any(modality_pattern(other).search(path.name) for other in MODALITIES)
-
-
-def possible_heads(paths: Iterable[Path], folder: Path) -> list[Path]:
-    """What can be a head by its name; the shortest first: what is made from a head has more."""
-    heads = [path for path in paths if kind_of_file(path, folder) == "head"]
-    return sorted(heads, key=lambda path: (len(path.name), path))
-
-
-def lesion_files(paths: Iterable[Path], folder: Path) -> list[Path]:
-    """What is a lesion mask by its name."""
-    return [path for path in paths if kind_of_file(path, folder) == "lesion"]
+    return any(modality_pattern(other).search(name) for other in MODALITIES)
 
 
 def begins_with_name(text: str, name: str) -> bool:
     """Whether a file's name begins with a name that ends there: `p1_lesion` with `p1`, not `p`."""
     text, name = text.lower(), name.lower()
     return text.startswith(name) and not text[len(name)].isalnum()
+
+
+def group_of_word(word: str) -> str:
+    """`healthy` of words for controls, the word (singular) of words for patients, else ""."""
+    word = word.strip().lower()
+    if HEALTHY_WORD.fullmatch(word):
+        return "healthy"
+    if not PATIENT_WORD.fullmatch(word):
+        return ""
+    return re.sub("^(patient|case|tumour|stroke|lesion)s$", r"\1", word.replace("tumor", "tumour"))
+
+
+def unique_file_names(names: Iterable[str]) -> list[str]:
+    """Names of files made from subjects' names: safe in every folder, and no two of them alike.
+
+    All but letters, digits, `_`, `.` and `-` become `_`, leading dots as well, so that none leaves
+    its folder or hides. Where two names become one, case aside, the later ones get a number.
+    """
+    found, used = [], set()
+    for name in names:
+        safe = re.sub(r"[^\w.-]", "_", name)
+        safe = re.sub(r"^\.+", "_", safe)[:150] or "_"
+        candidate, number = safe, 2
+        while candidate.casefold() in used:
+            candidate, number = f"{safe}-{number}", number + 1
+        used.add(candidate.casefold())
+        found.append(candidate)
+    return found

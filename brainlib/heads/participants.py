@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainlib.heads.identity import known_person
 from brainlib.heads.problems import problem
 
 # Columns of IXI.xls in which 0 means missing. In DATE_AVAILABLE it does not.
@@ -25,7 +26,20 @@ ZERO_IS_MISSING = (
 )
 # Of other columns a list of faults gives the name alone: a date of birth stays in the table.
 WITH_VALUES = ("SEX_ID", "SEX", "GENDER", "AGE", "HEIGHT", "WEIGHT", "ETHNIC_ID")
-TABLES = ("IXI.xls", "IXI.xlsx", "IXI.csv", "participants.tsv")  # the first that is there is read
+# The first that is there is read.
+TABLES = (
+    "IXI.xls",
+    "IXI.xlsx",
+    "IXI.csv",
+    "participants.tsv",
+    "participants.csv",
+    "participants.xlsx",
+    "subjects.csv",
+    "subjects.tsv",
+    "demographics.csv",
+)
+# Columns that say who a row is of, in small letters; the first that is there.
+PEOPLE_COLUMNS = ("participant_id", "subject", "subject_id", "mrid", "ixi_id", "patient_id", "id")
 SEX = {
     "m": "male",
     "male": "male",
@@ -56,7 +70,7 @@ def add_demographics(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, l
     for path in (place / name for place in (folder, folder.parent) for name in TABLES):
         if not path.exists():
             continue
-        read = read_bids_table if path.suffix == ".tsv" else read_ixi_table
+        read = read_ixi_table if path.stem == "IXI" else read_bids_table
         try:
             participants, faults = read(path)
         except ValueError as error:
@@ -76,17 +90,51 @@ def _joined(
     table: pd.DataFrame, participants: pd.DataFrame, name: str
 ) -> tuple[pd.DataFrame, list[dict]]:
     """(table, problems): the participants' columns on the subjects' rows; who is in one only."""
-    known = participants.set_index("subject")
+    row_of = {
+        subject: rows[0] for subject, rows in matched(participants.subject, table.subject).items()
+    }
+    known = participants.iloc[list(row_of.values())].set_axis(list(row_of), axis=0)
+    known = known.drop(columns="subject")
     for column in known.columns:
         values = table.subject.map(known[column])
         is_text = column in ("sex", "ethnic")
         table[column] = values.fillna("") if is_text else values.astype(float)
-    unknown = table.subject[~table.subject.isin(known.index)]
+    unknown = table.subject[~table.subject.isin(known.index)].drop_duplicates()
     problems = [problem("no row", f"not in {name}", subject=subject) for subject in unknown]
-    without_scan = len(set(known.index) - set(table.subject))
+    without_scan = len(participants) - len(set(row_of.values()))
     if without_scan:
         problems.append(problem("rows without a scan", f"{without_scan} rows of {name}"))
     return table, problems
+
+
+def column_of_people(table: pd.DataFrame) -> str:
+    """The column that says who a row is of, names in small letters; "" if there is none."""
+    return next((column for column in PEOPLE_COLUMNS if column in table), "")
+
+
+def matched(names: pd.Series, subjects: pd.Series) -> dict[str, list[int]]:
+    """{subject: places of the rows that are of it}: a table's names against the heads'.
+
+    A name counts with or without BIDS's `sub-`, in any case, and by the person that the name of a
+    known set holds (`IXI012-HH-1211` is IXI012).
+    """
+    places = {}
+    for place, name in enumerate(names.fillna("").astype(str).str.strip()):
+        if name:
+            for key in _keys(name):
+                places.setdefault(key, []).append(place)
+    found = {}
+    for subject in subjects.unique():
+        known = [key for key in _keys(subject) if key in places]
+        if known:
+            found[subject] = places[known[0]]
+    return found
+
+
+def _keys(name: str) -> list[str]:
+    """Spellings under which a person's name is looked up."""
+    short = name.casefold().removeprefix("sub-")
+    return list(dict.fromkeys([name, short, known_person(name).casefold()]))
 
 
 # ---- the tables
@@ -136,23 +184,26 @@ def read_ixi_table(path: Path | str) -> tuple[pd.DataFrame, list[dict]]:
 
 
 def read_bids_table(path: Path) -> tuple[pd.DataFrame, list[dict]]:
-    """The demographics of BIDS's participants.tsv.
+    """The demographics of BIDS's participants.tsv, or of another table of people.
 
     Returns:
-        (participants, problems): one row per subject with subject ("sub-01"), sex, age (years).
+        (participants, problems): one row per subject with subject ("sub-01" of "01" in BIDS's
+        column participant_id), sex, age (years).
 
     Raises:
-        ValueError: it is no table, or has no column participant_id.
+        ValueError: it is no table, or has none of `PEOPLE_COLUMNS`.
     """
     raw = read_table(path, dtype=str)
     raw.columns = [str(column).strip().lower() for column in raw]
-    if "participant_id" not in raw:
+    people = column_of_people(raw)
+    if not people:
         raise ValueError(
             f"{path}: expected a column participant_id, got {', '.join(raw.columns)}. "
             "Name the column of BIDS's subjects so."
         )
-    identity = raw.participant_id.fillna("").str.strip()
-    raw["subject"] = identity.str.replace("^(?!sub-)(?=.)", "sub-", regex=True)
+    raw["subject"] = raw[people].fillna("").str.strip()
+    if people == "participant_id":
+        raw["subject"] = raw.subject.str.replace("^(?!sub-)(?=.)", "sub-", regex=True)
     raw, problems = _first_rows(raw, path.name)
     stated_sex = raw.get("sex", raw.get("gender", pd.Series("", raw.index)))
     age = np.nan

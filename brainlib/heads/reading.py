@@ -12,6 +12,7 @@ import pandas as pd
 
 from brainlib import files
 from brainlib.heads import masks, volumes
+from brainlib.heads.problems import problem
 from brainlib.heads.volumes import Volume
 
 MASKS = files.PROJECT / "data" / "masks"  # where brain masks are kept, of all runs
@@ -45,6 +46,25 @@ def first_of_each_group(cohort: pd.DataFrame, count: int) -> pd.DataFrame:
     return groups.head(count).reset_index(drop=True)
 
 
+def head_names(cohort: pd.DataFrame) -> pd.Series:
+    """A name for each head alone: the person's, with the visit where there are several."""
+    return cohort.subject.where(cohort.visit == "", cohort.subject + "_" + cohort.visit)
+
+
+def first_visits(cohort: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
+    """(cohort, problems): one head per person, the first visit's; later visits are listed.
+
+    Two heads of one person resemble each other like two slices of one head. The chapters count
+    people, so each takes part with one head.
+    """
+    later = cohort[cohort.duplicated("subject")]
+    problems = [
+        problem("later visit", f"left out: {head.visit}, {head.path}", subject=head.subject)
+        for head in later.itertuples()
+    ]
+    return cohort.drop_duplicates("subject", ignore_index=True), problems
+
+
 def with_masks_from(cohort: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
     """The cohort with brain masks that were computed elsewhere; unchanged without a folder.
 
@@ -53,9 +73,10 @@ def with_masks_from(cohort: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
     """
     if not folder:
         return cohort
-    found = masks.find_masks(folder, cohort.subject)
+    names = head_names(cohort)
+    found = masks.find_masks(folder, names)
     print(f"{len(found)} of {len(cohort)} heads have a mask in {folder}")
-    return cohort.assign(brain_path=cohort.subject.map(found).fillna(cohort.brain_path))
+    return cohort.assign(brain_path=names.map(found).fillna(cohort.brain_path))
 
 
 def refuse_too_few(usable: pd.DataFrame, left_out: pd.DataFrame) -> None:
@@ -252,5 +273,5 @@ def faults_of(problems: list[dict], cohort: pd.DataFrame) -> pd.DataFrame:
     names = {"all", *cohort.subject}
     for source, subject in zip(cohort.cohort, cohort.subject):
         names.add(subject.removeprefix(f"{source}-"))
-    known = [problem for problem in problems if problem["subject"] in names]
+    known = [each for each in problems if each["subject"] in names]
     return pd.DataFrame(known, columns=["subject", "fault", "detail"])

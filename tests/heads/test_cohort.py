@@ -34,7 +34,9 @@ def test_several_sources_have_unique_subjects(tmp_path):
         write(tmp_path / folder / "IXI001-Guys-0001-T1.nii.gz")
     write(tmp_path / "two" / "IXI002-Guys-0002-T1.nii.gz")
     table = datasets.cohort(f"{tmp_path / 'one'},{tmp_path / 'two'}")
-    assert table.subject.tolist() == ["one-IXI001", "two-IXI001", "IXI002"]
+    assert table.subject.tolist() == ["IXI001", "IXI002"]  # IXI's number is one person everywhere
+    assert table.cohort.tolist() == ["one", "two"]
+    assert [found["fault"] for found in table.attrs["problems"]].count("in two sources") == 1
 
 
 def test_sources_of_the_same_name_are_two_cohorts_and_one_source_twice_is_one(tmp_path):

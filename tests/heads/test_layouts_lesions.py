@@ -125,6 +125,7 @@ def test_bids_modalities_and_lesions_elsewhere(tmp_path):
         tmp_path / "derivatives" / "masks" / "sub-011" / "anat" / "sub-011_desc-lesion_mask.nii.gz",
         spot(0, 0, 0),
     )
+    (tmp_path / "participants.tsv").write_text("participant_id\tdiagnosis\n01\tcontrol\n")
     for modality, ending in (
         ("t1", "_T1w.nii.gz"),
         ("t2", "_T2w.nii.gz"),
@@ -145,17 +146,14 @@ def test_brats_2023(tmp_path):
             write(case / f"{case.name}-{kind}.nii.gz")
     for modality, ending in (("t1", "t1n"), ("t2", "t2w"), ("flair", "t2f"), ("t1ce", "t1c")):
         table = datasets.cohort(str(tmp_path), modality=modality)
-        assert (
-            table.subject.tolist() == ["BraTS-GLI-00000", "BraTS-GLI-00001"]
-            and (table.group == "tumour").all()
-        )  # one row a patient
+        assert table.subject.tolist() == ["BraTS-GLI-00000"] * 2 + ["BraTS-GLI-00001"]
+        assert table.visit.tolist() == ["000", "001", ""] and (table.group == "tumour").all()
         assert all(
             row.path.replace(f"-{ending}.", "-seg.") == row.lesion_path
             for row in table.itertuples()
         ), modality
         assert {problem["fault"] for problem in table.attrs["problems"]} == {
-            "several scans",
-            "no table of participants",
+            "no table of participants"
         }
 
 
@@ -166,7 +164,11 @@ def test_brats_2023(tmp_path):
 def test_a_lesion_beside_a_plain_head(head, ending, tmp_path):
     write(tmp_path / f"{head}.nii.gz")
     write(tmp_path / f"{head.replace('1', '2', 1)}.nii.gz")
-    write(tmp_path / f"{head.removesuffix('_T1')}{ending}.nii.gz")
+    write(tmp_path / f"{head.removesuffix('_T1')}{ending}.nii.gz", spot(1, 2, 3))
+    with pytest.raises(ValueError, match="who is healthy.* heads.csv"):
+        datasets.cohort(str(tmp_path))
+    healthy = "IXI002" if head.startswith("IXI") else "p2"
+    (tmp_path / "participants.csv").write_text(f"id,group\n{healthy},control\n")
     table = datasets.cohort(str(tmp_path))
     assert (
         len(table) == 2
@@ -199,12 +201,12 @@ def test_masks_and_what_was_made_of_a_head_are_no_heads(tmp_path):
         "anna_brain_lesion",
     ):
         write(tmp_path / "plain" / f"{name}.nii.gz")
+    with pytest.raises(ValueError, match="such as bert"):
+        datasets.cohort(str(tmp_path / "plain"))
+    (tmp_path / "plain" / "participants.csv").write_text("id,group\nbert,control\n")
     table = datasets.cohort(str(tmp_path / "plain"))
-    assert table.subject.tolist() == ["anna", "anna_2", "bert_brain"] and table.group.tolist() == [
-        "lesion",
-        "healthy",
-        "healthy",
-    ]
+    assert table.subject.tolist() == ["anna", "anna", "bert"]  # twice here: never two people
+    assert table.group.tolist() == ["lesion", "lesion", "healthy"]
     details = [
         problem["detail"]
         for problem in table.attrs["problems"]
@@ -217,20 +219,12 @@ def test_masks_and_what_was_made_of_a_head_are_no_heads(tmp_path):
     )
 
 
-def test_a_lesion_that_may_be_of_several_heads_is_listed(tmp_path):
+def test_a_lesion_that_may_be_of_several_heads_is_asked_about(tmp_path):
     for name in ("p1.nii.gz", "p2.nii.gz", "lesion.nii.gz", "p3_lesion.nii.gz"):
         write(tmp_path / name)
-    table = datasets.cohort(str(tmp_path))
-    assert table.subject.tolist() == ["p1", "p2"] and (table.lesion_path == "").all()
-    details = [
-        problem["detail"]
-        for problem in table.attrs["problems"]
-        if problem["fault"] == "lesion of no head"
-    ]
-    assert [detail.split(":")[0] for detail in details] == [
-        "lesion.nii.gz",
-        "p3_lesion.nii.gz",
-    ] and all("heads.csv" in detail for detail in details)
+    with pytest.raises(ValueError, match="lesion.nii.gz.*2 others.*p1, p2.*heads.csv") as caught:
+        datasets.cohort(str(tmp_path))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_lesion_in_a_later_scan_makes_the_person_ill(tmp_path):
@@ -238,16 +232,14 @@ def test_a_lesion_in_a_later_scan_makes_the_person_ill(tmp_path):
         write(tmp_path / "sub-1" / f"ses-{session}" / "anat" / f"sub-1_ses-{session}_T1w.nii.gz")
     write(tmp_path / "sub-1" / "ses-2" / "anat" / "sub-1_ses-2_label-lesion_mask.nii.gz")
     table = datasets.cohort(str(tmp_path))
-    assert (
-        table.group.tolist() == ["lesion"]
-        and "ses-1" in table.path[0]
-        and table.lesion_path[0] == ""
-    )
+    assert table.group.tolist() == ["lesion", "lesion"] and table.visit[0] == "ses-1"
+    assert table.lesion_path[0] == "" and "ses-2" in table.lesion_path[1]
 
 
 def test_flat_atlas_heads_keep_their_own_lesions(tmp_path):
     for name in ("p1_t1w.nii.gz", "p2_t1w.nii.gz", "p1_LesionSmooth.nii.gz", "p1_t1w_mask.nii.gz"):
         write(tmp_path / name)
+    (tmp_path / "participants.csv").write_text("id,group\np2,control\n")
     table = datasets.cohort(str(tmp_path))
     assert table.subject.tolist() == ["p1", "p2"] and table.group.tolist() == ["stroke", "healthy"]
 

@@ -130,7 +130,8 @@ def test_an_unreadable_table_is_a_problem_that_names_the_file(name, content, tmp
     table = datasets.cohort(str(tmp_path / "heads"))
     assert table.subject.tolist() == ["IXI001"]
     assert [problem["fault"] for problem in table.attrs["problems"]] == [
-        "unreadable table"
+        "unreadable table",
+        "taken as healthy",
     ] and str(tmp_path / "heads" / name) in table.attrs["problems"][0]["detail"]
     ixi_csv(tmp_path / "IXI.csv", [[1, 1, 180, 80, 1, 30]])
     assert datasets.cohort(str(tmp_path / "heads")).age.tolist() == [30]  # the next table is read
@@ -162,6 +163,7 @@ def test_participants_of_several_sessions_and_impossible_ages(tmp_path):
         ("all", "no id"),
         ("sub-01", "repeated id"),
         *((f"sub-0{number}", "implausible age") for number in (2, 3, 4)),
+        ("all", "taken as healthy"),
     ]
 
 

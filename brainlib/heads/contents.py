@@ -1,0 +1,49 @@
+"""What voxels say where names leave it open: whether a segmentation shows tissues or a lesion."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from brainlib.heads.names import file_label
+
+MANY_LABELS = 10  # lesions have one to four
+FEW_LABELS = 3  # grey matter, white matter, fluid
+LARGEST_LESION_ML = 600  # more is a brain
+TISSUE_SHARE = 0.1  # of the field of view, of several tissues; lesions reach a twentieth
+BRAIN_SHARE = 0.4  # of the field of view, of one label
+
+
+def may_be_tissue(path: Path) -> bool:
+    """Whether a name says segmentation without saying of what.
+
+    `lesion` says it, and so do BraTS's names and the labels that nnU-Net is trained on.
+    """
+    names = f"{path.parent.name}/{file_label(path)}"
+    if re.search("lesion", file_label(path), re.I) or re.search("(^|/)(brats|upenn)", names, re.I):
+        return False
+    return not re.fullmatch("labelsT[rs]|lesions?", path.parent.name, re.I)
+
+
+def shows_tissue(path: Path) -> bool:
+    """Whether a segmentation covers what only tissues or a whole brain cover, or has many labels.
+
+    False of a file that cannot be read: its name decides.
+    """
+    try:
+        image = nibabel.load(path)
+        array = np.asarray(image.dataobj, dtype=np.float32)
+    except Exception:  # damaged files raise whatever nibabel stumbles over; they are named later
+        return False
+    whole = np.rint(array)
+    if not np.allclose(array, whole, atol=1e-3):
+        return False
+    labels = np.count_nonzero(np.unique(whole))
+    share = np.count_nonzero(whole) / max(whole.size, 1)
+    voxel_ml = float(np.prod(image.header.get_zooms()[:3])) / 1000
+    is_large = share * whole.size * voxel_ml >= LARGEST_LESION_ML
+    is_brain = is_large or share >= BRAIN_SHARE
+    return labels >= MANY_LABELS or is_brain or (labels >= FEW_LABELS and share >= TISSUE_SHARE)
