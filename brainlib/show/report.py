@@ -22,8 +22,8 @@ SYNTHETIC = (
 )
 COMPUTED = (
     "Every number below was computed by the run that wrote this page; the executed notebooks "
-    "beside it hold the code of each figure. Intervals are 95 % bootstrap intervals over subjects, "
-    "since slices of one head are not independent."
+    "beside it hold the code of each figure. Intervals hold 95 % and are taken over people, since "
+    "slices of one head are not independent."
 )
 FINDINGS_FIRST = "Each chapter begins with its findings. {counts}"
 
