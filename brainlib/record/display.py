@@ -1,5 +1,6 @@
 """How figures and tables appear in a notebook: where the text speaks of them, with captions."""
 
+import html
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,24 @@ def show_table(frame: "pd.DataFrame", caption: str, *, rows: int, where: str) ->
     if len(frame) > rows:
         caption = f"{caption} The first {rows} of {len(frame)} rows; all are in `{where}`."
     show_text(caption)
-    display(HTML(readable(frame.head(rows)).to_html(index=False, border=0)))
+    display(HTML(table_html(frame.head(rows))))
+
+
+def table_html(frame: "pd.DataFrame") -> str:
+    """A readable table as HTML: words to the left, numbers to the right."""
+    texts = readable(frame)
+    kept = [name for name in frame if name not in HIDDEN]
+    sides = ["right" if frame[name].dtype.kind in "iuf" else "left" for name in kept]
+    rows = [_row("th", list(texts), sides)]
+    rows += [_row("td", list(row), sides) for row in texts.itertuples(index=False)]
+    return f'<table class="dataframe">{"".join(rows)}</table>'
+
+
+def _row(cell: str, values: list[str], sides: list[str]) -> str:
+    cells = []
+    for value, side in zip(values, sides):
+        cells.append(f'<{cell} style="text-align: {side}">{html.escape(str(value))}</{cell}>')
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def show_text(markdown: str) -> None:

@@ -185,6 +185,13 @@ def test_tables_for_people_have_four_digits_and_no_paths():
     ]
 
 
+def test_words_stand_to_the_left_and_numbers_to_the_right():
+    table = pd.DataFrame({"who": ["a<b"], "age": [40.25], "path": ["/x"]})
+    html = display.table_html(table)
+    assert '<td style="text-align: left">a&lt;b</td>' in html
+    assert '<td style="text-align: right">40.25</td>' in html and "/x" not in html
+
+
 def test_findings_are_kept_for_the_report(tmp_path):
     run = runs.start("mine", out=str(tmp_path))
     run.finding("A is better than B", {"verdict": "not shown", "words": "A - B = 0.1", "n": 5})
