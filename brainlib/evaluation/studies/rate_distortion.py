@@ -132,4 +132,4 @@ def kl_in_words(row: RateDistortion) -> str:
         return f"{start}, the last: it did **not rise**."
     if row.kl_last > (1 + SMALLEST_RISE) * row.kl_lowest:
         return f"{start} and **rose** to {last} by epoch {row.epochs}, the last."
-    return f"{start} and did **not rise** after it: {last} in epoch {row.epochs}, the last."
+    return f"{start} and **hardly changed** after it: {last} in epoch {row.epochs}, the last."
