@@ -46,6 +46,8 @@ from brainlib.evaluation.studies.code_priors import (
     known_of,
     mean_picture_of,
     page_while_read,
+    place_in_picture,
+    read_so_far,
     surprise_limit,
     train_priors,
     with_disc,

@@ -71,7 +71,7 @@ def aim_of_prior(bits: pd.DataFrame, *, aim: str, below: float = BELOW_UNIGRAM) 
     reached = f"{saved:.0%}: {prior:.2f} against {unigram:.2f} bits per code"
     names = {"a": "prior", "b": f"{1 - below:.0%} of the unigram's bits"}
     sentence = in_words(paired, better="lower", unit="bits per code", **names)
-    words = f"{saved:.0%} below. {sentence.partition(': ')[2]}"
+    words = f"{saved:.0%} of the unigram's bits saved; {sentence.partition(': ')[2]}"
     found = verdict(paired, better="lower")
     return _aim(aim, reached, found, words, paired.low, paired.high)
 

@@ -234,6 +234,24 @@ def bits_table(bits: pd.DataFrame, grid: tuple[int, int], *, seed: int = 0) -> p
 # --------------------------------------------------------------------------- one page, looked at
 
 
+def read_so_far(page: np.ndarray, place: tuple[int, int]) -> np.ndarray:
+    """A page (h, w) as it is known when a place is reached: NaN there and at all places after."""
+    known = page.astype(float)
+    known.ravel()[place[0] * page.shape[1] + place[1] :] = np.nan
+    return known
+
+
+def place_in_picture(
+    place: tuple[int, int], grid: tuple[int, int], image_shape: Sequence[int]
+) -> np.ndarray:
+    """The pixels that a place of a page stands for, bool (H, W)."""
+    height, width = image_shape[0] // grid[0], image_shape[1] // grid[1]
+    pixels = np.zeros(tuple(image_shape[:2]), bool)
+    top, left = place[0] * height, place[1] * width
+    pixels[top : top + height, left : left + width] = True
+    return pixels
+
+
 def page_while_read(page: np.ndarray, steps: int, *, filler: int) -> np.ndarray:
     """A page with the codes read so far and `filler` at all places after them.
 

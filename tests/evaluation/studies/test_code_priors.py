@@ -85,6 +85,14 @@ def test_a_page_is_read_row_by_row():
     assert stages[2].tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
+def test_a_place_of_a_page_and_what_was_read_before_it():
+    page = np.arange(6).reshape(2, 3)
+    read = studies.read_so_far(page, (1, 1))
+    np.testing.assert_array_equal(read, [[0, 1, 2], [3, np.nan, np.nan]])
+    pixels = studies.place_in_picture((1, 2), (2, 3), (8, 12, 1))
+    assert pixels.shape == (8, 12) and pixels.sum() == 16 and pixels[4:, 8:].all()
+
+
 def test_a_disc_changes_only_its_place():
     pictures = np.zeros((2, 20, 20, 1))
     marked = studies.with_disc(pictures, grey=0.7)
