@@ -18,6 +18,7 @@ from brainlib.slices import corruptions
 Reference = Callable[[np.ndarray, np.ndarray], np.ndarray]
 MOST_KNOWN = 1500  # training slices that a reference learns from, about
 CLEAN = "clean pictures"
+RULERS = {"dssim": ("lower", "DSSIM"), "psnr": ("higher", "dB")}  # what is better, and the unit
 
 
 @dataclass(frozen=True)
@@ -149,25 +150,36 @@ class ModelComparison:
                     rows.append({**condition, **numbers, **self.training[model]})
         return pd.DataFrame(rows)
 
-    def against(
-        self, scores: pd.DataFrame, corruption: str, rival: str
-    ) -> dict[str, stats.PairedDifference]:
-        """DSSIM of each network minus a rival's under one corruption, paired over people.
+    def against(self, scores: pd.DataFrame, rivals: Mapping[str, str]) -> pd.DataFrame:
+        """Each network against a rival, person by person, by DSSIM and by PSNR.
 
-        The intervals hold together (Bonferroni): with m networks each has the level 1 - 0.05 / m.
+        The intervals of one corruption and metric hold together (Bonferroni): with m networks each
+        has the level 1 - 0.05 / m.
 
         Args:
             scores: of `quality`.
-            corruption: of the inputs.
-            rival: name of a model.
+            rivals: {corruption: name of a model}.
+
+        Returns:
+            One row per corruption, metric and network: `corruption`, `metric`, `model`, `rival`,
+            `gain` (the difference, positive where the network is better), and `stats.finding`'s
+            columns on the claim that it is.
         """
-        wide = _by_slice(scores, corruption)
-        people = wide.index.get_level_values("subject")
         level = 1 - 0.05 / max(1, len(self.networks))
-        found = {}
-        for name in self.networks:
-            found[name] = stats.paired_difference(wide[name], wide[rival], people, level=level)
-        return found
+        rows = []
+        for corruption, rival in rivals.items():
+            for metric, (better, unit) in RULERS.items():
+                wide = _by_slice(scores, corruption, metric)
+                people = wide.index.get_level_values("subject")
+                for name in self.networks:
+                    paired = stats.paired_difference(wide[name], wide[rival], people, level=level)
+                    known = {"corruption": corruption, "metric": metric, "model": name}
+                    known["rival"] = "doing nothing" if rival == DOING_NOTHING else rival
+                    sign = 1 if better == "higher" else -1
+                    known["gain"] = sign * paired.difference
+                    options = {"a": name, "b": known["rival"], "better": better, "unit": unit}
+                    rows.append({**known, **stats.finding(paired, **options)})
+        return pd.DataFrame(rows)
 
     def comparisons(self, scores: pd.DataFrame) -> pd.DataFrame:
         """DSSIM of every pair of models on the same slices, all corruptions corrected together.

@@ -80,11 +80,15 @@ def test_the_summary_is_over_people_and_says_how_a_model_was_trained(comparison)
 
 
 def test_networks_are_set_against_a_rival_with_intervals_that_hold_together(comparison):
-    scores = comparison.quality(["seed003_test"])
-    found = comparison.against(scores, "seed003_test", "input")
-    assert list(found) == ["near", "far"] and found["near"].people == 3
-    means = scores.groupby("model").dssim.mean()
-    assert found["near"].difference == pytest.approx(means["near"] - means["input"])
+    scores = comparison.quality(["none", "seed003_test"])
+    rivals = {"none": "PCA 2", "seed003_test": "input"}
+    found = comparison.against(scores, rivals).set_index(["corruption", "metric", "model"])
+    assert len(found) == 8 and (found.people == 3).all()
+    near = found.loc["none", "psnr", "near"]  # off by 0.1 against PCA's 0.2
+    assert near.gain == near.difference == pytest.approx(20 * np.log10(2), abs=1e-3)
+    assert found.loc["none", "dssim", "near"].gain > 0 > found.loc["none", "dssim", "near"].high
+    assert near.words.startswith("too few to decide: near - PCA 2 = 6.0")
+    assert (found.loc["seed003_test"].rival == "doing nothing").all()
 
 
 def test_pairs_leave_out_the_plainest_and_say_what_was_trained_alike(comparison):
