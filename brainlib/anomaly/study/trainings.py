@@ -227,12 +227,15 @@ def save_records(
         heads: of `open_heads`.
         scoring: of the first round.
         thresholds: {detector: `detector_thresholds` of it}; baselines need no record.
-        methods: all that were asked; the record keeps their options.
+        methods: all that were asked; the record keeps the options of those that fit.
     """
     for detector, limits in thresholds.items():
         if detector.baseline:
             continue
-        name, prior = detector.model, None
+        name, prior, options = detector.model, None, {}
+        for method in methods:
+            if scores.is_applicable(method, scoring.networks[name]):
+                options[method] = scoring.recipe(Detector(name, method)).options
         if (name, "prior_surprise") in scoring.options:
             prior = run.path("models", f"uad_{name}_prior", heads.first.name, "prior.keras")
         record = ModelRecord(
@@ -240,7 +243,7 @@ def save_records(
             heads.post,
             heads.mask_method,
             detector.method,
-            {method: scoring.recipe(Detector(name, method)).options for method in methods},
+            options,
             prior,
             limits[ALL],
         )
