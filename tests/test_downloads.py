@@ -228,6 +228,45 @@ def test_a_wrong_checksum_leaves_nothing_visible(tmp_path):
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
 
 
+def hh_server(folder):
+    """A server folder in the layout of ixi-hh's repository, and its checksums."""
+    sums = {}
+    for name in ("t1/IXI052-HH-1343_T1", "dlmuse_seg/IXI052-HH-1343_T1_DLMUSE"):
+        path = write_head(folder / f"{name}.nii.gz")
+        sums[f"{name}.nii.gz"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    table = b"MRID,Age,Sex\nIXI052-HH-1343,33.76,F\n"
+    (folder / "participants").mkdir()
+    (folder / "participants" / "participants.csv").write_bytes(table)
+    return {**sums, "participants/participants.csv": hashlib.sha256(table).hexdigest()}
+
+
+def test_ixi_hh_is_fetched_once_goes_on_and_is_checked(tmp_path):
+    sums = hh_server(tmp_path / "web")
+    with folder_server(tmp_path / "web", cut_after=500) as (url, seen):
+        folder = downloads.ixi_hh(tmp_path / "data", url=url, ixi_url=url, sums=sums)
+        found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+        assert found == [
+            "brain/IXI052-HH-1343_T1_DLMUSE.nii.gz",
+            "participants.csv",
+            "t1/IXI052-HH-1343_T1.nii.gz",
+        ]
+        assert any(wanted == "bytes=500-" for _, wanted in seen)
+        before = len(seen)
+        (folder / "t1" / "IXI052-HH-1343_T1.nii.gz").unlink()
+        downloads.ixi_hh(tmp_path / "data", url=url, ixi_url=url, sums=sums)
+        assert len(seen) == before + 1  # only what is missing
+        sums["t1/IXI052-HH-1343_T1.nii.gz"] = "0" * 64
+        with pytest.raises(OSError, match="could not be fetched.*BRAINLIB_IXI_HH"):
+            downloads.ixi_hh(tmp_path / "other", url=url, ixi_url=url, sums=sums)
+
+
+def test_the_committed_list_of_ixi_hh():
+    sums = downloads._hh_sums()
+    assert len(sums) == 371 and all(len(checksum) == 64 for checksum in sums.values())
+    assert {name.partition("/")[0] for name in sums} == set(downloads.HH_FOLDERS)
+    assert sums["t1/IXI052-HH-1343_T1.nii.gz"].startswith("8cce08da65df")
+
+
 def test_a_broken_download_goes_on_where_it_stopped(tmp_path):
     content = np.random.default_rng(0).bytes(3_000_000)
     (tmp_path / "web").mkdir()

@@ -40,7 +40,7 @@ def cohort(
     """The heads of one or several sources: one per person and visit.
 
     Args:
-        data: "phantom", "ixi-sample", "ixi", a folder, or a CSV with the columns image and lesion
+        data: "phantom", "ixi-sample", "ixi-hh", "ixi", a folder, or a CSV with the columns image and lesion
             (see `heads_csv`); several with commas or as a list.
         data_dir: where downloads and the synthetic cohort lie; `data/` of the project when absent.
         seed: of the synthetic cohort.
@@ -126,6 +126,10 @@ def _real_heads(
         local = os.environ.get("BRAINLIB_IXI_SAMPLE")
         folder = Path(local or downloads.ixi_sample(data_dir / "ixi-sample"))
         return _heads_of_folder(folder, "ixi-sample", "t1", ask)
+    if source == "ixi-hh":
+        local = os.environ.get("BRAINLIB_IXI_HH")
+        folder = Path(local or downloads.ixi_hh(data_dir / "ixi-hh"))
+        return _heads_of_folder(folder, "ixi-hh", "t1", ask)
     if source == "ixi":
         return _heads_of_folder(downloads.ixi(data_dir / "ixi"), "ixi", "t1", ask)
     return _heads_of_folder(Path(source), Path(source).name, modality, ask)

@@ -28,6 +28,11 @@ PACKAGES = (
     "snakemake",
 )
 IXI_COMMIT = "ec021b5aafc9ddf7ed08f0bca1ce4b673e3bfc4f"
+LOCAL_COPIES = {"ixi-sample": "BRAINLIB_IXI_SAMPLE", "ixi-hh": "BRAINLIB_IXI_HH"}
+REPOSITORIES = {
+    "ixi-sample": f"CBICA/CCL_NMF_Prediction, commit {IXI_COMMIT}",
+    "ixi-hh": "CBICA/NiChart_Project, commit c40d6a136adb03b03ac67203fdabd6716c9b4197",
+}
 DATA_SUFFIXES = (".nii", ".nii.gz", ".xls", ".xlsx", ".csv", ".tsv", ".json")
 
 
@@ -102,13 +107,13 @@ def _source_fingerprint(source: str) -> str:
         return f"generator {files.digest([files.sha256(part) for part in parts])[:16]}"
     if source == "ixi":
         return "IXI-T1.tar and IXI.xls of brain-development.org"
-    local = os.environ.get("BRAINLIB_IXI_SAMPLE") if source == "ixi-sample" else source
+    local = os.environ.get(LOCAL_COPIES[source]) if source in LOCAL_COPIES else source
     if local and (NOTEBOOKS.parent / local).is_dir():
         return _folder_fingerprint((NOTEBOOKS.parent / local).resolve())
-    if source == "ixi-sample":
-        return f"CBICA/CCL_NMF_Prediction, commit {IXI_COMMIT}"
+    if source in REPOSITORIES:
+        return REPOSITORIES[source]
     raise ValueError(
-        f"data {source!r}: expected phantom, ixi-sample, ixi or a folder, "
+        f"data {source!r}: expected phantom, ixi-sample, ixi-hh, ixi or a folder, "
         "and there is no such folder."
     )
 

@@ -15,7 +15,7 @@ from brainlib.run.catalogue import Notebook, Table
 from brainlib.run.refused import Refused, closest
 from brainlib.run.settings import Profile
 
-DATA = ("phantom", "ixi-sample", "ixi")
+DATA = ("phantom", "ixi-sample", "ixi-hh", "ixi")
 SCANS = (".nii", ".nii.gz", ".csv")
 RUN_FOLDER_HAS = ("run.json", "results", "shared", "points")  # one of these
 ABOUT = """\
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = result.add_argument
     add("notebooks", nargs="*", metavar="NOTEBOOK", help="04, 04_vae, vae or a file name")
-    words = "phantom (default), ixi-sample, ixi, a folder, or several of them"
+    words = "phantom (default), ixi-sample, ixi-hh, ixi, a folder, or several of them"
     add("--data", default="phantom", metavar="D[,D2]", help=words)
     words = "how much is done: smoke, quick (default), standard, paper"
     add("--profile", default="quick", metavar="NAME", help=words)

@@ -29,6 +29,19 @@ def test_the_ten_real_heads(ixi_sample, monkeypatch):
     assert dict(zip(table.subject, table.sex))["IXI014"] == "female"
 
 
+def test_ixi_hh_from_a_local_copy(tmp_path, monkeypatch):
+    write(tmp_path / "t1" / "IXI052-HH-1343_T1.nii.gz")
+    write(tmp_path / "t1" / "IXI661-HH-2788_T1.nii.gz")
+    write(tmp_path / "brain" / "IXI052-HH-1343_T1_DLMUSE.nii.gz")
+    (tmp_path / "participants.csv").write_text("MRID,Age,Sex\nIXI052-HH-1343,33.76,F\n")
+    monkeypatch.setenv("BRAINLIB_IXI_HH", str(tmp_path))
+    table = datasets.cohort("ixi-hh")
+    assert table.subject.tolist() == ["IXI052", "IXI661"] and set(table.site) == {"HH"}
+    assert table.sex.tolist() == ["female", ""] and table.age[0] == 33.76
+    assert table.brain_path[0].endswith("IXI052-HH-1343_T1_DLMUSE.nii.gz")
+    assert set(table.group) == {"healthy"} and set(table.cohort) == {"ixi-hh"}
+
+
 def test_several_sources_have_unique_subjects(tmp_path):
     for folder in ("one", "two"):
         write(tmp_path / folder / "IXI001-Guys-0001-T1.nii.gz")

@@ -28,6 +28,9 @@ def test_folder_fingerprint_follows_contents_not_times(tmp_path, monkeypatch):
     assert len(json.loads((tmp_path / "data" / ".checksums.json").read_text())) == 4
     monkeypatch.setenv("BRAINLIB_IXI_SAMPLE", str(heads))
     assert runs.data_fingerprint("ixi-sample")["ixi-sample"].startswith("2 files")
+    assert runs.data_fingerprint("ixi-hh")["ixi-hh"].startswith("CBICA/NiChart_Project, commit")
+    monkeypatch.setenv("BRAINLIB_IXI_HH", str(heads))
+    assert runs.data_fingerprint("ixi-hh")["ixi-hh"].startswith("2 files")
     with pytest.raises(ValueError, match="no such folder"):
         runs.data_fingerprint("nowhere")
 
