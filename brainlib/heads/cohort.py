@@ -40,8 +40,8 @@ def cohort(
     """The heads of one or several sources: one per person and visit.
 
     Args:
-        data: "phantom", "ixi-sample", "ixi-hh", "ixi", a folder, or a CSV with the columns image and lesion
-            (see `heads_csv`); several with commas or as a list.
+        data: "phantom", "ixi-sample", "ixi-hh", "ixi", a folder, or a CSV with the columns image
+            and lesion (see `heads_csv`); several with commas or as a list.
         data_dir: where downloads and the synthetic cohort lie; `data/` of the project when absent.
         seed: of the synthetic cohort.
         healthy: synthetic heads without a lesion.
