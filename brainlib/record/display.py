@@ -52,8 +52,8 @@ def show_table(frame: "pd.DataFrame", caption: str, *, rows: int, where: str) ->
 def table_html(frame: "pd.DataFrame") -> str:
     """A readable table as HTML: words to the left, numbers to the right."""
     texts = readable(frame)
-    kept = [name for name in frame if name not in HIDDEN]
-    sides = ["right" if frame[name].dtype.kind in "iuf" else "left" for name in kept]
+    names = [name for name in frame if name not in HIDDEN]
+    sides = ["right" if frame[name].dtype.kind in "iuf" else "left" for name in names]
     rows = [_row("th", list(texts), sides)]
     rows += [_row("td", list(row), sides) for row in texts.itertuples(index=False)]
     return f'<table class="dataframe">{"".join(rows)}</table>'

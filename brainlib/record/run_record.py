@@ -281,7 +281,7 @@ class Run:
         """Registers another file of the run folder, such as a model; returns its path."""
         path = self.path(path)
         entry = self._entry(path.relative_to(self.folder).as_posix(), caption, [path])
-        self._files[path.name] = entry
+        self._files[entry["name"]] = entry
         return path
 
     def note(self, key: str, value: Any) -> Any:
