@@ -1,5 +1,6 @@
 """Prepared heads kept in a folder: preparing a head at 1 mm takes seconds, reading it a moment."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,16 @@ def prepare_cached(
     path = Path(cache) / f"{key}.npz"
     prepared = _read(path)
     if prepared is None:
-        prepared = prepare(volume, mask, lesion=lesion, **options)
+        prepared = _as_kept(prepare(volume, mask, lesion=lesion, **options))
         _write(path, prepared)
     return prepared
+
+
+def _as_kept(prepared):
+    """The full box in the precision of the file, so that a head is the same read or made."""
+    if prepared.full is None:
+        return prepared
+    return replace(prepared, full=_to_float32(prepared.full.astype(np.float16)))
 
 
 def _mask_digest(mask):
