@@ -149,11 +149,11 @@ from brainlib.evaluation.studies.samples import (
     nearer,
     summary_of_draws,
 )
-from brainlib.evaluation.studies.saved_models import saved_models
 from brainlib.evaluation.studies.saved_networks import (
     ReleasedNetwork,
     SavedNetwork,
     released_networks,
+    saved_models,
     saved_networks,
 )
 from brainlib.evaluation.studies.sharpness import (
