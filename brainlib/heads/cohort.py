@@ -17,7 +17,7 @@ import pandas as pd
 from brainlib import downloads, files
 from brainlib.heads import groups, participants
 from brainlib.heads.heads_csv import read_heads_csv
-from brainlib.heads.identity import PUBLIC_ID
+from brainlib.heads.identity import PUBLIC_ID, order_of_visit
 from brainlib.heads.layouts import COLUMNS, HEADS_CSV, read_layout
 from brainlib.heads.names import IXI_NAME, MODALITIES
 from brainlib.heads.participants import read_ixi_table  # noqa: F401 (datasets.read_ixi_table)
@@ -160,7 +160,10 @@ def guessed_heads(folder: Path, cohort_name: str, modality: str) -> tuple[pd.Dat
     table, doubts = groups.with_groups(table, folder)
     several = table.groupby("subject").visit.transform("nunique") > 1
     table["visit"] = table.visit.where(several, "")
-    table = table.sort_values(["subject", "visit", "path"], ignore_index=True)
+    order = [
+        (row.subject, order_of_visit(row.visit), row.path, row.Index) for row in table.itertuples()
+    ]
+    table = table.loc[[place for *_, place in sorted(order)]].reset_index(drop=True)
     table, faults = participants.add_demographics(table, folder)
     return table, problems + faults + doubts
 

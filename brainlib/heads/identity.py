@@ -24,7 +24,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from brainlib.heads.names import MODALITIES, OTHER_PICTURES, group_of_word, stem
+from brainlib.heads.names import (
+    FOLDER_WITHOUT_HEADS,
+    LESION_FOLDER,
+    MODALITIES,
+    OTHER_PICTURES,
+    group_of_word,
+    stem,
+)
 
 
 class Identity(NamedTuple):
@@ -52,6 +59,7 @@ KNOWN_NAMES = (
     (r"^(?P<person>BraTS-[A-Za-z]+-\d+)-(?P<visit>\d{3})(?!\d)", "tumour"),  # from 2023
     (r"^(?P<person>BraTS\w*?_\w*?)(?=_(?:t1|t1ce|t2|flair|segm?|\d{4})$|$)", "tumour"),  # MSD, too
     (r"^(?P<person>UPENN-GBM-\d+)_(?P<visit>\d\d)(?!\d)", "tumour"),
+    (r"^(?P<person>UCSF-PDGM-\d+)(?:_(?P<visit>FU\d+d?))?", "tumour"),
     (r"^(?P<person>[A-Za-z0-9]+)_t1w_deface_stx", "stroke"),  # ATLAS R1.2
     (r"^(?P<person>[A-Za-z0-9]+)_LesionSmooth", "stroke"),
     (r"(?<!\d)(?P<person>\d{3}_S_\d{4,5})(?:.*_(?P<date>\d{8}))?", ""),  # ADNI
@@ -63,7 +71,8 @@ KNOWN = tuple((re.compile(pattern, re.I), group) for pattern, group in KNOWN_NAM
 IS_IXI = re.compile(r"(IXI|PHANTOM)\d+$", re.I)
 # Of these sets a name is one person's in every source.
 PUBLIC_ID = re.compile(
-    r"IXI\d{3}|\d{3}_S_\d{4,5}|OAS[12]_\d{4}|OAS3\d{4}|UPENN-GBM-\d+|BraTS-[A-Z]+-\d+", re.I
+    r"IXI\d{3}|\d{3}_S_\d{4,5}|OAS[12]_\d{4}|OAS3\d{4}|UPENN-GBM-\d+|UCSF-PDGM-\d+|BraTS-[A-Z]+-\d+",
+    re.I,
 )
 
 DATE = r"(?:19|20)\d\d[-.]?(?:0[1-9]|1[0-2])[-.]?(?:0[1-9]|[12]\d|3[01])(?:[_T]\d[\d_.]*)?"
@@ -80,6 +89,10 @@ DESCRIPTION = re.compile(
     r"|restore|restored|stx|deface|defaced|mni\w*|reg|registered|norm|normali[sz]ed|warped|strip"
     r"|stripped|skullstripped|resampled|iso|[12]mm|ds|preproc|acpc|anomaly|desc|space|run|acq|rec"
     r"|img|image|anat|mri|t1map|orig|raw|nu|dlmuse|synthseg|pve|pveseg|mixeltype|aseg|dseg|final",
+    re.I,
+)
+NOT_FIRST = re.compile(
+    r"(rep|run|scan|acq|echo|series)\d+|wmhs?|wml|tumou?r|gtv|gt|infarct|edema|msk|truth|ground",
     re.I,
 )
 # Words that many people's names begin with: what follows tells who it is.
@@ -128,6 +141,13 @@ def known_person(name: str) -> str:
         if match:
             return match["person"]
     return name
+
+
+def order_of_visit(visit: str) -> tuple:
+    """A key that sorts visits as they happened: before and baseline first, numbers as numbers."""
+    is_first = bool(re.match("pre|bl|baseline|t0", visit, re.I))
+    parts = re.split(r"(\d+)", visit.lower())
+    return not is_first, [int(part) if part.isdigit() else part for part in parts]
 
 
 # ---- BIDS
@@ -198,6 +218,7 @@ def _plain_names(
     found = {}
     for path, (name, visit) in names.items():
         visit = visit or _folder_part(path, folder, VISIT_FOLDER.pattern)
+        visit = visit or (_numbered_visit(path, folder) if path in person_of else "")
         group = _group_of_folders(path, folder) or _group_of_name(name)
         found[path] = Identity(person_of.get(path) or name, visit, group=group)
     found = _apart_by_group(found)
@@ -235,7 +256,7 @@ def _without_description(name: str) -> str:
     if first is None:
         return ""
     last = first
-    while last + 1 < len(words) and not _describes(words[last + 1]):
+    while last + 1 < len(words) and not _describes(words[last + 1], after_who=True):
         last += 1
     pieces = [words[first]]
     for place in range(first, last):
@@ -243,8 +264,17 @@ def _without_description(name: str) -> str:
     return "".join(pieces)
 
 
-def _describes(word: str) -> bool:
-    return not word or bool(DESCRIPTION.fullmatch(word) or OTHER_PICTURES.fullmatch("_" + word))
+def _describes(word: str, *, after_who: bool = False) -> bool:
+    """Whether a word says what was scanned.
+
+    Args:
+        word: of a name.
+        after_who: whether it comes after who it is: then it may say which of several scans this is,
+            or what a mask shows. In front `tumour_01` is a person.
+    """
+    if not word or DESCRIPTION.fullmatch(word) or OTHER_PICTURES.search("_" + word):
+        return True
+    return after_who and bool(NOT_FIRST.fullmatch(word))
 
 
 def _without_last_digits(names: dict[Path, tuple[str, str]]) -> dict[Path, tuple[str, str]]:
@@ -358,16 +388,18 @@ def _says_kind(path: Path, is_repeated: bool) -> bool:
 
 def _own_parts(path: Path, folder: Path) -> tuple[str, ...]:
     """Folders of a file that may name its person."""
-    return tuple(
-        part
-        for part in path.relative_to(folder).parent.parts
-        if not (
-            VISIT_FOLDER.fullmatch(part)
-            or STRUCTURE.fullmatch(part)
-            or DESCRIPTION.fullmatch(part)
-            or group_of_word(part)
-            or re.fullmatch(
-                r"(.*[_.-])?((brain)?masks?|lesions?|labels?|segmentations?)", part, re.I
-            )
-        )
-    )
+    parts = [part for part in path.relative_to(folder).parent.parts if _may_name_a_person(part)]
+    return tuple(parts[:-1] if _numbered_visit(path, folder) else parts)
+
+
+def _may_name_a_person(part: str) -> bool:
+    says_more = (VISIT_FOLDER, STRUCTURE, DESCRIPTION, LESION_FOLDER, FOLDER_WITHOUT_HEADS)
+    return not group_of_word(part) and not any(words.fullmatch(part) for words in says_more)
+
+
+def _numbered_visit(path: Path, folder: Path) -> str:
+    """The innermost folder where it is one digit below a name with digits: `p1/2/T1.nii`."""
+    parts = [part for part in path.relative_to(folder).parent.parts if _may_name_a_person(part)]
+    if len(parts) < 2 or not re.fullmatch(r"\d", parts[-1]) or GENERIC.fullmatch(parts[-2]):
+        return ""
+    return parts[-1] if re.search(r"\d", parts[-2]) else ""

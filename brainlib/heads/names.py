@@ -23,11 +23,19 @@ IXI_NAME = re.compile(r"^((?:IXI|PHANTOM)\d+)-([A-Za-z]+)-(\d+)(?![A-Za-z0-9])")
 LESION = re.compile(
     r"(?<![a-z])lesions?(?![_-]?(fill|free))|_label-L_|(^|[_-])seg(m|mentations?)?(?![a-z-])", re.I
 )
-LESION_FOLDER = re.compile(r"(.*[_.-])?(lesions?|segmentations?)|labelsT[rs]", re.I)
+# Words that mean a mask where they end a name: a person may be called `tumour_01`.
+LESION_AT_END = re.compile(
+    r"(^|[_.-])(wmhs?|wml|tumou?r|gtv|gt|ground[_-]?truth|infarct|edema|msk)$", re.I
+)
+LESION_FOLDER = re.compile(
+    r"(.*[_.-])?(lesions?([_-]?(masks?|labels?|rois?))?|segs?|segmentations?|annotations?)|"
+    r"labelsT[rs]|gt|ground[_-]?truths?|wmh",
+    re.I,
+)
 # Tissues, parts of the brain and what FreeSurfer, FSL, SPM and SynthSeg write beside a head.
 TISSUE = re.compile(
     r"(^|[_.+-])(aparc|aseg|wmparc|ribbon|pve(seg)?|mixeltype|probseg|[adf]seg|synthseg|dlmuse|"
-    r"parc|parcellations?|tissues?)(?![a-z])|_seg_\d|(?<=[_-])(gm|wm|csf)(?=$|[_.-])",
+    r"parc|parcellations?|tissues?|brain[_-]?(segmentation|parenchyma\w*))(?![a-z])|_seg_\d|(?<=[_-])(gm|wm|csf)(?=$|[_.-])",
     re.I,
 )
 # Files that show no head; `anomaly`: maps that this workbook makes.
@@ -73,7 +81,9 @@ def kind_of_file(path: Path, folder: Path) -> str:
         return "brain"
     if TISSUE.search(stem(path)):
         return "tissue"
-    if LESION.search(name) or any(LESION_FOLDER.fullmatch(part) for part in folders):
+    if LESION.search(name) or LESION_AT_END.search(stem(path)):
+        return "lesion"
+    if any(LESION_FOLDER.fullmatch(part) for part in folders):
         return "lesion"
     if name.startswith("sub-"):  # a pipeline's output has BIDS names; the raw scan goes before it
         folders = [part for part in folders if part.lower() != "derivatives"]

@@ -134,7 +134,8 @@ def matched(names: pd.Series, subjects: pd.Series) -> dict[str, list[int]]:
 def _keys(name: str) -> list[str]:
     """Spellings under which a person's name is looked up."""
     short = name.casefold().removeprefix("sub-")
-    return list(dict.fromkeys([name, short, known_person(name).casefold()]))
+    number = short.lstrip("0") if short.isdigit() else short  # spreadsheets drop zeros of 001
+    return list(dict.fromkeys([name, short, known_person(name).casefold(), number]))
 
 
 # ---- the tables

@@ -52,17 +52,22 @@ def head_names(cohort: pd.DataFrame) -> pd.Series:
 
 
 def first_visits(cohort: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
-    """(cohort, problems): one head per person, the first visit's; later visits are listed.
+    """(cohort, problems): one head per person, the first visit's; the other visits are listed.
+
+    Of people with a lesion it is the first visit with a mask.
 
     Two heads of one person resemble each other like two slices of one head. The chapters count
     people, so each takes part with one head.
     """
-    later = cohort[cohort.duplicated("subject")]
+    has_mask = (cohort.lesion_path != "") & (cohort.group != "healthy")
+    by_use = cohort.assign(masked=has_mask).sort_values("masked", ascending=False, kind="stable")
+    used = by_use.drop_duplicates("subject").index
+    later = cohort[~cohort.index.isin(used)]
     problems = [
-        problem("later visit", f"left out: {head.visit}, {head.path}", subject=head.subject)
+        problem("another visit", f"left out: {head.visit}, {head.path}", subject=head.subject)
         for head in later.itertuples()
     ]
-    return cohort.drop_duplicates("subject", ignore_index=True), problems
+    return cohort[cohort.index.isin(used)].reset_index(drop=True), problems
 
 
 def with_masks_from(cohort: pd.DataFrame, folder: Path | str) -> pd.DataFrame:

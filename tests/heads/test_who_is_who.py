@@ -173,6 +173,38 @@ def test_nnunet(tmp_path, name, channel):
     assert table.lesion_path.str.contains("labelsTr").all()
 
 
+@pytest.mark.parametrize(
+    "head, lesion",
+    [
+        ("{p}/pre/T1.nii.gz", "{p}/wmh.nii.gz"),
+        ("p{p}_T1.nii", "p{p}_gt.nii"),
+        ("images/p{p}.nii", "lesion_masks/p{p}.nii"),
+        ("images/p{p}.nii", "segs/p{p}.nii"),
+        ("p{p}.anat/T1.nii.gz", "p{p}.anat/lesionmask.nii.gz"),
+        ("sub-{p}/anat/sub-{p}_T1w.nii", "derivatives/sub-{p}/sub-{p}_msk.nii"),
+        ("tumor_{p}_T1.nii", "tumor_{p}_tumor.nii"),
+    ],
+)
+def test_masks_by_many_names(tmp_path, head, lesion):
+    heads = [head.format(p=person) for person in (7, 8)]
+    lesions = [lesion.format(p=person) for person in (7, 8)]
+    found, table = heads_of(touch(tmp_path, *heads, *lesions))
+    assert sorted(found.values()) == heads and "healthy" not in set(table.group)
+    assert table.lesion_path.tolist() == [str(tmp_path / name) for name in lesions]
+
+
+def test_groups_in_names(tmp_path):
+    names = ("tumor_01_T1", "HC_02_T1", "control-03_T1", "ms04_visit1_T1", "ms04_visit2_T1")
+    _, table = heads_of(touch(tmp_path, *(f"{name}.nii" for name in names)))
+    groups = dict(zip(table.subject, table.group))
+    assert groups == {
+        "tumor_01": "tumour",
+        "HC_02": "healthy",
+        "control-03": "healthy",
+        "ms04": "ms",
+    }
+
+
 @pytest.mark.parametrize("labels, share", [(3, 0.5), (33, 0.4), (1, 0.6)])
 def test_a_tissue_map_is_no_lesion(tmp_path, labels, share):
     rng = np.random.default_rng(0)
