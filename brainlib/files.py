@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PROJECT = Path(__file__).resolve().parents[1]  # the checkout: data/ and notebooks/ lie in it
+PART = ".part-"  # begins the names of files that are being written
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # the disk's fault, never that of a file read
+_caches_without_room: set[Path] = set()  # folders that were warned of
 
 
 @contextlib.contextmanager
@@ -20,15 +26,17 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     """Yields a temporary path beside `path`; without an error it takes the final name at the end.
 
     The temporary name keeps the suffixes (`.nii.gz`), since libraries choose the format by them.
+    It is locked until then, so that `remove_leftovers` knows one whose writer was killed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=".part-", suffix="".join(path.suffixes[-2:])
+        dir=path.parent, prefix=PART, suffix="".join(path.suffixes[-2:])
     )
-    os.close(handle)
     temporary = Path(name)
     try:
+        with contextlib.suppress(OSError):  # some network disks know no locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only the owner can read
         with open(temporary, "rb") as written:
@@ -36,6 +44,21 @@ def whole_file(path: Path | str) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def remove_leftovers(folder: Path | str) -> int:
+    """Deletes what killed processes left of `whole_file` in a folder and below; returns bytes.
+
+    Files that somebody still writes are locked, and stay.
+    """
+    freed = 0
+    for path in Path(folder).rglob(f"{PART}*"):
+        with contextlib.suppress(OSError), open(path, "rb") as part:
+            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            freed += path.stat().st_size
+            path.unlink()
+    return freed
 
 
 def _umask() -> int:
@@ -43,6 +66,37 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def write_cache(path: Path | str, write: Callable[[BinaryIO], None]) -> None:
+    """Writes a file that only saves time: where it cannot be written, one warning a folder says so.
+
+    Args:
+        path: of the file; its folder is made if needed.
+        write: receives the open file.
+    """
+    folder = Path(path).parent
+    try:
+        with whole_file(path) as temporary, open(temporary, "wb") as handle:
+            write(handle)
+    except OSError as error:
+        if folder in _caches_without_room:
+            return
+        _caches_without_room.add(folder)
+        warnings.warn(
+            f"{folder}: this cache cannot be written ({error.strerror or error}); what it would "
+            "hold is computed again each time. Make room there, or make it writable.",
+            stacklevel=3,
+        )
+
+
+def raise_if_no_room(error: Exception) -> None:
+    """Raises an error again that a full or read-only disk caused.
+
+    For the places that name a file that cannot be used and go on: the disk is full for all of them.
+    """
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        raise error
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -193,7 +193,8 @@ def cached_mask(
 
     Args:
         volume: the head.
-        cache: folder of the cached masks (packed bits, .npz).
+        cache: folder of the cached masks (packed bits, .npz). Where it cannot be written, a warning
+            says so once.
         method: "deepbrain", or "given" for the mask file `given` (DeepBrain's, with a warning,
             where `given` is "").
         given: path of a mask that was computed elsewhere.
@@ -228,8 +229,8 @@ def cached_mask(
 
 def _write_packed(path: Path, mask: np.ndarray) -> None:
     packed = np.packbits(mask)
-    with files.whole_file(path) as temporary, open(temporary, "wb") as handle:
-        np.savez(handle, bits=packed, shape=mask.shape, check=_check(packed))
+    content = {"bits": packed, "shape": mask.shape, "check": _check(packed)}
+    files.write_cache(path, lambda handle: np.savez(handle, **content))
 
 
 def _read_packed(path: Path, shape: tuple[int, int, int]) -> np.ndarray | None:

@@ -96,6 +96,8 @@ def locked(folder: Path, work: Callable[[int | None], int], dry_run: bool = Fals
             in_use = f"{display_path(folder)} is in use by another run"
             print(f"run_all.sh: {in_use}. Wait until it has ended, or give --out.", file=sys.stderr)
             return 1
+        if held and jobs_held and not dry_run:
+            files.remove_leftovers(folder)
         if jobs_held:
             fcntl.flock(jobs_held, fcntl.LOCK_UN)  # from now on the executors hold it
         return work(held)

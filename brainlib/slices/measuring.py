@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainlib import files
 from brainlib.heads import reading
 from brainlib.heads.quality import quality
 from brainlib.slices.selection import measure
@@ -56,6 +57,7 @@ def measure_heads(
         try:
             volume, brain = reading.read_with_mask(head, method=method, cache=cache)
         except (OSError, ValueError) as error:
+            files.raise_if_no_room(error)
             left_out.append({"subject": head.subject, "reason": str(error)})
             continue
         tables.append(measure(volume, brain, plane, name=head.subject))

@@ -228,6 +228,17 @@ def test_preparation_is_kept_by_content(tmp_path):
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 4
 
 
+def test_a_cache_that_cannot_be_written_leaves_nobody_out(tmp_path):
+    array, mask = head()
+    volume = volumes.load(stored(array, "RAS", tmp_path / "a.nii.gz"))
+    cache = tmp_path / "a.nii.gz" / "cache"  # no folder can be made below a file
+    options = {"smoothing": "none", "voxel_mm": 2.0}
+    with pytest.warns(UserWarning, match="cannot be written"):
+        made = anomaly.prepare_cached(volume, mask, cache=cache, **options)
+    plain = preparation.prepare(volume, mask, **options)
+    np.testing.assert_array_equal(made.images, plain.images)
+
+
 def test_a_mask_of_a_few_voxels_is_refused_before_it_stops_a_study(tmp_path):
     volume = volumes.load(stored(head()[0], "RAS", tmp_path / "head.nii.gz"))
     mask = np.zeros(SHAPE, bool)

@@ -1,11 +1,13 @@
 """Brain masks: against the parcellations of the real heads, and what must hold without them."""
 
 import dataclasses
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from brainlib import files
 from brainlib.heads import masks, volumes
 
 
@@ -99,6 +101,27 @@ def test_masks_are_cached_and_damaged_caches_made_again(ixi_sample, tmp_path, mo
     assert np.array_equal(first, masks.cached_mask(volume, cache=tmp_path)) and len(calls) == 2
     masks.cached_mask(volume, cache=tmp_path, threshold=0.6)
     assert len(calls) == 3  # another threshold is another mask
+
+
+@pytest.mark.parametrize("cause", ["full disk", "a file where the folder should be"])
+def test_a_cache_that_cannot_be_written_is_a_warning_said_once(
+    write_nifti, random_volume, tmp_path, monkeypatch, cause
+):
+    monkeypatch.setattr(masks, "brain_mask", lambda volume, **_: volume.array > 500)
+    head, cache = volumes.load(write_nifti(random_volume)), tmp_path / "cache"
+    if cause == "full disk":
+
+        def full(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(files, "whole_file", full)
+    else:
+        cache.write_text("in the way")
+    with pytest.warns(UserWarning, match="cannot be written") as warned:
+        for _ in range(2):
+            mask = masks.cached_mask(head, cache=cache)
+            assert np.array_equal(mask, random_volume > 500)
+    assert len(warned) == 1
 
 
 @pytest.mark.parametrize("change", ["offset below zero", "offset above zero", "hot voxels"])

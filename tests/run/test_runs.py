@@ -726,11 +726,14 @@ def test_one_run_a_folder_and_a_killed_run_is_noticed(sleeper, monkeypatch):
     wait_for(lambda: not processes_of(sleeper), 20)
     process.communicate()
     assert record(out)["status"] == "running"  # nobody was left to write it
+    (out / "slices").mkdir(exist_ok=True)
+    left = out / "slices/.part-x.npy"  # as a killed store of slices leaves it
+    left.touch()
     write_notebook(sleeper, "01_sleeps")
     after = run_all(sleeper, "--out", "out")
     assert after.returncode == 0 and "was killed while 01_sleeps was running" in after.stdout
     assert re.search(r"01_sleeps +runs: it was interrupted last time", after.stdout)
-    assert record(out)["status"] == "finished"
+    assert record(out)["status"] == "finished" and not left.exists()
     runs.start("01_sleeps", out=str(out))  # and the folder is free
 
 

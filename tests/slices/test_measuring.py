@@ -1,11 +1,14 @@
 """A cohort from heads to stored pictures: measured, chosen by rules, stored."""
 
+import errno
+
 import nibabel
 import numpy as np
 import pandas as pd
 import pytest
 
 from brainlib import slices
+from brainlib.heads import reading
 
 SHAPE = (7, 8, 9)
 
@@ -89,3 +92,12 @@ def test_the_median_of_the_brain_alone():
     brains[0, 0] = True  # 0, 1, 2, 3
     medians = slices.median_of_brain(images, brains)
     assert medians[0] == 1.5 and np.isnan(medians[1])
+
+
+def test_a_full_disk_is_no_bad_head(cohort, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(reading, "read_with_mask", full)
+    with pytest.raises(OSError, match="No space left"):
+        measured(cohort, tmp_path)

@@ -1,5 +1,6 @@
 """Pictures, the slice table, selection, geometry, intensities, storage."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -306,6 +307,31 @@ def test_storage_is_whole_or_not_there(tmp_path):
         ):
             writer.add(broken)
     assert sorted(item.name for item in tmp_path.iterdir()) == ["images.npy"]
+
+
+def test_a_full_disk_is_an_error_before_anything_is_mapped(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OSError, match="images.npy: expected room for"):
+        slices.Writer(tmp_path / "images.npy", (5, 6, 7, 1))
+    assert not list(tmp_path.iterdir())
+
+
+def test_stored_slices_have_no_holes(tmp_path):
+    with slices.Writer(tmp_path / "images.npy", (50, 64, 64, 1)) as writer:
+        (part,) = tmp_path.iterdir()
+        assert 512 * part.stat().st_blocks >= 4 * 50 * 64 * 64
+        writer.add(np.zeros((50, 64, 64, 1), np.float32))
+
+
+def test_pictures_stay_in_their_folder_and_apart(tmp_path):
+    images = np.zeros((3, 6, 7, 1), np.float32)
+    folder = tmp_path / "run" / "png"
+    paths = slices.export_png(folder, images, ["../evil_001", "sub 01_001", "sub_01_001"])
+    assert sorted(tmp_path.rglob("*.png")) == sorted(paths) and len(set(paths)) == 3
+    assert {path.parent for path in paths} == {folder}
 
 
 @pytest.mark.parametrize("bits", [8, 16])

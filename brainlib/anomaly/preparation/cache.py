@@ -26,7 +26,7 @@ def prepare_cached(
     Args:
         volume: the head; its file's content counts.
         mask: bool brain mask.
-        cache: folder of prepared heads.
+        cache: folder of prepared heads. Where it cannot be written, a warning says so once.
         lesion: optional bool mask.
         **options: of `prepare`; they count, too.
     """
@@ -79,9 +79,8 @@ def _write(path, prepared):
     }
     if "full" in arrays:
         arrays["full"] = arrays["full"].astype(np.float16)
-    with files.whole_file(path) as temporary, open(temporary, "wb") as handle:
-        notes = np.array(prepared.notes, dtype=str)
-        np.savez(handle, check=_check_sum(arrays), notes=notes, **arrays)
+    described = {"check": _check_sum(arrays), "notes": np.array(prepared.notes, dtype=str)}
+    files.write_cache(path, lambda handle: np.savez(handle, **described, **arrays))
 
 
 def _check_sum(arrays):

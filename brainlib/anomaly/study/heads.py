@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from brainlib import files
 from brainlib.anomaly import preparation, scores
 from brainlib.anomaly.folders import REFUSALS
 from brainlib.anomaly.preparation import Prepared
@@ -51,6 +52,7 @@ def prepare_heads(
                 volume, mask, cache=cache, lesion=lesion, full=row.subject in full, **options
             )
         except REFUSALS as error:
+            files.raise_if_no_room(error)
             faults[row.subject] = " ".join(str(error).split())
             say(f"{row.subject}: left out. {faults[row.subject]}")
     if not prepared:

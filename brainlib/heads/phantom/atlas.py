@@ -60,8 +60,7 @@ def load_atlas(cache: Path, resolution: int) -> dict[str, np.ndarray]:
     except Exception:  # missing, cut off or damaged: NumPy and zipfile raise whatever they like
         pass
     atlas = build_atlas(resolution)
-    with files.whole_file(path) as temporary, open(temporary, "wb") as handle:
-        np.savez(handle, check=_check(atlas), **atlas)
+    files.write_cache(path, lambda handle: np.savez(handle, check=_check(atlas), **atlas))
     return atlas
 
 
