@@ -1,4 +1,4 @@
-"""What voxels say where names leave it open: whether a segmentation shows tissues or a lesion."""
+"""What voxels say where names leave it open: tissues or a lesion, a picture or a label map."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ FEW_LABELS = 3  # grey matter, white matter, fluid
 LARGEST_LESION_ML = 600  # more is a brain
 TISSUE_SHARE = 0.1  # of the field of view, of several tissues; lesions reach a twentieth
 BRAIN_SHARE = 0.4  # of the field of view, of one label
+FEW_VALUES = 16  # a picture of 4 bits; no scanner writes one
+EQUAL_NEIGHBOURS = 0.6  # share; real heads of 8 bits have under 0.3 above the background
 
 
 def may_be_tissue(path: Path) -> bool:
@@ -47,3 +49,19 @@ def shows_tissue(path: Path) -> bool:
     is_large = share * whole.size * voxel_ml >= LARGEST_LESION_ML
     is_brain = is_large or share >= BRAIN_SHARE
     return labels >= MANY_LABELS or is_brain or (labels >= FEW_LABELS and share >= TISSUE_SHARE)
+
+
+def label_map_reason(array: np.ndarray) -> str:
+    """Why an array is a label map and no picture of a head; "" where it may be a picture.
+
+    Labels are few whole values, or whole values that most neighbours share (axis 0, both above 0).
+    """
+    if not (array == np.rint(array)).all():
+        return ""
+    values = np.count_nonzero(np.unique(array))
+    if values <= FEW_VALUES:
+        return f"{values} whole values above 0"
+    first, second = array[:-1], array[1:]
+    inside = (first > 0) & (second > 0)
+    share = np.count_nonzero(inside & (first == second)) / max(np.count_nonzero(inside), 1)
+    return f"{values} labels in even regions" if share > EQUAL_NEIGHBOURS else ""

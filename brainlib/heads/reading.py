@@ -12,6 +12,7 @@ import pandas as pd
 
 from brainlib import files
 from brainlib.heads import masks, volumes
+from brainlib.heads.contents import label_map_reason
 from brainlib.heads.problems import problem
 from brainlib.heads.volumes import Volume
 
@@ -117,6 +118,7 @@ def read_every_file(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     for person in cohort.itertuples():
         try:
             volume = volumes.load(person.path)
+            _refuse_label_map(volume)
             _refuse_second_copy(volume, person.subject, name_of_picture)
         except (OSError, ValueError) as error:
             left_out.append({"subject": person.subject, "reason": str(error)})
@@ -126,6 +128,16 @@ def read_every_file(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     columns = ["subject", "reason"]
     table = pd.DataFrame(heads) if heads else pd.DataFrame(columns=["subject"])
     return table, pd.DataFrame(left_out, columns=columns)
+
+
+def _refuse_label_map(volume: Volume) -> None:
+    """Raises ValueError where a file that is named like a head holds labels."""
+    reason = label_map_reason(volume.array)
+    if reason:
+        raise ValueError(
+            f"{volume.path}: expected the picture of a head, got a label map ({reason}). Name it "
+            "as one (`_seg`, `_mask`), or name the heads in heads.csv."
+        )
 
 
 def _refuse_second_copy(volume: Volume, subject: str, name_of_picture: dict[tuple, str]) -> None:

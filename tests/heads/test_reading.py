@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainlib.heads import cohort as datasets
 from brainlib.heads import reading, volumes
 
 HEAD = np.random.default_rng(0).uniform(1, 100, (7, 8, 9)).astype(np.float32)
@@ -90,3 +91,29 @@ def test_faults_are_those_of_the_people_in_use():
     problems = [{"subject": name, "fault": "no row", "detail": "not in it"} for name in names]
     assert reading.faults_of(problems, cohort).subject.tolist() == ["all", "01", "02"]
     assert reading.faults_of([], cohort).columns.tolist() == ["subject", "fault", "detail"]
+
+
+def test_label_maps_that_are_named_like_heads_are_left_out(tmp_path):
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(1, 150, (3, 3, 3))
+    arrays = {
+        "parcellation": coarse.repeat(5, 0).repeat(5, 1).repeat(5, 2).astype(np.int16),
+        "grey": rng.integers(0, 4, (15, 15, 15)).astype(np.uint8),
+        "picture": rng.integers(0, 200, (15, 15, 15)).astype(np.uint8),
+    }
+    for name, array in arrays.items():
+        nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    found, left_out = reading.read_every_file(datasets.cohort(str(tmp_path)))
+    assert found.subject.tolist() == ["picture"]
+    assert left_out.reason.str.contains("got a label map").all() and len(left_out) == 2
+
+
+def test_one_visit_of_each_person_takes_part(tmp_path):
+    names = ["p1_visit10", "p1_visit2", "p2_post", "p2_pre", "p3_v1", "p3_v2", "p3_v2_lesion"]
+    for name in names:
+        (tmp_path / f"{name}.nii").touch()
+    (tmp_path / "participants.csv").write_text("id,group\np1,control\np2,control\n")
+    used, problems = reading.first_visits(datasets.cohort(str(tmp_path)))
+    assert used.subject.tolist() == ["p1", "p2", "p3"]
+    assert used.visit.tolist() == ["visit2", "pre", "v2"]  # of the ill, one with a mask
+    assert [each["fault"] for each in problems] == ["another visit"] * 3
