@@ -97,7 +97,7 @@ def test_label_maps_that_are_named_like_heads_are_left_out(tmp_path):
     rng = np.random.default_rng(0)
     coarse = rng.integers(1, 150, (3, 3, 3))
     arrays = {
-        "parcellation": coarse.repeat(5, 0).repeat(5, 1).repeat(5, 2).astype(np.int16),
+        "regions": coarse.repeat(5, 0).repeat(5, 1).repeat(5, 2).astype(np.int16),
         "grey": rng.integers(0, 4, (15, 15, 15)).astype(np.uint8),
         "picture": rng.integers(0, 200, (15, 15, 15)).astype(np.uint8),
     }
