@@ -71,6 +71,37 @@ def first_visits(cohort: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     return cohort[cohort.index.isin(used)].reset_index(drop=True), problems
 
 
+def who_is_who(cohort: pd.DataFrame, problems: list[dict]) -> pd.DataFrame:
+    """How a source was understood, person by person: one row per head.
+
+    Args:
+        cohort: of `datasets.cohort`, with all visits.
+        problems: its `attrs["problems"]`.
+
+    Returns:
+        subject, visit, group, head and lesion (names of files), left_out (number of the person's
+        other files that are named in `problems`).
+    """
+    left_out = pd.Series(
+        [each["subject"] for each in problems if each["detail"].startswith("left out")], dtype=str
+    ).value_counts()
+    return pd.DataFrame(
+        {
+            "subject": cohort.subject,
+            "visit": cohort.visit,
+            "group": cohort.group,
+            "head": cohort.path.map(_file_names),
+            "lesion": cohort.lesion_path.map(_file_names),
+            "left_out": cohort.subject.map(left_out).fillna(0).astype(int),
+        }
+    )
+
+
+def _file_names(paths: str) -> str:
+    """The names of files whose paths are joined by ";"."""
+    return ", ".join(Path(path).name for path in paths.split(";") if path)
+
+
 def with_masks_from(cohort: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
     """The cohort with brain masks that were computed elsewhere; unchanged without a folder.
 

@@ -113,7 +113,13 @@ def test_one_visit_of_each_person_takes_part(tmp_path):
     for name in names:
         (tmp_path / f"{name}.nii").touch()
     (tmp_path / "participants.csv").write_text("id,group\np1,control\np2,control\n")
-    used, problems = reading.first_visits(datasets.cohort(str(tmp_path)))
+    (tmp_path / "p2_pre_brain.nii").touch()
+    everybody = datasets.cohort(str(tmp_path))
+    tree = reading.who_is_who(everybody, everybody.attrs["problems"])
+    assert tree["head"].tolist()[2:4] == ["p2_pre.nii", "p2_post.nii"]
+    assert tree.lesion.tolist()[-1] == "p3_v2_lesion.nii"
+    assert tree.left_out.tolist() == [0, 0, 1, 1, 0, 0]
+    used, problems = reading.first_visits(everybody)
     assert used.subject.tolist() == ["p1", "p2", "p3"]
     assert used.visit.tolist() == ["visit2", "pre", "v2"]  # of the ill, one with a mask
     assert [each["fault"] for each in problems] == ["another visit"] * 3
