@@ -63,7 +63,8 @@ def check_reading(folder):
         data = [output.data for output in outputs if "data" in output]
         shown = "\n".join(piece.get("text/markdown", "") for piece in data)
         for entry in [*result["figures"], *result["tables"]]:
-            assert entry["caption"] in shown, f"{path.stem}: {entry['name']} is not shown"
+            empty = entry.get("rows") == 0  # words stand in its place
+            assert empty or entry["caption"] in shown, f"{path.stem}: {entry['name']} is unseen"
         assert sum("image/png" in piece for piece in data) >= len(result["figures"])
 
 
