@@ -12,12 +12,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainlib.heads.names import HEALTHY_WORD
-from brainlib.heads.participants import TABLES, column_of_people, matched, read_table
+from brainlib.heads.names import HEALTHY_WORD, group_of_word
+from brainlib.heads.participants import (
+    TABLES,
+    column_of_people,
+    matched,
+    read_table,
+    with_plain_columns,
+)
 from brainlib.heads.problems import first_few, problem
 
 DRAFT_COMMAND = "python -m brainlib.heads.draft"
-GROUP_COLUMNS = ("group", "diagnosis", "dx", "diag", "status", "condition", "disease", "patient")
+# Columns whose every word is a group, and those that count where their words are known ones.
+GROUP_COLUMNS = ("group", "research group", "diagnosis", "dx", "diag", "dx_group", "disease")
+OTHER_COLUMNS = ("status", "condition", "patient", "type", "category", "cohort", "class")
+SUFFIXES = (".csv", ".tsv", ".xls", ".xlsx")
+CODE = "?"  # a number in a column of groups: what it stands for is in no table
 UNKNOWN = ("", "n/a", "na", "nan", "none", "unknown", "?", "-")
 PATIENT_CODES = {"true": "patient", "yes": "patient", "false": "healthy", "no": "healthy"}
 
@@ -29,10 +39,11 @@ def with_groups(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[d
         table: one row per head, with subject, group ("" where nothing says it) and lesion_path.
         folder: of the heads; tables of participants lie in it or above it.
     """
-    stated, problems = _groups_of_tables(table.subject, folder)
+    stated, problems = _groups_of_tables(table.subject, folder), []
+    has_codes = CODE in stated.values()
     groups = table.group.copy()
     for row, subject in table.subject.items():
-        said = stated.get(subject, "")
+        said = stated.get(subject, "").replace(CODE, "")
         if groups[row] == "healthy" and said not in ("", "healthy"):
             groups[row] = said
         elif groups[row] == "":
@@ -43,7 +54,7 @@ def with_groups(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[d
     ill = groups[~groups.isin(["", "healthy"])]
     of_ill = dict(zip(table.subject[ill.index], ill))
     groups = table.subject.map(of_ill).fillna(groups)
-    if not len(ill) and (groups == "").any():
+    if not len(ill) and not has_codes and (groups == "").any():
         number = table.subject[groups == ""].nunique()
         detail = f"everybody ({number}): no mask, table or folder speaks of patients"
         problems.append(problem("taken as healthy", detail))
@@ -60,43 +71,60 @@ def question(table: pd.DataFrame, problems: list[dict], folder: Path) -> str:
     if not unknown:
         return ""
     ill = sorted(set(table.subject[~table.group.isin(["", "healthy"])]))
-    sign = f"{first_few(ill)} with a lesion or a diagnosis" if ill else homeless[0].split(":")[0]
+    sign = "a table gives groups as numbers"
+    if ill:
+        sign = f"{first_few(ill)} with a lesion or a diagnosis"
+    elif homeless:
+        sign = homeless[0].split(":")[0]
     return (
-        f"{folder}: who is healthy? The folder holds patients ({sign}), and nothing says whether "
-        f"{len(unknown)} others are ill, such as {first_few(unknown)}. Write a draft of heads.csv "
+        f"{folder}: who is healthy? The folder seems to hold patients ({sign}), and nothing says "
+        f"whether {len(unknown)} others are ill, such as {first_few(unknown)}. Write a draft of heads.csv "
         f"with `{DRAFT_COMMAND} {shlex.quote(str(folder))}` and fill in its column group: healthy, "
         "or what they have."
     )
 
 
-def _groups_of_tables(subjects: pd.Series, folder: Path) -> tuple[dict[str, str], list[dict]]:
-    """({subject: group}, problems) of all tables of participants beside the heads or above."""
-    found, problems = {}, []
-    for path in (place / name for place in (folder, folder.parent) for name in TABLES):
-        if not path.is_file():
-            continue
+def _groups_of_tables(subjects: pd.Series, folder: Path) -> dict[str, str]:
+    """{subject: group} of the tables of people beside the heads, whatever their names, or above."""
+    beside = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    above = [folder.parent / name for name in TABLES]
+    words = {}
+    for path in beside + [path for path in above if path.is_file()]:
         try:
             table = read_table(path, dtype=str)
         except (OSError, ValueError):
             continue  # named where demographics are read
-        table.columns = [str(column).strip().lower() for column in table]
+        table = with_plain_columns(table)
         people = column_of_people(table)
-        columns = [column for column in GROUP_COLUMNS if column in table]
-        if not people or not columns:
+        if not people:
             continue
-        row_of = matched(table[people], subjects)
-        for subject, rows in row_of.items():
-            words = [_group(word) for word in table[columns[0]].iloc[rows]]
-            ill = [word for word in words if word not in ("", "healthy")]
-            found.setdefault(subject, (ill + [word for word in words if word] + [""])[0])
-    return found, problems
+        for subject, rows in matched(table[people], subjects).items():
+            words.setdefault(subject, []).extend(_words(table.iloc[rows]))
+    return {subject: _strongest(found) for subject, found in words.items()}
+
+
+def _words(rows: pd.DataFrame) -> list[str]:
+    """Groups that the rows of one person state."""
+    words = [_group(word) for column in GROUP_COLUMNS if column in rows for word in rows[column]]
+    for column in OTHER_COLUMNS:
+        if column in rows:
+            words += [group_of_word(str(word)) for word in rows[column]]
+    return words
+
+
+def _strongest(words: list[str]) -> str:
+    """An illness before a code, a code before healthy, healthy before nothing."""
+    ill = [word for word in words if word not in ("", CODE, "healthy")]
+    return next(iter([*ill, *(word for word in (CODE, "healthy") if word in words), ""]))
 
 
 def _group(value: object) -> str:
-    """`healthy` of the words for controls, "" of empty cells, else the word in small letters."""
+    """`healthy` of the words for controls, "" of empty cells, `?` of numbers, else the word."""
     word = "" if pd.isna(value) else str(value).strip().lower()
-    if word in UNKNOWN or word.replace(".", "").isdigit():
+    if word in UNKNOWN:
         return ""
+    if word.replace(".", "").isdigit():
+        return CODE
     if HEALTHY_WORD.fullmatch(word):
         return "healthy"
     return PATIENT_CODES.get(word, word)

@@ -48,7 +48,8 @@ FOLDER_WITHOUT_HEADS = re.compile(
 )
 HEALTHY_WORD = re.compile(
     r"hc|nc|cn|ctrls?|ctl|con|norms?|normals?|controls?|healthy([_ -]?(controls?|subjects?))?|"
-    r"(cognitively[_ -]?)?normal([_ -]?controls?)?|control[_ -]?(group|subjects?)",
+    r"(cognitively[_ -]?)?normal([_ -]?controls?)?|control[_ -]?(group|subjects?|participants?)|"
+    r"healthy[_ -]?volunteers?|hv|tdc?|typical(ly)?([_ -]?developing)?|neurotypical|unaffected",
     re.I,
 )
 PATIENT_WORD = re.compile(

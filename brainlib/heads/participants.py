@@ -112,6 +112,12 @@ def column_of_people(table: pd.DataFrame) -> str:
     return next((column for column in PEOPLE_COLUMNS if column in table), "")
 
 
+def with_plain_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with small letters as names of columns; of `Age` and `age` the first."""
+    table = table.set_axis([str(column).strip().lower() for column in table], axis=1)
+    return table.loc[:, ~table.columns.duplicated()]
+
+
 def matched(names: pd.Series, subjects: pd.Series) -> dict[str, list[int]]:
     """{subject: places of the rows that are of it}: a table's names against the heads'.
 
@@ -195,7 +201,7 @@ def read_bids_table(path: Path) -> tuple[pd.DataFrame, list[dict]]:
         ValueError: it is no table, or has none of `PEOPLE_COLUMNS`.
     """
     raw = read_table(path, dtype=str)
-    raw.columns = [str(column).strip().lower() for column in raw]
+    raw = with_plain_columns(raw)
     people = column_of_people(raw)
     if not people:
         raise ValueError(
@@ -228,9 +234,9 @@ def read_table(path: Path, **options: object) -> pd.DataFrame:
         text = path.read_text("utf-8-sig", errors="replace")
         separator = max("\t;,", key=text.partition("\n")[0].count)
         return pd.read_csv(io.StringIO(text), sep=separator, **options)
-    except OSError:
+    except (OSError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:  # every reader has errors of its own, and none names the file
+    except BaseException as error:  # every reader has its own; calamine's panics are no Exception
         raise ValueError(
             f"{path}: expected a table with a line of column names, "
             f"got {error or type(error).__name__}. Save it again from a spreadsheet."

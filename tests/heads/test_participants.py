@@ -176,3 +176,9 @@ def test_participants_in_any_separator_and_encoding(separator, encoding, tmp_pat
         "\n".join(separator.join(line) for line in lines), encoding=encoding
     )
     assert datasets.cohort(str(tmp_path)).age.tolist() == [33]
+
+
+def test_two_columns_of_one_name_in_other_letters(tmp_path):
+    write(tmp_path / "sub-01" / "anat" / "sub-01_T1w.nii.gz")
+    (tmp_path / "participants.tsv").write_text("participant_id\tAge\tage \n01\t33\t44\n")
+    assert datasets.cohort(str(tmp_path)).age.tolist() == [33]

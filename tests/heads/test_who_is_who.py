@@ -130,6 +130,29 @@ def test_a_table_of_participants_says_who_is_ill(tmp_path):
     assert table.group.tolist() == ["patient", "healthy", "healthy"]
 
 
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("ADNI1_3_18_2023.csv", "Image Data ID,Subject,Group\n1,s1,AD\n2,s2,CN\n3,s3,CN\n"),
+        ("clinic.tsv", "ID\tGroup\tDiagnosis\ns1\tcontrol\tglioma\ns2\tHC\t\ns3\tHC\tn/a\n"),
+        ("people.csv", "subject_id;status\ns1;Patient\ns2;Healthy Volunteer\ns3;TD\n"),
+    ],
+)
+def test_tables_of_any_name(tmp_path, name, text):
+    touch(tmp_path, "s1.nii", "s2.nii", "s3.nii")
+    (tmp_path / name).write_text(text)
+    _, table = heads_of(tmp_path)
+    assert table.group[0] in ("ad", "glioma", "patient")
+    assert table.group.tolist()[1:] == ["healthy"] * 2
+
+
+def test_groups_that_are_numbers_are_asked_about(tmp_path):
+    touch(tmp_path, "s1.nii", "s2.nii", "s3.nii")
+    (tmp_path / "participants.csv").write_text("id,dx_group\ns1,1\ns2,2\ns3,2\n")
+    with pytest.raises(ValueError, match="groups as numbers.*3 others.*heads.csv"):
+        datasets.cohort(str(tmp_path))
+
+
 def test_folders_of_patients(tmp_path):
     touch(tmp_path, "patients/01.nii", "patients/02.nii", "controls/01.nii", "controls/03.nii")
     _, table = heads_of(tmp_path)
