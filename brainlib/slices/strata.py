@@ -55,7 +55,7 @@ def _refuse_subjects_in_two(table: pd.DataFrame, column: str) -> None:
     if len(several):
         raise ValueError(
             f"expected each subject in one {column}, but {several.index[0]} is in "
-            f"{' and '.join(several.iloc[0])} ({len(several)} such subjects). "
+            f"{' and '.join(several.iloc[0])} ({len(several)} such). "
             "Give them different names."
         )
 
@@ -99,7 +99,8 @@ def _merged_in_words(labels: pd.Series, attribute: str) -> list[str]:
     lines = []
     for label, count in labels.value_counts().sort_index().items():
         name = ", ".join(part for part in label.split(" | ") if part) or "all"
-        lines.append(f"{name} ({count} subjects): {attribute.replace('_', ' ')} dropped")
+        people = f"{count} subject{'' if count == 1 else 's'}"
+        lines.append(f"{name} ({people}): {attribute.replace('_', ' ')} dropped")
     return lines
 
 

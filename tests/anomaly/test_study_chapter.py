@@ -193,7 +193,7 @@ def test_sentences_follow_the_numbers():
     copying = pd.DataFrame(
         {"model": ["copy", "a", "b"], "healthy_mse": [0, 0.1, 0.2], "painted_back": [1, 0.3, 0.9]}
     )
-    assert "painted back by *b*: 90.0 %" in study.copying_in_words(copying)
+    assert "paints back most is *b*: 90.0 %" in study.copying_in_words(copying)
     control = pd.DataFrame(
         {"detector": ["x"], "site": ["HH"], "p_holm": [1.0], "p_smallest": [0.67]}
     )

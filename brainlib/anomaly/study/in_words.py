@@ -171,8 +171,9 @@ def copying_in_words(copying: pd.DataFrame) -> str:
     )
     share = _percent(copier.painted_back, 1)
     if sharpest.model == copier.model:
-        return f"{sentence} It also paints most of a planted lesion back: {share}."
-    return f"{sentence} Most of a planted lesion is painted back by *{copier.model}*: {share}."
+        return f"{sentence} It also paints back more of a planted lesion than the others: {share}."
+    back = f"*{copier.model}*: {share} of a planted lesion"
+    return f"{sentence} The network that paints back most is {back}."
 
 
 def latents_in_words(errors: pd.DataFrame) -> str:
