@@ -78,9 +78,9 @@ def question(table: pd.DataFrame, problems: list[dict], folder: Path) -> str:
         sign = homeless[0].split(":")[0]
     return (
         f"{folder}: who is healthy? The folder seems to hold patients ({sign}), and nothing says "
-        f"whether {len(unknown)} others are ill, such as {first_few(unknown)}. Write a draft of heads.csv "
-        f"with `{DRAFT_COMMAND} {shlex.quote(str(folder))}` and fill in its column group: healthy, "
-        "or what they have."
+        f"whether {len(unknown)} others are ill, such as {first_few(unknown)}. Write a draft of "
+        f"heads.csv with `{DRAFT_COMMAND} {shlex.quote(str(folder))}` and fill in its column "
+        "group: healthy, or what they have."
     )
 
 

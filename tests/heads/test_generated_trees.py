@@ -127,3 +127,35 @@ def test_people_visits_heads_and_lesions_are_those_that_were_put_in(style, truth
         assert divided.groupby("subject").split.nunique().eq(1).all()
         trained = divided[divided.split == "train"].path.map(lambda path: heads[path][0])
         assert not any(truth[person][0] & truth[person][1] for person in trained)
+
+
+WORDS = (
+    "sub-1 sub-02 ses-1 ses-2 T1 T1w t2 flair seg lesion mask brain p1 p10 anna 1 2 11 21 visit1 "
+    "v2 20200101 pre m c1 wm IXI012-HH-1211 BraTS-GLI-00000-000 002_S_0295 patient label-L [x] (1)"
+).split()
+FOLDERS = "anat imagesTr labelsTr derivatives .hidden sub-3 P1 T1w masks patients controls x.nii"
+names = st.builds(
+    lambda folders, words, gap, ending: "/".join([*folders, gap.join(words) + ending]),
+    st.lists(st.sampled_from(FOLDERS.split()), max_size=3),
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
+    st.sampled_from("_-. "),
+    st.sampled_from([".nii", ".nii.gz", ".NII"]),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(paths=st.lists(names, min_size=1, max_size=9))
+def test_whatever_the_names_are_every_head_is_decided_or_asked_about(paths):
+    with tempfile.TemporaryDirectory() as folder:
+        for path in (Path(folder) / name for name in paths):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.touch()
+        try:
+            table = answered(folder)
+        except FileNotFoundError as refusal:
+            assert "NIfTI" in str(refusal) and "\n" not in str(refusal)
+            return
+    assert table.path.is_unique and not table.duplicated(["subject", "visit"]).any()
+    assert table.groupby("subject").group.nunique().eq(1).all()
+    assert (table.group != "").all() and (table.subject != "").all()
