@@ -143,15 +143,16 @@ def check(options: argparse.Namespace) -> Request:
     folder = check_folder(options.out, profile.name, data)
     _check_earlier(options.first, earlier, jobs, table, folder)
     considered = {name: found[name] for name in jobs}
+    parameters = settings.parameters_of(
+        considered, profile, options.settings, data=data, out=as_parameter(folder)
+    )
     return Request(
         table={name: table[name] for name in table if name in wanted or name not in apart},
         targets=tuple(name for name in targets if name in considered),
         jobs=considered,
         earlier=tuple(earlier),
         profile=profile,
-        parameters=settings.parameters_of(
-            considered, profile, options.settings, data=data, out=as_parameter(folder)
-        ),
+        parameters=settings.with_existing_paths(considered, parameters),
         data=data,
         folder=folder,
         force=options.force,

@@ -36,12 +36,26 @@ OPEN_KEYS = (
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter: name, default, the comment beside it, the texts that the comment allows."""
+    """A parameter of a notebook.
+
+    Attributes:
+        name: of the variable.
+        default: its value in the notebook.
+        comment: that stands beside it.
+        choices: the texts that the comment allows (`one of: a | b`); none: any.
+        limits: least and largest number that are allowed; None: no limit.
+    """
 
     name: str
     default: Any
     comment: str
     choices: tuple = ()
+    limits: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def is_existing_path(self) -> bool:
+        """Whether a value must be a path at which there is something; the comment says existing."""
+        return isinstance(self.default, str) and bool(re.search(r"\bexisting\b", self.comment))
 
     @cached_property
     def kind(self) -> TypeAdapter:
@@ -57,7 +71,21 @@ def conform(parameter: Parameter, value: Any, where: str) -> Any:
     has another type or is not allowed; `where` says who asked for it.
     """
     default, choices = parameter.default, parameter.choices
-    return checked(parameter.kind, value, where, default=default, choices=choices)
+    value = checked(parameter.kind, value, where, default=default, choices=choices)
+    for number in value if isinstance(value, list) else [value]:
+        _refuse_outside(number, parameter.limits, where)
+    return value
+
+
+def _refuse_outside(value: Any, limits: tuple[float | None, float | None], where: str) -> None:
+    """Raises Refused for a number outside of its limits."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return
+    least, most = limits
+    if least is not None and value < least:
+        raise Refused(f"{where}: expected a number of at least {least:g}, got {value}.")
+    if most is not None and value > most:
+        raise Refused(f"{where}: expected a number of at most {most:g}, got {value}.")
 
 
 # Types
@@ -138,7 +166,8 @@ def read_parameters(text: str, where: Path | str) -> dict[str, Parameter]:
         comment = next(filter(None, (_whole_comment(comments, end) for end in ends)), "")
         if not comment:
             raise Refused(f"{where}: expected a comment beside {name} that says what it is.")
-        found[name] = Parameter(name, default, comment, _choices(comment))
+        limits = _limits(default, comment)
+        found[name] = Parameter(name, default, comment, _choices(comment), limits)
         conform(found[name], default, f"{where}: {name}")
     return found
 
@@ -178,6 +207,19 @@ def _choices(comment: str) -> tuple[str, ...]:
     listed = re.search(r"one of:\s*([^;]*)", comment)
     pieces = listed[1].split("|") if listed else []
     return tuple(piece.split()[0].strip("'\",.()") for piece in pieces if piece.split())
+
+
+def _limits(default: Any, comment: str) -> tuple[float | None, float | None]:
+    """The numbers of `from 1` or `from 1 to 9` in a comment.
+
+    Where the comment gives none, numbers whose default is not below 0 are not either.
+    """
+    given = re.search(r"\bfrom (-?\d[\d.]*\b)(?: to (-?\d[\d.]*\b))?", comment)
+    if given:
+        return float(given[1]), float(given[2]) if given[2] else None
+    numbers = default if isinstance(default, list) else [default]
+    are_numbers = all(isinstance(number, (int, float)) for number in numbers)
+    return (0 if numbers and are_numbers and min(numbers) >= 0 else None), None
 
 
 # Words of the command line

@@ -2,7 +2,7 @@
 
 import pytest
 
-from brainlib.run import parameters
+from brainlib.run import catalogue, parameters, settings
 from brainlib.run.refused import Refused
 
 
@@ -26,3 +26,49 @@ def test_a_choice_that_is_not_there_is_refused():
 def test_the_comment_of_a_value_in_brackets_stands_beside_it():
     found = parameters.read_parameters('model = (\n    "a"  # one of: a | b\n)\n', "a notebook")
     assert found["model"].choices == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("cell", "value", "said"),
+    [
+        ("every = 2  # every n-th slice, from 1", 0, "at least 1"),
+        ("healthy = 24  # heads, from 0 to 2000", 10**9, "at most 2000"),
+        ("seed = 0  # of everything random", -1, "at least 0"),
+        ("rates = [0.1]  # of Adam", [0.2, -0.1], "at least 0"),
+    ],
+)
+def test_numbers_outside_of_their_limits_are_refused(cell, value, said):
+    (parameter,) = parameters.read_parameters(cell, "a notebook").values()
+    with pytest.raises(Refused, match=said):
+        parameters.conform(parameter, value, parameter.name)
+
+
+def test_numbers_may_be_below_0_where_the_default_or_the_comment_is():
+    cell = "contrasts = [-0.6, 0.2]  # of lesions\nshift = 0  # from -3 to 3\nflag = True  # on\n"
+    found = parameters.read_parameters(cell, "a notebook")
+    assert parameters.conform(found["contrasts"], [-2.0], "contrasts") == [-2.0]
+    assert parameters.conform(found["shift"], -3, "shift") == -3
+    assert found["flag"].limits[1] is None and not parameters.conform(found["flag"], False, "flag")
+
+
+@pytest.mark.parametrize("path", ["/nonexistent.keras", "x" * 300, "a\0b"])
+def test_a_path_at_which_there_is_nothing_is_refused_before_the_start(path):
+    with pytest.raises(Refused, match="model_file"):
+        _set("model_file", path)
+
+
+def test_a_relative_path_is_seen_from_where_the_command_is_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.keras").touch()
+    assert _set("model_file", "model.keras") == str(tmp_path / "model.keras")
+    assert _set("model_file", "") == ""
+
+
+def _set(name, text):
+    """The value that notebook 12 gets for -p name=text."""
+    table = {"12_inspector": []}
+    notebooks = catalogue.read_notebooks(list(table), table)
+    profile = settings.Profile(name="plain")
+    words = [f"{name}={text}"]
+    found = settings.parameters_of(notebooks, profile, words, data="phantom", out="out")
+    return settings.with_existing_paths(notebooks, found)["12_inspector"][name]

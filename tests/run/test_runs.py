@@ -185,6 +185,8 @@ run.note("threads", [os.environ.get(name) for name in threads])"""
         (["-p", "epochs=2.5"], "expected a whole number such as 3"),
         (["-p", "epochs=true"], "expected a whole number"),
         (["-p", "epochs=__import__('os').getcwd()"], "expected a whole number"),
+        (["-p", "epochs=-1"], "expected a number of at least 0, got -1"),
+        (["-p", "sizes=4,-2"], "expected a number of at least 0, got -2"),
         (["-p", "rate=fast"], "expected a number"),
         (["-p", "rate=nan"], "expected a number"),
         (["-p", "flag=1"], "expected true or false"),
