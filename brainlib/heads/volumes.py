@@ -17,6 +17,9 @@ SIDES_MM = (0.05, 20.0)  # voxels of heads, generously: other sides mean a wrong
 # NIfTI's codes of length, in mm. Many real files leave it at 0 and mean mm; so is an unknown code
 # read, with a note: a size that is no head's is refused all the same.
 MM_OF_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+# Quaternions are stored as float32: files of several tools are up to some 1e-6 over unit length.
+for _header in (nibabel.Nifti1Header, nibabel.Nifti2Header):
+    _header.quaternion_threshold = -1e-5
 RESAMPLE = (
     "Resample it to the head's grid by nearest neighbour, or copy the head's affine where only the "
     "mask's header is wrong."
@@ -236,6 +239,28 @@ def _refuse_wrong_files(path: Path) -> None:
         )
     if path.stat().st_size == 0:
         raise _refusal(OSError, path, "a NIfTI file", "an empty file", "Copy or download it again.")
+    _refuse_pointers_and_wrong_suffixes(path)
+
+
+def _refuse_pointers_and_wrong_suffixes(path: Path) -> None:
+    """Raises OSError for a pointer of git, and where the name and the content differ on gzip."""
+    with open(path, "rb") as handle:
+        begin = handle.read(352)
+    is_packed, says_packed = begin[:2] == b"\x1f\x8b", path.name.lower().endswith(".gz")
+    if begin.startswith(b"version https://git-lfs"):
+        found, remedy = "a pointer of Git LFS", "Fetch the file itself: git lfs pull."
+    elif b"annex/objects/" in begin:
+        found, remedy = (
+            "a pointer of git-annex",
+            "Fetch the file itself: datalad get, or git annex get.",
+        )
+    elif is_packed and not says_packed:
+        found, remedy = "a gzipped file", "Rename it to .nii.gz."
+    elif says_packed and not is_packed and begin[344:347] == b"n+1":
+        found, remedy = "a NIfTI file that is not gzipped", "Rename it to .nii, or gzip it."
+    else:
+        return
+    raise _refusal(OSError, path, "a NIfTI file as its name says", found, remedy)
 
 
 def _checked_shape(path: Path, header: nibabel.Nifti1Header) -> tuple[int, int, int]:

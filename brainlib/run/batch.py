@@ -142,8 +142,7 @@ class Batch:
         self.began = time.monotonic()
         self.run_json = self._read_run()
         self.fingerprint = record.data_fingerprint(request.data)
-        cores = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
-        self.threads = max(1, cores // request.parallel)
+        self.threads = max(1, _cores() // request.parallel)
         self.made_from: dict[str, dict] = {}
 
     def run(self) -> int:
@@ -552,6 +551,12 @@ class Batch:
             limit,
             f"{memory:.1f} GB" if memory else "",
         )
+
+
+def _cores() -> int:
+    """OMP_NUM_THREADS, whose first number counts in a list such as 2,1; else what there is."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else len(os.sched_getaffinity(0))
 
 
 def _git_commit() -> str | None:

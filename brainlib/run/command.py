@@ -17,7 +17,8 @@ from brainlib.run.settings import Profile
 
 DATA = ("phantom", "ixi-sample", "ixi-hh", "ixi")
 SCANS = (".nii", ".nii.gz", ".csv")
-RUN_FOLDER_HAS = ("run.json", "results", "shared", "points")  # one of these
+# One of these; .lock alone where a run was stopped before it began.
+RUN_FOLDER_HAS = ("run.json", "results", "shared", "points", ".lock")
 ABOUT = """\
 Executes the notebooks in the order of their needs; what is unchanged is skipped, what is stale
 says why. Without names it runs all of them. A named notebook runs with what it needs."""
@@ -250,6 +251,10 @@ def check_folder(out: Path | str | None, profile: str, data: str, *, sweep: bool
     folder = Path(out).resolve()
     if set("{}") & set(str(folder)):  # Snakemake and papermill take them for placeholders
         raise Refused(f"--out {folder}: expected a path without braces. Give another one.")
+    try:
+        folder.exists()
+    except OSError as error:  # a name that is too long
+        raise Refused(f"--out {out}: expected a path ({error.strerror}). Give another.") from None
     if folder.exists() and not folder.is_dir():
         raise Refused(f"--out {out}: expected a folder, found a file.")
     of_a_run = any((folder / name).exists() for name in RUN_FOLDER_HAS)

@@ -15,6 +15,7 @@ from brainlib.run.parameters import conform, from_text
 from brainlib.run.refused import Refused, checked, did_you_mean
 
 OWN_OPTION = {"data": "--data", "out": "--out"}  # parameters that have an option of their own
+MOST_ALIASES = 5  # of a YAML file
 Minutes = Annotated[float, Field(strict=True, gt=0)]
 
 
@@ -44,7 +45,13 @@ def profiles(folder: Path | None = None) -> list[str]:
 def read_yaml(path: Path | str) -> Any:
     """What a YAML file holds; raises Refused where it is none."""
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        # A few lines of aliases of aliases can stand for billions of values.
+        if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)) > MOST_ALIASES:
+            raise Refused(
+                f"{path}: expected at most {MOST_ALIASES} aliases (*name). Write them out."
+            )
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise Refused(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 

@@ -49,6 +49,8 @@ def environment() -> dict[str, str]:
     """Environment of Snakemake and what it starts: no settings of the person's own."""
     values = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
     paths = [str(record.PROJECT), str(PLUGINS), values.get("PYTHONPATH", "")]
+    if not os.access(Path.home(), os.W_OK):  # Snakemake keeps a cache below HOME
+        values.setdefault("XDG_CACHE_HOME", str(record.PROJECT / "data" / ".cache"))
     values["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return values
 

@@ -386,3 +386,27 @@ def test_the_first_head_that_can_be_read(tmp_path, write_nifti, random_volume):
     assert place == 1 and volume.path == volumes.load(good).path
     with pytest.raises(ValueError, match=r"none of 2\. The first reason: .*a\.nii\.gz"):
         volumes.first_readable([bad, tmp_path / "missing.nii"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "advice"),
+    [
+        ("a.nii.gz", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        ("a.nii.gz", b"/annex/objects/MD5E-s1--0.nii.gz\n", "datalad get"),
+        ("a.nii", b"\x1f\x8b\x08\x00", "Rename it to .nii.gz"),
+        ("a.nii.gz", bytes(344) + b"n+1\0" + bytes(100), "Rename it to .nii, or gzip it"),
+    ],
+)
+def test_pointers_and_wrong_suffixes_get_advice_that_fits(tmp_path, name, content, advice):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(OSError, match=advice):
+        volumes.load(tmp_path / name)
+
+
+def test_a_quaternion_a_little_over_unit_length_is_read(write_nifti, random_volume):
+    path = write_nifti(random_volume, name="a.nii")
+    content = bytearray(path.read_bytes())
+    content[252:256] = np.array([1, 0], "<i2").tobytes()  # qform alone counts
+    content[256:268] = np.array([1 + 6e-7, 0, 0], "<f4").tobytes()
+    path.write_bytes(content)
+    assert volumes.load(path).array.shape == random_volume.shape
