@@ -305,6 +305,7 @@ def unpack(archive: Path | str, folder: Path | str) -> Path:
 
     Raises:
         ValueError: a member is a link or a device, or would leave the folder; it is named.
+        tarfile.ReadError: the archive is damaged, cut off or empty.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -324,7 +325,18 @@ def unpack(archive: Path | str, folder: Path | str) -> Path:
                         f"{archive}: a member would leave the folder: {member.name}. "
                         "Do not use this archive."
                     ) from error
+            _refuse_without_end(tar)
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _refuse_without_end(tar: tarfile.TarFile) -> None:
+    """Raises tarfile.ReadError where the last member is not followed by the block that ends a tar.
+
+    tarfile takes a damaged header and the end of a cut file for the end of the archive.
+    """
+    tar.fileobj.seek(tar.offset)
+    if not tar.getmembers() or tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError(f"it ends after {len(tar.getmembers())} files without an end block")

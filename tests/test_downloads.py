@@ -321,6 +321,23 @@ def test_archives_that_leave_the_folder_are_refused(tmp_path, member, content):
     assert sorted(item.name for item in tmp_path.iterdir()) == ["evil.tar"]
 
 
+@pytest.mark.parametrize("damage", ["a flipped byte in a header", "cut at a member", "no members"])
+def test_a_damaged_archive_leaves_no_folder(tmp_path, damage):
+    members = [] if damage == "no members" else ["a.nii", "b.nii", "c.nii"]
+    archive = make_tar(
+        tmp_path / "heads.tar", *((tarfile.TarInfo(name), b"head") for name in members)
+    )
+    content = bytearray(archive.read_bytes())
+    if "flipped" in damage:
+        content[2 * 1024 + 3] ^= 255  # each member is a header and one block
+    elif "cut" in damage:
+        content = content[: 2 * 1024]
+    archive.write_bytes(content)
+    with pytest.raises(tarfile.ReadError):
+        downloads.unpack(archive, tmp_path / "out")
+    assert [item.name for item in tmp_path.iterdir()] == ["heads.tar"]
+
+
 def test_the_whole_set_is_unpacked_once(tmp_path):
     head = write_head(tmp_path / "IXI001-Guys-0001-T1.nii.gz")
     web = tmp_path / "web"

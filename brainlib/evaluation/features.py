@@ -7,6 +7,7 @@ workbook run; they are no FID and cannot be set beside published ones. `imagenet
 Inception's or VGG16's features where their weights are at hand.
 """
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -274,8 +275,16 @@ def load_space(folder: Path | str) -> Space:
     return Space(
         model,
         f"{model.output_shape[-1]} features of a network trained here on {record['slices']} slices "
-        f"of {record['subjects']} subjects (SHA-256 {record['sha256'][:8]})",
+        f"of {record['subjects']} subjects (SHA-256 of its weights {_weights_sha256(model)[:8]})",
     )
+
+
+def _weights_sha256(model: keras.Model) -> str:
+    """SHA-256 of a model's numbers; that of its file changes with the time of its saving."""
+    sum_of_all = hashlib.sha256()
+    for variable in model.weights:
+        sum_of_all.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)))
+    return sum_of_all.hexdigest()
 
 
 def imagenet_space(kind: str, weights: Path | str) -> Space:

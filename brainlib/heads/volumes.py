@@ -12,8 +12,9 @@ import numpy as np
 
 PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}  # the RAS+ axis that a slice's number runs along
 SUFFIXES = (".nii", ".nii.gz")
-MAX_VOXELS = 2**30  # 4 GB as float32; the largest head of the field is 1/20 of it
-SIDES_MM = (0.05, 20.0)  # voxels of heads, generously: other sides mean a wrong unit or header
+MAX_VOXELS = 2**28  # 1 GB as float32; the largest head of the field is 1/5 of it
+MAX_GZIP = 1032  # bytes that a byte of gzip can stand for at most
+SIDES_MM = (0.2, 20.0)  # voxels of heads, generously: other sides mean a wrong unit or header
 # NIfTI's codes of length, in mm. Many real files leave it at 0 and mean mm; so is an unknown code
 # read, with a note: a size that is no head's is refused all the same.
 MM_OF_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
@@ -225,6 +226,14 @@ def _refuse_wrong_files(path: Path) -> None:
             "a folder",
             "Pass a file of it, or the folder to --data.",
         )
+    if path.is_symlink() and not path.exists():
+        raise _refusal(
+            FileNotFoundError,
+            path,
+            "a NIfTI file",
+            f"a link to {path.readlink()}, where nothing is",
+            "Fetch the file itself, for instance with datalad get or git annex get.",
+        )
     if not path.exists():
         raise _refusal(
             FileNotFoundError, path, "a NIfTI file", "nothing at this path", "Check the name."
@@ -369,6 +378,15 @@ def _voxels(path: Path, image: nibabel.Nifti1Pair, shape: tuple[int, int, int]) 
             "one real number a voxel",
             f"data type {kind}",
             "Save the grey values as integers or floats.",
+        )
+    packed, unpacked = path.stat().st_size, float(np.prod(shape)) * kind.itemsize
+    if path.name.lower().endswith(".gz") and unpacked > MAX_GZIP * packed:
+        raise _refusal(
+            OSError,
+            path,
+            f"{unpacked / 1e6:.3g} MB of voxels, as its header says",
+            f"a file of {packed / 1e6:.3g} MB, which cannot hold them",
+            "Copy or download it again.",
         )
     try:
         with nibabel.openers.ImageOpener(path) as stored:  # one stream: it is unpacked once

@@ -1,5 +1,6 @@
 """The feature space and the distances in it."""
 
+import keras
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -135,6 +136,17 @@ def test_space_is_saved_with_a_checksum_and_trained_once(trained):
 
 
 @pytest.mark.slow
+def test_a_space_is_named_by_its_weights_not_by_its_file(tmp_path):
+    network = features.feature_network((16, 16, 1), people=2)
+    digests = []
+    for name in ("first.keras", "second.keras"):
+        network.save(tmp_path / name)
+        digests.append(features._weights_sha256(keras.saving.load_model(tmp_path / name)))
+    assert digests[0] == digests[1]
+    network.weights[0].assign_add(0.5 * network.weights[0] + 1)
+    assert features._weights_sha256(network) != digests[0]
+
+
 def test_a_training_that_was_broken_off_ends_like_an_unbroken_one(tmp_path, monkeypatch):
     images, subjects, places = _people(2)
     degrade, calls = features.degrade, []

@@ -410,3 +410,24 @@ def test_a_quaternion_a_little_over_unit_length_is_read(write_nifti, random_volu
     content[256:268] = np.array([1 + 6e-7, 0, 0], "<f4").tobytes()
     path.write_bytes(content)
     assert volumes.load(path).array.shape == random_volume.shape
+
+
+def test_a_link_to_a_file_that_was_not_fetched_gets_advice(tmp_path):
+    (tmp_path / "a.nii.gz").symlink_to(".git/annex/objects/a.nii.gz")
+    with pytest.raises(OSError, match="git annex get"):
+        volumes.load(tmp_path / "a.nii.gz")
+
+
+def test_a_header_of_more_voxels_than_its_file_can_hold_is_refused_unread(write_nifti):
+    path = write_nifti(np.ones((7, 8, 9)), name="a.nii.gz")
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[42:48] = np.array([500, 500, 500], "<i2").tobytes()
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(OSError, match="cannot hold them"):
+        volumes.load(path)
+
+
+def test_voxels_of_a_tenth_of_a_millimetre_are_no_heads(write_nifti, random_volume):
+    path = write_nifti(random_volume, affine=np.diag([0.1, 0.1, 0.1, 1]))
+    with pytest.raises(ValueError, match="voxel sizes of 0.2 to 20 mm"):
+        volumes.load(path)
