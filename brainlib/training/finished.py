@@ -13,6 +13,7 @@ from typing import Any
 from brainlib import files
 
 RECORD = "fit.json"
+HISTORY = "history.csv"  # of a training, one row per epoch; not every result has one
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Finished:
         """The record of a whole result of this key; None where the folder holds none."""
         try:
             record = self.any_record()
-            return record if record["key"] == key and self.is_unchanged(record) else None
+            is_whole = self.is_unchanged(record) and self._has_its_history(record)
+            return record if record["key"] == key and is_whole else None
         except (OSError, ValueError, KeyError):
             return None
 
@@ -53,6 +55,11 @@ class Finished:
         """Whether the file is the one whose checksum was written down."""
         return record["sha256"] == files.sha256(self.path)
 
+    def _has_its_history(self, record: dict) -> bool:
+        """Whether `history.csv` is the one that the training wrote, where it wrote one."""
+        wanted = record.get("history_sha256")
+        return wanted is None or wanted == files.sha256(self.folder / HISTORY)
+
     def begin(self) -> None:
         """Before the result is made: what lies here counts no more."""
         (self.folder / RECORD).unlink(missing_ok=True)
@@ -60,4 +67,6 @@ class Finished:
     def finish(self, key: str, **facts: Any) -> None:
         """After the file is written: writes the record. facts: what a reader wants to know."""
         record = {"key": key, "sha256": files.sha256(self.path), **facts}
+        if (self.folder / HISTORY).exists():
+            record["history_sha256"] = files.sha256(self.folder / HISTORY)
         files.write_json(self.folder / RECORD, record)

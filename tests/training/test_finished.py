@@ -46,3 +46,13 @@ def test_what_is_begun_counts_no_more_until_it_is_finished(finished):
     finished.begin()  # there need not be one
     finished.finish("mine")
     assert finished.record("mine")
+
+
+def test_a_history_with_a_row_missing_makes_a_result_none(tmp_path):
+    result = Finished(tmp_path, "model.keras")
+    result.path.write_bytes(b"weights")
+    (tmp_path / "history.csv").write_text("epoch,loss\n1,0.5\n2,0.4\n")
+    result.finish("key")
+    assert result.record("key")
+    (tmp_path / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    assert result.record("key") is None
