@@ -17,6 +17,7 @@ CHATTER = re.compile(  # of TensorFlow's compiled parts at its start
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours
 LONGEST_LINE, LAST_LINES = 200, 12
 PAPERMILL_ERROR = "papermill-error-cell-tag"
+INJECTED = "injected-parameters"  # papermill's tag
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -106,7 +107,10 @@ def _without_papermills_cells(notebook: dict) -> dict:
 
 
 def leave(notebook: dict, partial: Path, final: Path) -> None:
-    """Gives an executed notebook its place, without temporary names and TensorFlow's chatter."""
+    """Gives an executed notebook its place, without temporary names and TensorFlow's chatter.
+
+    The cell of parameters that papermill adds is collapsed: it repeats the one before.
+    """
     for cell in code_cells(notebook):
         for output in cell["outputs"]:
             if output["output_type"] == "stream" and output["name"] == "stderr":
@@ -117,6 +121,8 @@ def leave(notebook: dict, partial: Path, final: Path) -> None:
             for output in cell["outputs"]
             if output["output_type"] != "stream" or output["text"]
         ]
+        if INJECTED in cell["metadata"].get("tags", []):
+            cell["metadata"]["jupyter"] = {"source_hidden": True}
     names = {"input_path": final.name, "output_path": final.name}
     notebook["metadata"].setdefault("papermill", {}).update(names)
     notebook["metadata"]["kernelspec"] = dict(KERNEL)

@@ -1,0 +1,19 @@
+"""What is left of an executed notebook."""
+
+import json
+
+from brainlib.run import executed
+
+
+def test_the_parameters_that_papermill_adds_are_collapsed(tmp_path):
+    cells = []
+    for tags in (["parameters"], ["injected-parameters"], []):
+        cells.append(
+            {"cell_type": "code", "source": "a = 1", "outputs": [], "metadata": {"tags": tags}}
+        )
+    partial = tmp_path / ".a.ipynb"
+    partial.write_text("")
+    executed.leave({"cells": cells, "metadata": {}}, partial, tmp_path / "a.ipynb")
+    left = json.loads((tmp_path / "a.ipynb").read_text())["cells"]
+    hidden = [cell["metadata"].get("jupyter", {}).get("source_hidden", False) for cell in left]
+    assert hidden == [False, True, False] and not partial.exists()
