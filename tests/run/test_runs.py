@@ -132,7 +132,8 @@ def processes_of(notebooks):
     return found
 
 
-def wait_for(condition, seconds=30.0):
+def wait_for(condition, seconds=120.0):
+    """Waits until a condition holds; the end is there for what hangs, it measures nothing."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -513,13 +514,11 @@ def test_what_is_unchanged_is_skipped_and_what_is_stale_says_why(chain, finished
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return dict(re.findall(r"^  (\d\d_\w+) +(.*)$", answer.stdout, re.M))
 
-    began = time.monotonic()
+    ended = {name: entry["ended"] for name, entry in record(out)["notebooks"].items()}
     answer = run_all(chain, *words)
-    assert (
-        answer.returncode == 0
-        and "nothing to do" in answer.stdout
-        and time.monotonic() - began < 20
-    )
+    assert answer.returncode == 0 and "nothing to do" in answer.stdout
+    # No notebook was executed again.
+    assert ended == {name: entry["ended"] for name, entry in record(out)["notebooks"].items()}
     assert answer.stdout.count("skipped, unchanged") == 5
     assert record(out)["status"] == "finished" and record(out)["notebooks"]["01_one"]["seconds"] > 0
 
@@ -668,12 +667,12 @@ def test_every_way_to_fail_leaves_its_traces_and_stops_only_what_needs_it(tmp_pa
     )
 
 
-SLEEPER = ("print('asleep', flush=True)\nimport time\ntime.sleep(60)",)
+SLEEPER = ("print('asleep', flush=True)\nimport time\ntime.sleep(600)",)
 
 
 @pytest.fixture(scope="module")
 def sleeper(tmp_path_factory):
-    """A workbook whose one notebook sleeps for a minute."""
+    """A workbook whose one notebook sleeps for ten minutes."""
     return make_workbook(
         tmp_path_factory.mktemp("sleeper"),
         {"01_sleeps": [], "02_after": ["01_sleeps"]},
@@ -695,11 +694,10 @@ def start_sleeping(sleeper):
 )
 def test_an_interrupted_run_ends_at_once_and_tidily(sleeper, number, whole_group):
     process = start_sleeping(sleeper)
-    began = time.monotonic()
     (os.killpg if whole_group else os.kill)(process.pid, number)
-    printed, _ = process.communicate(timeout=20)
-    assert process.returncode == 130 and time.monotonic() - began < 10
-    wait_for(lambda: not processes_of(sleeper), 5)
+    printed, _ = process.communicate(timeout=120)  # the notebook would sleep for ten minutes
+    assert process.returncode == 130
+    wait_for(lambda: not processes_of(sleeper))
     out = sleeper.parent / "out"
     run = record(out)
     assert (
@@ -726,7 +724,7 @@ def test_one_run_a_folder_and_a_killed_run_is_noticed(sleeper, monkeypatch):
     os.kill(process.pid, signal.SIGKILL)  # no chance to tidy up; the rest of it notices and stops
     with runs.lock(out, ".lock") as lock, runs.lock(out, ".lock-jobs") as jobs_lock:
         assert lock is None and jobs_lock is None  # Snakemake and the executor still hold theirs
-    wait_for(lambda: not processes_of(sleeper), 20)
+    wait_for(lambda: not processes_of(sleeper))
     process.communicate()
     assert record(out)["status"] == "running"  # nobody was left to write it
     (out / "slices").mkdir(exist_ok=True)
