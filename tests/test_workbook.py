@@ -77,15 +77,9 @@ def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
     twin = next((heads / "t1").glob("IXI014*"))
     shutil.copy(twin, twin.with_name(twin.name.replace("IXI014", "IXI016")))
     out = tmp_path / "run"
+    words = ("--data", "ixi-sample", "--profile", "smoke", "-p", "subjects=0", "--out", out)
     answer = run_all(
-        "--data",
-        "ixi-sample",
-        "--profile",
-        "smoke",
-        "-p",
-        "subjects=0",
-        "--out",
-        out,
+        *words,
         BRAINLIB_IXI_SAMPLE=str(heads),
     )
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
@@ -103,14 +97,7 @@ def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
         and "same picture as IXI014" in left_out
     )
     again = run_all(
-        "--data",
-        "ixi-sample",
-        "--profile",
-        "smoke",
-        "-p",
-        "subjects=0",
-        "--out",
-        out,
+        *words,
         BRAINLIB_IXI_SAMPLE=str(heads),
     )
     assert again.returncode == 0
@@ -121,14 +108,7 @@ def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
     )
     (out / "exclude.csv").write_text("subject,reason\nIXI014,moved\n")
     plan = run_all(
-        "--data",
-        "ixi-sample",
-        "--profile",
-        "smoke",
-        "-p",
-        "subjects=0",
-        "--out",
-        out,
+        *words,
         "--dry-run",
         BRAINLIB_IXI_SAMPLE=str(heads),
     )
