@@ -105,6 +105,19 @@ def test_seed_003_takes_none_one_or_two_of_squares_and_dropout():
     assert abs((drawn["blur_sigma"] > 0).mean() - 0.5) < 0.03
 
 
+def test_seed_003_cuts_holes_into_the_blurred_image():
+    """Its section 4.3.1: GaussianBlur, then CutOut and CoarseDropout, so edges of holes are sharp."""
+    flat = corrupt(FLAT, "seed003", seed=0)  # blur leaves an even picture as it is
+    assert ((flat == 0) | (abs(flat - 0.5) < 1e-6)).all()
+    last = corrupt(FLAT, replace(PRESETS["seed003"], blur_first=False), seed=0)
+    np.testing.assert_array_equal(((last == 0) | (abs(last - 0.5) < 1e-6)).all(), False)
+    np.testing.assert_array_equal(last[flat == 0].min(), 0)  # the same holes, their edges blurred
+    blurred = ndimage.gaussian_filter(IMAGES[:1], (0, 2, 2, 0), mode="reflect", truncate=8)
+    sharp = Preset(blur_probability=1.0, blur_sigma=(2, 2), blur_first=True, dropout=(0.3, 0.3))
+    dropped = corrupt(IMAGES[:1], sharp, seed=1)
+    np.testing.assert_allclose(dropped[dropped > 0], blurred[dropped > 0], atol=1e-5)
+
+
 def test_dropout_share_and_blocks():
     dropped = corrupt(FLAT, "seed003_test", seed=2) == 0
     assert abs(dropped.mean() - 0.1) < 0.002

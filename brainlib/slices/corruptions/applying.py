@@ -35,12 +35,18 @@ def apply(
     Returns:
         (B, H, W, 1) float32 in [0, 1].
     """
-    chosen = preset(name)
-    corrupted = apply_before_blur(images, parameters, image_keys, chosen)
-    return blur_and_limit(images, corrupted, parameters["blur_sigma"], chosen)
+    chosen, sigma = preset(name), parameters["blur_sigma"]
+    start = blur_at_first(images, sigma, chosen)
+    corrupted = apply_without_blur(start, parameters, image_keys, chosen)
+    return blur_and_limit(images, corrupted, sigma, chosen)
 
 
-def apply_before_blur(
+def blur_at_first(images: tf.Tensor, blur_sigma: tf.Tensor, chosen: Preset) -> tf.Tensor:
+    """The images blurred where the preset blurs before all else; else as they are."""
+    return blur(images, blur_sigma, chosen.blur_sigma) if chosen.blur_first else images
+
+
+def apply_without_blur(
     images: tf.Tensor, parameters: dict[str, tf.Tensor], image_keys: tf.Tensor, chosen: Preset
 ) -> tf.Tensor:
     """All but the blur: what is done pixel by pixel, which XLA makes one loop of."""
@@ -63,8 +69,8 @@ def apply_before_blur(
 def blur_and_limit(
     images: tf.Tensor, corrupted: tf.Tensor, blur_sigma: tf.Tensor, chosen: Preset
 ) -> tf.Tensor:
-    """The blur, and the corrupted images brought back to [0, 1]; `images` are the clean ones."""
-    if chosen.blur_sigma[1] > 0:
+    """The blur that comes last, and images brought back to [0, 1]; `images` are the clean ones."""
+    if chosen.blur_sigma[1] > 0 and not chosen.blur_first:
         corrupted = blur(corrupted, blur_sigma, chosen.blur_sigma)
     if chosen.rescale:
         return rescale_changed(images, corrupted)

@@ -8,7 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from brainlib.slices import image_random
-from brainlib.slices.corruptions.applying import apply_before_blur, blur_and_limit
+from brainlib.slices.corruptions.applying import (
+    apply_without_blur,
+    blur_and_limit,
+    blur_at_first,
+)
 from brainlib.slices.corruptions.drawing import draw
 from brainlib.slices.corruptions.presets import PRESETS, Preset, preset, scaled
 
@@ -40,8 +44,12 @@ def corrupt_batch(
         return images
     seed, epoch = tf.convert_to_tensor(seed, tf.int64), tf.cast(epoch, tf.int64)
     indices = tf.cast(indices, tf.int64)
-    corrupted, blur_sigma = _drawn_and_applied(images, indices, seed, epoch, chosen=chosen)
-    return blur_and_limit(images, corrupted, blur_sigma, chosen)
+    start = images
+    if chosen.blur_first:
+        sigma = _drawn_blur(indices, seed, epoch, sides=tuple(images.shape[1:3]), chosen=chosen)
+        start = blur_at_first(images, sigma, chosen)
+    corrupted, sigma = _drawn_and_applied(start, indices, seed, epoch, chosen=chosen)
+    return blur_and_limit(images, corrupted, sigma, chosen)
 
 
 # XLA makes one loop over the pixels of it, not a dozen: less than half of the time.
@@ -49,8 +57,15 @@ def corrupt_batch(
 def _drawn_and_applied(images, indices, seed, epoch, *, chosen):
     image_keys = image_random.keys(seed, epoch, indices)
     parameters = draw(chosen, image_keys, images.shape[1:3])
-    corrupted = apply_before_blur(images, parameters, image_keys, chosen)
+    corrupted = apply_without_blur(images, parameters, image_keys, chosen)
     return corrupted, parameters["blur_sigma"]
+
+
+@functools.partial(tf.function, jit_compile=True)
+def _drawn_blur(indices, seed, epoch, *, sides, chosen):
+    """The blur's sigma of each image; the blur itself, a gather and a scatter, is no part of XLA's."""
+    image_keys = image_random.keys(seed, epoch, indices)
+    return draw(chosen, image_keys, sides)["blur_sigma"]
 
 
 def corrupt(

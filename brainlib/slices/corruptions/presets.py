@@ -12,7 +12,8 @@ Limits = tuple[float, float]  # (lowest, highest)
 class Preset:
     """What may happen to an image, and how strongly.
 
-    In this order: bias field, ghost, Rician noise, dropout, Gaussian noise, blanked squares, blur.
+    In this order: bias field, ghost, Rician noise, dropout, Gaussian noise, blanked squares, blur;
+    the blur before all others with `blur_first`.
 
     Attributes:
         dropout: (lowest, highest) share of the pixels set to 0.
@@ -26,6 +27,7 @@ class Preset:
             border cuts) or "diagonal" (the centre is on the diagonal, the border cuts).
         blur_probability: chance of a Gaussian blur.
         blur_sigma: (lowest, highest) in pixels.
+        blur_first: whether holes are cut into the blurred image, so that their edges stay sharp.
         bias: (lowest, highest) strength of a smooth receive field: its logarithm's standard
             deviation.
         ghost: (lowest, highest) share of the signal that respiration or motion repeats half a field
@@ -47,6 +49,7 @@ class Preset:
     square_place: str = "inside"
     blur_probability: float = 0.0
     blur_sigma: Limits = (0.0, 0.0)
+    blur_first: bool = False
     bias: Limits = (0.0, 0.0)
     ghost: Limits = (0.0, 0.0)
     rician_sigma: Limits = (0.0, 0.0)
@@ -81,6 +84,7 @@ PRESETS = {
     "seed003": Preset(
         blur_probability=0.5,
         blur_sigma=(0, 3),
+        blur_first=True,  # its section 4.3.1: GaussianBlur, then 0 to 2 of the others
         either=True,
         squares=2,
         square_side=(0.2, 0.2),
