@@ -116,6 +116,8 @@ def read_run(folder: Path) -> dict[str, Any]:
 def _print_plan(request: Request, plan: dict[str, str]) -> None:
     folder, profile = display_path(request.folder), request.profile.name
     print(f"run folder {folder}, profile {profile}, data {request.data}")
+    if request.profile.note:
+        print(request.profile.note)
     for name in [*request.earlier, *request.jobs]:
         words = "skipped, unchanged"
         if name in request.earlier:

@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     add("notebooks", nargs="*", metavar="NOTEBOOK", help="04, 04_vae, vae or a file name")
     words = "phantom (default), ixi-sample, ixi-hh, ixi, a folder, or several of them"
     add("--data", default="phantom", metavar="D[,D2]", help=words)
-    words = "how much is done: smoke, quick (default), standard, paper"
+    words = "how much is done: smoke, quick (default), standard, paper, paper-000 ... paper-004"
     add("--profile", default="quick", metavar="NAME", help=words)
     words = "a parameter of every notebook that has it; 04_vae.NAME=VALUE for one notebook"
     add("-p", dest="settings", action="append", default=[], metavar="NAME=VALUE", help=words)

@@ -20,11 +20,15 @@ Minutes = Annotated[float, Field(strict=True, gt=0)]
 
 
 class Profile(BaseModel):
-    """Budgets in minutes by notebook, time-outs, and parameters: common ones and by notebook."""
+    """Budgets in minutes by notebook, time-outs, and parameters: common ones and by notebook.
+
+    `note` is told whenever the profile is used.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
+    note: str = ""
     minutes: dict[str, Minutes] = {}
     cell_timeout_minutes: Minutes = 60
     start_timeout_minutes: Minutes = 2
@@ -150,6 +154,23 @@ def parameters_of(
             target, name, text = split_setting(word)
             if bool(target) == of_one_notebook:
                 _apply(result, notebooks, word, target, name, text)
+    return result
+
+
+def with_dictionaries_of(profile: Profile, notebooks: dict[str, Notebook]) -> dict[str, Notebook]:
+    """The notebooks with the profile's dictionaries as defaults.
+
+    So what a point of a sweep leaves out of a dictionary stays as the profile has it.
+    """
+    result = {}
+    for name, notebook in notebooks.items():
+        values = {**profile.parameters, **profile.notebooks.get(name, {})}
+        own = {
+            key: replace(parameter, default=values[key])
+            for key, parameter in notebook.parameters.items()
+            if isinstance(parameter.default, dict) and key in values
+        }
+        result[name] = replace(notebook, parameters={**notebook.parameters, **own})
     return result
 
 

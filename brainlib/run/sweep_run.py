@@ -48,8 +48,8 @@ def check(options: argparse.Namespace) -> tuple[Sweep, dict[str, Request], Reque
     path = sweeps.find(options.sweep)
     table = catalogue.read_table(record.NOTEBOOKS / "Snakefile")
     found = catalogue.read_notebooks(catalogue.present(table), table)
-    sweep = sweeps.read(path, table, found)
     profile = settings.read_profile(options.profile, table, found)
+    sweep = sweeps.read(path, table, settings.with_dictionaries_of(profile, found))
     data, parallel = command.check_data(options.data), command.check_parallel(options.parallel)
     name = f"sweep-{sweep.path.stem}-{profile.name}-{command.names_of(data)}"
     out = options.out or record.NOTEBOOKS.parent / "outputs" / name

@@ -16,6 +16,7 @@ from brainlib.heads.exclusions import read_exclusions  # noqa: F401 (splits.read
 from brainlib.slices.balance import balance, what_sets_lack  # noqa: F401 (splits.balance)
 from brainlib.slices.leakage import SETS, LeakageError, check, is_healthy, sorted_subjects  # noqa: F401
 from brainlib.slices.strata import (
+    ATTRIBUTES,
     NO_DEMOGRAPHICS,
     one_row_per_subject,
     strata,
@@ -31,6 +32,10 @@ PRESETS = {
     "002": (0.7, 0.1, 0.2),
     "000": (0.9 * 0.9, 0.9 * 0.1, 0.1),  # 90/10, as its text says
     "000-counts": (0.933 * 0.9, 0.933 * 0.1, 0.067),  # 93.3/6.7, as its counts of images are
+}
+OWN_STRATA = {  # thesis 003, section 3.2: sex and ethnic group, no age
+    "003": ("cohort", "sex", "ethnic"),
+    "003-counts": ("cohort", "sex", "ethnic"),
 }
 LESION_SHARES = (0.0, 1 / 3, 2 / 3)
 HOLD_OUT_FROM = 20  # healthy subjects; with fewer, cross-validation
@@ -48,7 +53,8 @@ def split(
 ) -> pd.DataFrame:
     """Gives every subject a set.
 
-    Healthy subjects are stratified by cohort, sex, ethnic group and age group. Those without
+    Healthy subjects are stratified by cohort, sex, ethnic group and age group (thesis 003's presets
+    leave out the age). Those without
     demographics go to training, unless that is everybody of their cohort, or more than training
     holds: then they are drawn at random. Lesion subjects never train: a third of each group goes to
     validation, the rest to test. The result depends on the subjects and on `seed`, not on the order
@@ -75,7 +81,11 @@ def split(
     table = one_row_per_subject(participants)
     healthy, lesion = table[table.group == "healthy"], table[table.group != "healthy"]
     sizes = dict(zip(SETS, set_sizes(len(healthy), shares)))
-    layers, merged = strata(healthy, minimum=minimum or _subjects_for_each_set(shares))
+    layers, merged = strata(
+        healthy,
+        minimum=minimum or _subjects_for_each_set(shares),
+        attributes=ATTRIBUTES if fractions else stratified_by(preset),
+    )
     trained, notes = _trained_without_demographics(layers, sizes["train"])
     rng = np.random.default_rng(seed)
     to_deal = layers[~layers.subject.isin(trained)]
@@ -89,6 +99,11 @@ def split(
     notes += [what_strata_hold(layers), *what_sets_lack(result)]
     result.attrs = {**participants.attrs, "merged": merged, "notes": notes}
     return result
+
+
+def stratified_by(preset: str) -> tuple[str, ...]:
+    """The attributes by which a preset stratifies people."""
+    return OWN_STRATA.get(preset, ATTRIBUTES)
 
 
 def set_sizes(count: int, shares: Sequence[float]) -> list[int]:

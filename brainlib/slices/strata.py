@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -66,12 +68,19 @@ def age_group(age: pd.Series) -> pd.Series:
     return groups.astype(object).fillna("")
 
 
-def strata(participants: pd.DataFrame, *, minimum: int = 10) -> tuple[pd.DataFrame, list[str]]:
+def strata(
+    participants: pd.DataFrame, *, minimum: int = 10, attributes: Sequence[str] = ATTRIBUTES
+) -> tuple[pd.DataFrame, list[str]]:
     """Strata of cohort x sex x ethnic group x age group, the rare ones merged.
 
     An unstated ethnic group counts as `other`, as in thesis 004. A stratum of fewer than `minimum`
     subjects gives up attributes in the order of `DROP_ORDER` until it, together with others that
     did the same, is large enough. An attribute that nobody has is not used.
+
+    Args:
+        participants: table as for `one_row_per_subject`.
+        minimum: subjects.
+        attributes: those of `ATTRIBUTES` that count.
 
     Returns:
         (table, merged): one row per subject with the attributes and `stratum`; what was merged, in
@@ -80,8 +89,9 @@ def strata(participants: pd.DataFrame, *, minimum: int = 10) -> tuple[pd.DataFra
     table = one_row_per_subject(participants)
     table["age_group"] = age_group(table.age)
     table["ethnic"] = np.where(table.ethnic == "white", "white", "other")
-    lacks = _without_demographics(table)
+    lacks = _without_demographics(table, attributes)
     levels = table[list(ATTRIBUTES)].copy()
+    levels[[name for name in ATTRIBUTES if name not in attributes]] = "any"
     merged = []
     for attribute in DROP_ORDER:
         label = levels.agg(" | ".join, axis=1)
@@ -104,11 +114,12 @@ def _merged_in_words(labels: pd.Series, attribute: str) -> list[str]:
     return lines
 
 
-def _without_demographics(table: pd.DataFrame) -> pd.Series:
+def _without_demographics(table: pd.DataFrame, attributes: Sequence[str]) -> pd.Series:
     """True for subjects that lack sex or age, where others of their cohort have them."""
+    asked = [name for name in ("sex", "age_group") if name in attributes]
     lacks = pd.Series(False, table.index)
     for _, part in table.groupby("cohort"):
-        missing = pd.DataFrame({name: part[name] == "" for name in ("sex", "age_group")})
+        missing = pd.DataFrame({name: part[name] == "" for name in asked}, index=part.index)
         used = missing.columns[~missing.all()]
         missing = missing[used].any(axis=1)
         lacks[part.index] = missing & ~missing.all()

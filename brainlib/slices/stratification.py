@@ -64,15 +64,18 @@ def rounds_table(rounds: Sequence[Mapping]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def strata_by_set(people: pd.DataFrame, *, minimum: int) -> pd.DataFrame:
+def strata_by_set(
+    people: pd.DataFrame, *, minimum: int, attributes: Sequence[str] = ATTRIBUTES
+) -> pd.DataFrame:
     """One row per stratum: its levels ("any": given up when it was merged), people in each set.
 
     Args:
         people: healthy ones are counted; with the column `split`.
         minimum: smallest stratum, as in `splits.strata`.
+        attributes: by which people are stratified, as in `splits.strata`.
     """
     healthy = healthy_people(people)
-    layers, _ = strata(healthy, minimum=minimum)
+    layers, _ = strata(healthy, minimum=minimum, attributes=attributes)
     layers["split"] = layers.subject.map(dict(zip(healthy.subject, healthy.split)))
     rows = []
     for stratum, part in layers.groupby("stratum"):

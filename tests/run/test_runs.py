@@ -342,7 +342,8 @@ def test_the_profiles_and_the_table_of_the_project_pass_the_check():
     table = catalogue.read_table(ROOT / "notebooks" / "Snakefile")
     present = [name for name in table if (ROOT / "notebooks" / f"{name}.ipynb").exists()]
     notebooks = catalogue.read_notebooks(present, table, ROOT / "notebooks")
-    assert settings.profiles(ROOT / "notebooks") == ["paper", "quick", "smoke", "standard"]
+    papers = ["paper", "paper-000", "paper-002", "paper-003", "paper-004"]
+    assert settings.profiles(ROOT / "notebooks") == [*papers, "quick", "smoke", "standard"]
     for name in settings.profiles(ROOT / "notebooks"):
         profile = settings.read_profile(name, table, notebooks, ROOT / "notebooks")
         assert set(profile.minutes) == set(table)

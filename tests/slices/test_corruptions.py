@@ -106,7 +106,7 @@ def test_seed_003_takes_none_one_or_two_of_squares_and_dropout():
 
 
 def test_seed_003_cuts_holes_into_the_blurred_image():
-    """Its section 4.3.1: GaussianBlur, then CutOut and CoarseDropout, so edges of holes are sharp."""
+    """Its section 4.3.1: GaussianBlur, then CutOut and CoarseDropout: edges of holes are sharp."""
     flat = corrupt(FLAT, "seed003", seed=0)  # blur leaves an even picture as it is
     assert ((flat == 0) | (abs(flat - 0.5) < 1e-6)).all()
     last = corrupt(FLAT, replace(PRESETS["seed003"], blur_first=False), seed=0)

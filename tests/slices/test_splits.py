@@ -81,6 +81,16 @@ def test_rare_strata_are_merged_and_named(people):
     assert table.attrs["merged"] and min(sizes(table)) >= 1
 
 
+def test_thesis_003_stratifies_by_sex_and_ethnic_group_alone(people):
+    """Its section 3.2; somebody without an age has demographics all the same."""
+    people.loc[:4, "age"] = np.nan
+    by_003 = splits.split(people, preset="003-counts")
+    assert not by_003.attrs["notes"][0].endswith("went to training")
+    assert "4 strata" in by_003.attrs["notes"][0] and not by_003.attrs["merged"]
+    by_004 = splits.split(people, preset="004")
+    assert by_004.attrs["notes"][0] == "5 subjects without demographics went to training"
+
+
 def test_what_is_not_stratified_is_not_called_so(people):
     few = people.head(8).assign(sex=["male"] * 4 + ["female"] * 4, age=40.0, ethnic="white")
     random, *lacking = splits.split(few).attrs["notes"]

@@ -63,7 +63,7 @@ def _drawn_and_applied(images, indices, seed, epoch, *, chosen):
 
 @functools.partial(tf.function, jit_compile=True)
 def _drawn_blur(indices, seed, epoch, *, sides, chosen):
-    """The blur's sigma of each image; the blur itself, a gather and a scatter, is no part of XLA's."""
+    """The blur's sigma of each image. The blur gathers and scatters: nothing for XLA."""
     image_keys = image_random.keys(seed, epoch, indices)
     return draw(chosen, image_keys, sides)["blur_sigma"]
 
