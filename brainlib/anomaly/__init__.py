@@ -48,7 +48,6 @@ from brainlib.anomaly.preparation import (
     map_to_head,
     prepare,
     prepare_cached,
-    read_lesion,
     write_map,
 )
 from brainlib.anomaly.restoration import (
@@ -72,5 +71,6 @@ from brainlib.anomaly.scores import (
     score_slices,
     slice_score,
 )
+from brainlib.heads.reading import read_lesion
 
 __all__ = [name for name in dir() if not name.startswith("_")]

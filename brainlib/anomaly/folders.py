@@ -19,10 +19,8 @@ from brainlib.anomaly.model_records import (
     read_model_record,
     recipe_message,
 )
-from brainlib.heads import cohort, volumes
-from brainlib.heads import masks as brain_masks
+from brainlib.heads import cohort, reading
 from brainlib.heads.names import unique_file_names
-from brainlib.heads.reading import head_names
 
 REFUSALS = (OSError, ValueError)  # of one head: it is named, and the others go on
 
@@ -65,7 +63,7 @@ def score_folder(
     heads = cohort.cohort([str(folder)], ask=False)
     out = Path(out)
     rows = []
-    names = unique_file_names(head_names(heads))
+    names = unique_file_names(reading.head_names(heads))
     for head, name in zip(heads.itertuples(), names):
         map_path = out / f"{name}_anomaly.nii.gz"
         row = _score_one(model, head, map_path, recipe, cache=cache or out / "masks")
@@ -105,10 +103,7 @@ def _score_one(model, head, map_path, recipe: MapRecipe, *, cache):
         "fault": "",
     }
     try:
-        volume = volumes.load(head.path)
-        mask = brain_masks.cached_mask(
-            volume, cache=cache, method=recipe.masks, given=head.brain_path
-        )
+        volume, mask = reading.read_with_mask(head, method=recipe.masks, cache=cache)
         maps, row["score"] = score_head(model, volume, recipe, mask=mask)
         path = preparation.write_map(map_path, maps, volume)
         row["map_path"] = str(path)

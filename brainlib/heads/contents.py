@@ -8,14 +8,13 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from brainlib.heads import plausibility
 from brainlib.heads.names import file_label
 
 MANY_LABELS = 10  # lesions have one to four
 FEW_LABELS = 3  # grey matter, white matter, fluid
-LARGEST_LESION_ML = 600  # more is a brain
 TISSUE_SHARE = 0.1  # of the field of view, of several tissues; lesions reach a twentieth
 BRAIN_SHARE = 0.4  # of the field of view, of one label
-FEW_VALUES = 16  # a picture of 4 bits; no scanner writes one
 EQUAL_NEIGHBOURS = 0.6  # share; real heads of 8 bits have under 0.3 above the background
 
 
@@ -46,7 +45,7 @@ def shows_tissue(path: Path) -> bool:
     labels = np.count_nonzero(np.unique(whole))
     share = np.count_nonzero(whole) / max(whole.size, 1)
     voxel_ml = float(np.prod(image.header.get_zooms()[:3])) / 1000
-    is_large = share * whole.size * voxel_ml >= LARGEST_LESION_ML
+    is_large = not plausibility.passes("lesion volume", share * whole.size * voxel_ml)
     is_brain = is_large or share >= BRAIN_SHARE
     return labels >= MANY_LABELS or is_brain or (labels >= FEW_LABELS and share >= TISSUE_SHARE)
 
@@ -59,7 +58,7 @@ def label_map_reason(array: np.ndarray) -> str:
     if not (array == np.rint(array)).all():
         return ""
     values = np.count_nonzero(np.unique(array))
-    if values <= FEW_VALUES:
+    if not plausibility.passes("label map", values):
         return f"{values} whole values above 0"
     first, second = array[:-1], array[1:]
     inside = (first > 0) & (second > 0)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from brainlib import files
-from brainlib.heads import masks, volumes
+from brainlib.heads import masks, plausibility, volumes
 from brainlib.heads.contents import label_map_reason
 from brainlib.heads.problems import problem
 from brainlib.heads.volumes import Volume
@@ -148,8 +148,8 @@ def read_every_file(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     name_of_picture: dict[tuple, str] = {}
     for person in cohort.itertuples():
         try:
-            volume = volumes.load(person.path)
-            _refuse_label_map(volume)
+            volume = read_head(person.path)
+            read_lesion(person.lesion_path, volume)
             _refuse_second_copy(volume, person.subject, name_of_picture)
         except (OSError, ValueError) as error:
             left_out.append({"subject": person.subject, "reason": str(error)})
@@ -159,16 +159,6 @@ def read_every_file(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     columns = ["subject", "reason"]
     table = pd.DataFrame(heads) if heads else pd.DataFrame(columns=["subject"])
     return table, pd.DataFrame(left_out, columns=columns)
-
-
-def _refuse_label_map(volume: Volume) -> None:
-    """Raises ValueError where a file that is named like a head holds labels."""
-    reason = label_map_reason(volume.array)
-    if reason:
-        raise ValueError(
-            f"{volume.path}: expected the picture of a head, got a label map ({reason}). Name it "
-            "as one (`_seg`, `_mask`), or name the heads in heads.csv."
-        )
 
 
 def _refuse_second_copy(volume: Volume, subject: str, name_of_picture: dict[tuple, str]) -> None:
@@ -233,7 +223,47 @@ def grey_values(
     return values
 
 
-# ---- one head with its mask
+# ---- one head with its masks
+
+
+def read_head(path: Path | str) -> Volume:
+    """A head that may be one: read by `volumes.load`, and looked at.
+
+    Raises:
+        OSError, ValueError: it cannot be read; it shows labels, or its field of view is no head's.
+    """
+    volume = volumes.load(path)
+    plausibility.refuse_field_of_view(volume)
+    reason = label_map_reason(volume.array)
+    if reason:
+        raise plausibility.refusal("label map", volume.path, f"a label map ({reason})")
+    return volume
+
+
+def read_lesion(
+    lesion_path: str, volume: Volume, brain: np.ndarray | None = None
+) -> np.ndarray | None:
+    """The lesion of a head: the union of all its files.
+
+    Args:
+        lesion_path: paths separated by ";".
+        volume: the head.
+        brain: its brain mask, where it is known.
+
+    Returns:
+        bool array of `volume.array`'s shape; None for "".
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file does not lie on the head's grid; the lesion is most of the brain, or not
+            in the head.
+    """
+    paths = [path for path in str(lesion_path).split(";") if path]
+    if not paths:
+        return None
+    lesion = np.logical_or.reduce([volumes.read_labels(path, volume) for path in paths])
+    plausibility.refuse_lesion(lesion, volume, lesion_path, brain)
+    return lesion
 
 
 def read_with_mask(
@@ -253,10 +283,15 @@ def read_with_mask(
         (volume, mask): the mask is bool, of the shape of `volume.array`.
 
     Raises:
-        OSError, ValueError: as `volumes.load` and `masks.cached_mask`.
+        OSError, ValueError: as `read_head` and `masks.cached_mask`; or the mask has no brain's size
+            or lies beside the head.
     """
-    volume = volumes.load(person.path)
-    return volume, masks.cached_mask(volume, cache=cache, method=method, given=person.brain_path)
+    volume = read_head(person.path)
+    given = person.brain_path if method == "given" else ""
+    mask = masks.cached_mask(volume, cache=cache, method=method, given=given)
+    whose = "" if given else "DeepBrain's"
+    plausibility.refuse_brain(mask, volume, given or volume.path, whose)
+    return volume, mask
 
 
 # ---- what a header says

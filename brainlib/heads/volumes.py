@@ -10,11 +10,12 @@ from typing import NamedTuple
 import nibabel
 import numpy as np
 
+from brainlib.heads import plausibility
+
 PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}  # the RAS+ axis that a slice's number runs along
 SUFFIXES = (".nii", ".nii.gz")
 MAX_VOXELS = 2**28  # 1 GB as float32; the largest head of the field is 1/5 of it
 MAX_GZIP = 1032  # bytes that a byte of gzip can stand for at most
-SIDES_MM = (0.2, 20.0)  # voxels of heads, generously: other sides mean a wrong unit or header
 # NIfTI's codes of length, in mm. Many real files leave it at 0 and mean mm; so is an unknown code
 # read, with a note: a size that is no head's is refused all the same.
 MM_OF_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
@@ -64,12 +65,13 @@ def load(path: Path | str) -> Volume:
     Raises:
         OSError: the file is missing, a folder, empty, truncated, damaged, or not NIfTI.
         ValueError: it is NIfTI but no usable head: several frames, 2-D, absurd dimensions, unknown
-            data type, constant, not finite, voxels of no head's size.
+            data type, constant, not finite, voxels of no head's size, sform and qform that
+            contradict each other.
             Both messages are one line: file, what was expected, what came, what to do.
     """
     path = Path(path)
     scan = _read(path)
-    notes = _mend_values(path, scan.array) + _header_notes(scan.image.header)
+    notes = _mend_values(path, scan.array) + _header_notes(path, scan.image.header)
     voxel_mm = tuple(float(side) for side in np.linalg.norm(scan.affine[:3, :3], axis=0))
     stored_axes = nibabel.aff2axcodes(scan.stored_affine)
     stored_shape = tuple(int(side) for side in scan.image.shape[:3])
@@ -315,19 +317,13 @@ def _checked_affine(path: Path, image: nibabel.Nifti1Pair) -> np.ndarray:
     finite = np.isfinite(affine).all() and np.isfinite(zooms).all()
     if finite and (zooms != 0).all() and _is_of_heads(affine, sides):
         return affine
-    raise _refusal(
-        ValueError,
-        path,
-        "an affine of three independent axes with voxel sizes of "
-        f"{SIDES_MM[0]:g} to {SIDES_MM[1]:g} mm",
-        f"voxel sizes {_rounded(zooms)} in the header's unit and axes of {_rounded(sides)} mm",
-        "Set pixdim, qform, sform or xyzt_units of the header.",
-    )
+    came = f"voxel sizes {_rounded(zooms)} in the header's unit and axes of {_rounded(sides)} mm"
+    raise plausibility.refusal("voxel", path, came)
 
 
 def _is_of_heads(affine: np.ndarray, sides: np.ndarray) -> bool:
     """Whether three axes are independent and as long as voxels of heads are."""
-    if (sides < SIDES_MM[0]).any() or (sides > SIDES_MM[1]).any():
+    if not all(plausibility.passes("voxel", side) for side in sides):
         return False
     return abs(np.linalg.det(affine[:3, :3] / sides)) >= 1e-3
 
@@ -349,9 +345,16 @@ def _unit(header: nibabel.Nifti1Header) -> int:
     return int(header["xyzt_units"]) & 7
 
 
-def _header_notes(header: nibabel.Nifti1Header) -> list[str]:
-    """What a header leaves open, and what was assumed."""
+def _header_notes(path: Path, header: nibabel.Nifti1Header) -> list[str]:
+    """What a header leaves open, and what was assumed.
+
+    Raises:
+        ValueError: its sform and its qform contradict each other.
+    """
     notes = []
+    sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
+    if sform is not None and qform is not None:
+        notes += filter(None, [plausibility.refuse_contradiction(path, sform, qform)])
     if int(header["qform_code"]) == 0 and int(header["sform_code"]) == 0:
         notes.append(
             "the header states no orientation (qform and sform codes are 0); "

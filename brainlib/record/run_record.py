@@ -26,6 +26,7 @@ IXI_HEAD = re.compile(r"(?<![A-Za-z0-9])IXI\d{3}(?!\d)")  # in a name, whatever 
 SAVED_DPI = display.SAVED_DPI
 TEXT_COLUMNS = (  # of tables about people: nothing known is "", never NaN
     "subject",
+    "visit",
     "cohort",
     "group",
     "site",

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from brainlib import files, slices
-from brainlib.heads import masks as masking
-from brainlib.heads import volumes
+from brainlib.heads import reading, volumes
 from brainlib.show import labs, pages, plots
 
 ODD = "a measure lies more than 3.5 robust standard deviations from the cohort's median"
@@ -45,8 +44,7 @@ def quality_page(
     figures = []
     for row in ranked.itertuples():
         head = heads.loc[row.subject]
-        volume = volumes.load(head.path)
-        mask = masking.cached_mask(volume, cache=masks, method=method, given=head.brain_path)
+        volume, mask = reading.read_with_mask(head, method=method, cache=masks)
         picture = pages.data_url(labs.png(three_planes(volume, mask)))
         figures.append({"caption": _caption(row), "source": picture})
     table = pages.table(ranked, caption="All measures")

@@ -9,7 +9,7 @@ from brainlib.heads import cohort as datasets
 from brainlib.heads import reading, volumes
 
 HEAD = np.random.default_rng(0).uniform(1, 100, (7, 8, 9)).astype(np.float32)
-PSR = np.array([[0, 0, 2.0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+PSR = np.array([[0, 0, 20.0, 0], [-10, 0, 0, 0], [0, 10, 0, 0], [0, 0, 0, 1]])
 
 
 def write(path, array=HEAD, affine=PSR):
@@ -19,7 +19,8 @@ def write(path, array=HEAD, affine=PSR):
 
 def cohort_of(**paths):
     table = pd.DataFrame({"subject": list(paths), "path": list(paths.values())})
-    return table.assign(cohort="made up", site="HH", group="healthy", brain_path="")
+    known = {"cohort": "made up", "site": "HH", "group": "healthy", "visit": ""}
+    return table.assign(**known, brain_path="", lesion_path="")
 
 
 def test_a_damaged_file_and_a_second_copy_are_named(tmp_path):
@@ -46,7 +47,7 @@ def test_nobody_readable_is_said_too(tmp_path):
 def test_what_a_file_holds(tmp_path):
     described = reading.describe_head(volumes.load(write(tmp_path / "a.nii.gz")))
     assert described["stored_axes"] == "PSR" and described["stored_shape"] == "7x8x9"
-    assert described["voxel_mm"] == "2x1x1"  # right, anterior, superior
+    assert described["voxel_mm"] == "20x10x10"  # right, anterior, superior
     assert described["low"] == pytest.approx(np.percentile(HEAD, 0.5), rel=1e-5)
     header = reading.header_table(tmp_path / "a.nii.gz").set_index("field").value
     assert header["axes as stored"] == "PSR" and header["shape (voxels)"] == "(7, 8, 9)"
@@ -56,8 +57,8 @@ def test_the_largest_pixel_side_of_each_plane(tmp_path):
     volume = volumes.load(write(tmp_path / "a.nii.gz"))
     sizes = reading.pixel_sizes(volume).set_index("plane")
     assert sizes.slices.to_dict() == {"sagittal": 9, "coronal": 7, "axial": 8}
-    assert sizes.longest_side_mm.to_dict() == {"sagittal": 1, "coronal": 2, "axial": 2}
-    assert sizes.pixel_mm["coronal"] == "1 x 2"  # rows run along the height, columns across
+    assert sizes.longest_side_mm.to_dict() == {"sagittal": 10, "coronal": 20, "axial": 20}
+    assert sizes.pixel_mm["coronal"] == "10 x 20"  # rows run along the height, columns across
 
 
 def test_axes_in_words():
@@ -102,7 +103,9 @@ def test_label_maps_that_are_named_like_heads_are_left_out(tmp_path):
         "picture": rng.integers(0, 200, (15, 15, 15)).astype(np.uint8),
     }
     for name, array in arrays.items():
-        nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+        nibabel.save(
+            nibabel.Nifti1Image(array, np.diag([5.0, 5, 5, 1])), tmp_path / f"{name}.nii.gz"
+        )
     found, left_out = reading.read_every_file(datasets.cohort(str(tmp_path)))
     assert found.subject.tolist() == ["picture"]
     assert left_out.reason.str.contains("got a label map").all() and len(left_out) == 2

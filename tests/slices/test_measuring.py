@@ -20,7 +20,7 @@ def head(path, brain_slices):
     mask[brain_slices] = 1
     names = f"{path}.nii.gz", f"{path}_mask.nii.gz"
     for name, block in zip(names, (array, mask)):
-        nibabel.save(nibabel.Nifti1Image(block, np.diag([2.0, 2, 2, 1])), name)
+        nibabel.save(nibabel.Nifti1Image(block, np.diag([16.0, 16, 16, 1])), name)
     return names
 
 
@@ -78,7 +78,7 @@ def test_pictures_are_stored_head_by_head(cohort, tmp_path):
         range(5)
     )
     paths = [tmp_path / "images.npy", tmp_path / "brains.npy"]
-    options = {"plane": "sagittal", "size": 16, "method": "given", "field_mm": 20.0}
+    options = {"plane": "sagittal", "size": 16, "method": "given", "field_mm": 160.0}
     slices.store_pictures(*paths, turned, index, **options)
     images, brains = (slices.read(path) for path in paths)
     assert images.shape == brains.shape == (5, 16, 16, 1) and brains.any(axis=(1, 2, 3)).all()

@@ -10,6 +10,6 @@ what was made, `way_back` brings maps to the head's own space.
 from brainlib.anomaly.preparation.box import BOX_MM, SIZE, box_shape
 from brainlib.anomaly.preparation.cache import prepare_cached
 from brainlib.anomaly.preparation.filters import SMOOTHING
-from brainlib.anomaly.preparation.heads import Prepared, prepare, read_lesion
+from brainlib.anomaly.preparation.heads import Prepared, prepare
 from brainlib.anomaly.preparation.sizes import enlarge, shrink
 from brainlib.anomaly.preparation.way_back import map_to_head, write_map

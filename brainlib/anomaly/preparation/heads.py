@@ -13,7 +13,6 @@ from brainlib import slices
 from brainlib.anomaly.preparation.box import SIZE, box_shape, place_box, sample_box
 from brainlib.anomaly.preparation.filters import SMOOTHING, smooth, without_bias
 from brainlib.anomaly.preparation.sizes import shrink
-from brainlib.heads import volumes
 from brainlib.heads.volumes import Volume
 
 PERCENTILES = (1.0, 99.0)
@@ -166,21 +165,3 @@ def _too_small(volume, mask):
         f"({size_ml:.3g} ml), of which nothing is left at the network's size. Look at it on the "
         "quality page, or give a mask of your own."
     )
-
-
-def read_lesion(lesion_path: str, volume: Volume) -> np.ndarray | None:
-    """The lesion of a head: the union of all its files.
-
-    Args:
-        lesion_path: paths separated by ";".
-        volume: the head.
-
-    Returns:
-        bool array of `volume.array`'s shape; None for "".
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: a file does not lie on the head's grid.
-    """
-    parts = [volumes.read_labels(path, volume) for path in str(lesion_path).split(";") if path]
-    return np.logical_or.reduce(parts) if parts else None

@@ -47,7 +47,6 @@ from brainlib.anomaly.study.heads import (
     prepare_heads,
     prepare_twin,
     reachable_lesions,
-    read_head,
     split_by_lesion_mask,
 )
 from brainlib.anomaly.study.in_brief import (

@@ -14,9 +14,7 @@ from brainlib import files
 from brainlib.anomaly import preparation, scores
 from brainlib.anomaly.folders import REFUSALS
 from brainlib.anomaly.preparation import Prepared
-from brainlib.heads import masks as brain_masks
-from brainlib.heads import volumes
-from brainlib.heads.volumes import Volume
+from brainlib.heads import reading, volumes
 
 
 def prepare_heads(
@@ -46,8 +44,8 @@ def prepare_heads(
     prepared, faults = {}, {}
     for row in table.itertuples():
         try:
-            volume, mask = read_head(row, masks=masks, mask_method=mask_method)
-            lesion = preparation.read_lesion(row.lesion_path, volume)
+            volume, mask = reading.read_with_mask(row, method=mask_method, cache=masks)
+            lesion = reading.read_lesion(row.lesion_path, volume, mask)
             prepared[row.subject] = preparation.prepare_cached(
                 volume, mask, cache=cache, lesion=lesion, full=row.subject in full, **options
             )
@@ -63,15 +61,6 @@ def prepare_heads(
     return prepared, faults
 
 
-def read_head(
-    row: Any, *, masks: Path | str, mask_method: str = "deepbrain"
-) -> tuple[Volume, np.ndarray]:
-    """(volume, brain mask) of a row of the cohort's table."""
-    volume = volumes.load(row.path)
-    mask = brain_masks.cached_mask(volume, cache=masks, method=mask_method, given=row.brain_path)
-    return volume, mask
-
-
 def prepare_twin(
     row: Any, *, masks: Path | str, mask_method: str = "deepbrain", **options: Any
 ) -> Prepared:
@@ -79,7 +68,7 @@ def prepare_twin(
 
     So both lie on each other. row: of the cohort's table, with twin_path; options: of `prepare`.
     """
-    _, mask = read_head(row, masks=masks, mask_method=mask_method)
+    _, mask = reading.read_with_mask(row, method=mask_method, cache=masks)
     twin = volumes.load(row.twin_path)
     return preparation.prepare(twin, mask, **{**options, "full": False})
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from brainlib import slices
 from brainlib.anomaly import preparation
-from brainlib.anomaly.study.heads import read_head
 from brainlib.anomaly.study.people import MASKS, StudyHeads
+from brainlib.heads import reading
 from brainlib.heads.volumes import Volume
 
 OPTIONS = {  # name of the picture: the step that is an option
@@ -61,8 +61,8 @@ def pictures_of_one_head(heads: StudyHeads) -> tuple[dict[str, np.ndarray], str]
         (pictures, whose head it is).
     """
     row = _head_to_show(heads)
-    volume, mask = read_head(row, masks=MASKS, mask_method=heads.mask_method)
-    lesion = preparation.read_lesion(row.lesion_path, volume)
+    volume, mask = reading.read_with_mask(row, method=heads.mask_method, cache=MASKS)
+    lesion = reading.read_lesion(row.lesion_path, volume, mask)
     pictures = preparation_pictures(volume, mask, lesion=lesion, **heads.preparation)
     return pictures, f"{row.subject} ({row.group})"
 

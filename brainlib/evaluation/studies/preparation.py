@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from skimage.transform import AffineTransform, warp
 
-from brainlib import files, metrics, models, slices
+from brainlib import metrics, models, slices
 from brainlib.evaluation import stats
 from brainlib.evaluation.studies.rounds import TrainOne
 from brainlib.evaluation.studies.split_slices import SplitSlices
-from brainlib.heads import masks, volumes
+from brainlib.heads import reading
 from brainlib.record import Run
 from brainlib.slices import corruptions
 from brainlib.slices.pipeline import Slices
@@ -134,13 +134,7 @@ def _prepared_heads(
     stacks = {name: [] for name in names}
     for subject, rows in table.groupby("subject", sort=False):
         head = people.loc[subject]
-        volume = volumes.load(head.path)
-        brain = masks.cached_mask(
-            volume,
-            cache=files.PROJECT / "data" / "masks",
-            method=as_in_02["mask"],
-            given=head.brain_path,
-        )
+        volume, brain = reading.read_with_mask(head, method=as_in_02["mask"])
         for name in names:
             options = {**common, **PREPARATIONS[name]}
             prepared = slices.prepare(
