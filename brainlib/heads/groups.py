@@ -13,14 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from brainlib.heads.names import HEALTHY_WORD, group_of_word
-from brainlib.heads.participants import (
-    TABLES,
-    column_of_people,
-    matched,
-    read_table,
-    with_plain_columns,
-)
+from brainlib.heads.participants import TABLES, matched
 from brainlib.heads.problems import first_few, problem
+from brainlib.heads.tables import column_of_people, read_table, with_plain_columns
 
 DRAFT_COMMAND = "python -m brainlib.heads.draft"
 # Columns whose every word is a group, and those that count where their words are known ones.
@@ -91,7 +86,7 @@ def _groups_of_tables(subjects: pd.Series, folder: Path) -> dict[str, str]:
     words = {}
     for path in beside + [path for path in above if path.is_file()]:
         try:
-            table = read_table(path, dtype=str)
+            table = read_table(path)
         except (OSError, ValueError):
             continue  # named where demographics are read
         table = with_plain_columns(table)

@@ -9,6 +9,7 @@ import pandas as pd
 from brainlib.heads import participants
 from brainlib.heads.layouts import rows_of
 from brainlib.heads.names import stem
+from brainlib.heads.tables import read_table, with_plain_columns
 
 OPEN = "?"  # a group that only the user can say
 
@@ -28,11 +29,12 @@ def read_heads_csv(path: Path, cohort: str) -> tuple[pd.DataFrame, list[dict]]:
             left open.
         FileNotFoundError: a file that it names is not there.
     """
-    given = participants.read_table(path, dtype=str, keep_default_na=False)
+    given = with_plain_columns(read_table(path, known=("image",)))
     if not {"image", "lesion"} <= set(given) or not len(given):
+        missing = [name for name in ("image", "lesion") if name not in given]
         raise ValueError(
             f"{path}: expected the columns image and lesion and one row a head, "
-            f"got {', '.join(given) or 'none'} and {len(given)} rows."
+            f"got {len(given)} rows{' without ' + ' and '.join(missing) if missing else ''}."
         )
     files = {}
     for column in ("image", "lesion", "brain"):

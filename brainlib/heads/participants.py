@@ -5,7 +5,6 @@ Faults of the tables are listed, as dicts of `problems`.
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pandas as pd
 
 from brainlib.heads.identity import known_person
 from brainlib.heads.problems import problem
+from brainlib.heads.tables import column_of_people, read_table, with_plain_columns
 
 # Columns of IXI.xls in which 0 means missing. In DATE_AVAILABLE it does not.
 ZERO_IS_MISSING = (
@@ -24,8 +24,6 @@ ZERO_IS_MISSING = (
     "OCCUPATION_ID",
     "QUALIFICATION_ID",
 )
-# Of other columns a list of faults gives the name alone: a date of birth stays in the table.
-WITH_VALUES = ("SEX_ID", "SEX", "GENDER", "AGE", "HEIGHT", "WEIGHT", "ETHNIC_ID")
 # The first that is there is read.
 TABLES = (
     "IXI.xls",
@@ -38,8 +36,6 @@ TABLES = (
     "subjects.tsv",
     "demographics.csv",
 )
-# Columns that say who a row is of, in small letters; the first that is there.
-PEOPLE_COLUMNS = ("participant_id", "subject", "subject_id", "mrid", "ixi_id", "patient_id", "id")
 SEX = {
     "m": "male",
     "male": "male",
@@ -51,6 +47,9 @@ SEX = {
     "2.0": "female",
 }
 OLDEST = 120  # years
+YEARS = r"(?i)^0*(\d+(?:[.,]\d+)?)\s*(?:y|yrs?|years?|\+)$"  # DICOM's 045Y, BIDS's 89+
+MISSING = ("n/a", "na", "nan", "none", "null", "-", "?")  # as the name of a person
+MOST_DIGITS = 40  # of a number
 
 
 # ---- onto the heads
@@ -107,17 +106,6 @@ def _joined(
     return table, problems
 
 
-def column_of_people(table: pd.DataFrame) -> str:
-    """The column that says who a row is of, names in small letters; "" if there is none."""
-    return next((column for column in PEOPLE_COLUMNS if column in table), "")
-
-
-def with_plain_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with small letters as names of columns; of `Age` and `age` the first."""
-    table = table.set_axis([str(column).strip().lower() for column in table], axis=1)
-    return table.loc[:, ~table.columns.duplicated()]
-
-
 def matched(names: pd.Series, subjects: pd.Series) -> dict[str, list[int]]:
     """{subject: places of the rows that are of it}: a table's names against the heads'.
 
@@ -162,18 +150,19 @@ def read_ixi_table(path: Path | str) -> tuple[pd.DataFrame, list[dict]]:
         ValueError: it is no table, or lacks columns of IXI.xls.
     """
     path = Path(path)
-    raw = read_table(path, dtype={"IXI_ID": str})
-    raw = raw.rename(columns={name: "SEX_ID" for name in raw if str(name).startswith("SEX_ID")})
+    raw = read_table(path)
+    of_sex = [name for name in raw if name.startswith("SEX_ID")]
+    raw = raw.drop(columns=of_sex[1:]).rename(columns={name: "SEX_ID" for name in of_sex})
     missing = {"IXI_ID", "SEX_ID", "AGE"} - set(raw)
     if missing:
         raise ValueError(
-            f"{path}: expected the columns of IXI.xls, missing {', '.join(sorted(missing))}, "
-            f"got {', '.join(map(str, raw.columns))}."
+            f"{path}: expected the columns of IXI.xls, missing {', '.join(sorted(missing))}. "
+            "Name its columns so."
         )
     raw["subject"] = raw.IXI_ID.map(_ixi_id)
     raw["SEX_ID"] = sexes(raw.SEX_ID)
     for column in [name for name in ZERO_IS_MISSING if name in raw]:
-        raw[column] = pd.to_numeric(raw[column], errors="coerce").replace(0, np.nan)
+        raw[column] = numbers(raw[column]).replace(0, np.nan)
     table, repeated = _first_rows(raw, path.name)
     age, implausible = ages(table.AGE, table.subject)
     ethnic = table.get("ETHNIC_ID", pd.Series(np.nan, table.index))
@@ -200,15 +189,15 @@ def read_bids_table(path: Path) -> tuple[pd.DataFrame, list[dict]]:
     Raises:
         ValueError: it is no table, or has none of `PEOPLE_COLUMNS`.
     """
-    raw = read_table(path, dtype=str)
-    raw = with_plain_columns(raw)
+    raw = with_plain_columns(read_table(path))
     people = column_of_people(raw)
     if not people:
+        # Without a line of names the first line is a person's: it is not quoted.
         raise ValueError(
-            f"{path}: expected a column participant_id, got {', '.join(raw.columns)}. "
+            f"{path}: expected a column participant_id, got none among {len(raw.columns)}. "
             "Name the column of BIDS's subjects so."
         )
-    raw["subject"] = raw[people].fillna("").str.strip()
+    raw["subject"] = raw[people].mask(raw[people].str.lower().isin(MISSING), "")
     if people == "participant_id":
         raw["subject"] = raw.subject.str.replace("^(?!sub-)(?=.)", "sub-", regex=True)
     raw, problems = _first_rows(raw, path.name)
@@ -221,43 +210,31 @@ def read_bids_table(path: Path) -> tuple[pd.DataFrame, list[dict]]:
     return pd.DataFrame(columns), problems
 
 
-def read_table(path: Path, **options: object) -> pd.DataFrame:
-    """A table of Excel or of text; in text the line of column names tells what separates them.
-
-    Raises:
-        OSError: it cannot be opened.
-        ValueError: it is no table; the message names the file.
-    """
-    try:
-        if path.suffix.lower() not in (".csv", ".tsv"):
-            return pd.read_excel(path, engine="calamine", **options)
-        text = path.read_text("utf-8-sig", errors="replace")
-        separator = max("\t;,", key=text.partition("\n")[0].count)
-        return pd.read_csv(io.StringIO(text), sep=separator, **options)
-    except (OSError, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # every reader has its own; calamine's panics are no Exception
-        raise ValueError(
-            f"{path}: expected a table with a line of column names, "
-            f"got {error or type(error).__name__}. Save it again from a spreadsheet."
-        ) from error
-
-
 # ---- their columns
 
 
 def ages(values: pd.Series, subjects: pd.Series) -> tuple[pd.Series, list[dict]]:
-    """(ages in years, problems): NaN where there is none that a person can have."""
-    age = pd.to_numeric(values.astype(str).str.replace(",", "."), errors="coerce")
+    """(ages in years, problems): NaN where there is none that a person can have.
+
+    To a tenth: with the day of the scan, an age to the day is a date of birth.
+    """
+    texts = values.astype(str).str.strip().str.replace(YEARS, r"\1", regex=True)
+    age = numbers(texts)
     implausible = (age <= 0) | (age > OLDEST)
+    detail = f"not within {OLDEST} years, taken as missing"  # unquoted: it may be a date of birth
     problems = [
-        problem("implausible age", f"{value} years, taken as missing", subject=subject)
-        for subject, value in zip(subjects[implausible], values[implausible])
+        problem("implausible age", detail, subject=subject) for subject in subjects[implausible]
     ]
     problems += [
         problem("no age", "left empty", subject=subject) for subject in subjects[age.isna()]
     ]
-    return age.mask(implausible), problems
+    return age.mask(implausible).round(1), problems
+
+
+def numbers(values: pd.Series) -> pd.Series:
+    """Numbers of texts, with a decimal point or comma; NaN where there is none."""
+    texts = values.astype(str).str.replace(",", ".").str[:MOST_DIGITS]
+    return pd.to_numeric(texts, errors="coerce").astype(float)
 
 
 def sexes(values: pd.Series) -> pd.Series:
@@ -267,7 +244,7 @@ def sexes(values: pd.Series) -> pd.Series:
 
 def _ixi_id(value: object) -> str:
     """IXI012 of 12, 12.0, "012" and "IXI012"; "" of an empty cell."""
-    text = "" if pd.isna(value) else str(value).strip()
+    text = str(value).strip()
     match = re.fullmatch(r"([A-Z]*)0*(\d+)(\.0*)?", text, re.I)
     return f"{match[1].upper() or 'IXI'}{int(match[2]):03d}" if match else text
 
@@ -288,21 +265,9 @@ def _first_rows(raw: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[dict]]
 
 
 def _differences(first: pd.Series, other: pd.Series) -> str:
-    """The columns in which two rows of a table differ, with both values of `WITH_VALUES`."""
-    differences = []
-    for column in first.index:
-        if column in ("IXI_ID", "subject") or _same(first[column], other[column]):
-            continue
-        values = f" ({_in_words(first[column])} against {_in_words(other[column])})"
-        differences.append(column + (values if column.upper() in WITH_VALUES else ""))
-    return ", ".join(differences) or "nothing"
-
-
-def _in_words(value: object) -> str:
-    """A cell of a table: numbers with one decimal, so that an age names no day."""
-    if pd.isna(value) or value == "":
-        return "nothing"
-    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+    """The columns in which two rows of a table differ. Their values stay in the table."""
+    names = [name for name in first.index if name not in ("IXI_ID", "subject")]
+    return ", ".join(name for name in names if not _same(first[name], other[name])) or "nothing"
 
 
 def _same(first: object, second: object) -> bool:
