@@ -9,15 +9,19 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
+import unicodedata
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 PROJECT = Path(__file__).resolve().parents[1]  # the checkout: data/ and notebooks/ lie in it
 PART = ".part-"  # begins the names of files that are being written
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # the disk's fault, never that of a file read
+LONGEST_NAME = 150  # bytes; with what is added to it, a name stays below the usual limit of 255
+RESERVED_NAME = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.I)  # devices of Windows
 _caches_without_room: set[Path] = set()  # folders that were warned of
 
 
@@ -129,6 +133,33 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def unique_file_names(names: Iterable[object]) -> list[str]:
+    """Names of files made from names of people: safe in every folder, and no two of them alike.
+
+    All but letters, digits, `_`, `.` and `-` become `_`, also where a name begins with a dot or a
+    dash, so that none leaves its folder, hides, or looks like an option. Long names are cut, names
+    of devices get a `_` in front. Where two names become one, case aside, the later ones get a
+    number.
+    """
+    found, used = [], set()
+    for name in names:
+        safe = _safe_file_name(str(name))
+        candidate, number = safe, 2
+        while candidate.casefold() in used:
+            candidate, number = f"{safe}-{number}", number + 1
+        used.add(candidate.casefold())
+        found.append(candidate)
+    return found
+
+
+def _safe_file_name(name: str) -> str:
+    composed = unicodedata.normalize("NFC", name)  # one spelling of a letter and its accent
+    safe = re.sub(r"[^\w.-]", "_", composed)
+    safe = re.sub(r"^[.-]+|\.+$", "_", safe)
+    safe = safe.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return f"_{safe}" if RESERVED_NAME.match(safe) or not safe else safe
 
 
 def sha256(path: Path | str) -> str:

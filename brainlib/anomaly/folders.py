@@ -20,7 +20,6 @@ from brainlib.anomaly.model_records import (
     recipe_message,
 )
 from brainlib.heads import cohort, reading
-from brainlib.heads.names import unique_file_names
 
 REFUSALS = (OSError, ValueError)  # of one head: it is named, and the others go on
 
@@ -63,7 +62,7 @@ def score_folder(
     heads = cohort.cohort([str(folder)], ask=False)
     out = Path(out)
     rows = []
-    names = unique_file_names(reading.head_names(heads))
+    names = files.unique_file_names(reading.head_names(heads))
     for head, name in zip(heads.itertuples(), names):
         map_path = out / f"{name}_anomaly.nii.gz"
         row = _score_one(model, head, map_path, recipe, cache=cache or out / "masks")

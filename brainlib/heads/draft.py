@@ -17,7 +17,7 @@ from brainlib import files
 from brainlib.heads.cohort import guessed_heads
 from brainlib.heads.heads_csv import OPEN
 from brainlib.heads.layouts import HEADS_CSV
-from brainlib.heads.names import MODALITIES
+from brainlib.heads.names import MODALITIES, split_paths
 
 
 def draft(folder: Path | str, *, modality: str = "t1", out: Path | str | None = None) -> Path:
@@ -62,7 +62,7 @@ def _draft_table(table: pd.DataFrame, problems: list[dict], beside: Path) -> pd.
 def _relative(paths: str, beside: Path) -> str:
     """Paths joined by ";", relative to a folder where they lie in it, absolute elsewhere."""
     found = []
-    for path in filter(None, paths.split(";")):
+    for path in split_paths(paths):
         inside = Path(path).resolve()
         if inside.is_relative_to(beside.resolve()):
             inside = inside.relative_to(beside.resolve())

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainlib.heads import participants
 from brainlib.heads.layouts import rows_of
-from brainlib.heads.names import stem
+from brainlib.heads.names import split_paths, stem
 from brainlib.heads.tables import read_table, with_plain_columns
 
 OPEN = "?"  # a group that only the user can say
@@ -88,8 +88,7 @@ def _group_of_people(table: pd.DataFrame) -> pd.Series:
 
 def _beside(path: Path, names: str) -> str:
     """Paths of files that are named relative to the CSV, joined by ";" as they were."""
-    parts = [part.strip() for part in names.split(";")]
-    return ";".join(str(path.parent / part) for part in parts if part)
+    return ";".join(split_paths(names, path.parent))
 
 
 def _refuse_missing(path: Path, files: dict[str, list[str]]) -> None:
@@ -97,7 +96,7 @@ def _refuse_missing(path: Path, files: dict[str, list[str]]) -> None:
     missing = []
     for column in files.values():
         for joined in column:
-            missing += [part for part in joined.split(";") if part and not Path(part).is_file()]
+            missing += [part for part in split_paths(joined) if not Path(part).is_file()]
     if missing:
         raise FileNotFoundError(
             f"{path}: expected the files that it names, {len(missing)} missing, "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 # Of each modality the ending of BIDS, of IXI and of BraTS 2023; then other words for it.
@@ -107,6 +107,23 @@ def is_of_another_modality(path: Path, modality: str) -> bool:
     return any(modality_pattern(other).search(name) for other in MODALITIES)
 
 
+def split_paths(paths: str, folder: Path | str = "") -> list[str]:
+    """The files of a cell that joins paths by ";", though a path may hold one itself.
+
+    Args:
+        paths: such as "a.nii; b.nii".
+        folder: of relative paths; they become paths in it.
+    """
+    found, begun = [], ""
+    for part in str(paths).split(";"):
+        begun = f"{begun};{part}" if begun.strip() else part
+        if os.path.isfile(os.path.join(folder, begun.strip())):
+            found, begun = [*found, begun], ""
+    parts = [part.strip() for part in [*found, *begun.split(";")]]
+    # What is no file is split at every ";": whoever reads it names what is missing.
+    return [os.path.join(folder, part) for part in parts if part]
+
+
 def begins_with_name(text: str, name: str) -> bool:
     """Whether a file's name begins with a name that ends there: `p1_lesion` with `p1`, not `p`."""
     text, name = text.lower(), name.lower()
@@ -121,21 +138,3 @@ def group_of_word(word: str) -> str:
     if not PATIENT_WORD.fullmatch(word):
         return ""
     return re.sub("^(patient|case|tumour|stroke|lesion)s$", r"\1", word.replace("tumor", "tumour"))
-
-
-def unique_file_names(names: Iterable[str]) -> list[str]:
-    """Names of files made from subjects' names: safe in every folder, and no two of them alike.
-
-    All but letters, digits, `_`, `.` and `-` become `_`, leading dots as well, so that none leaves
-    its folder or hides. Where two names become one, case aside, the later ones get a number.
-    """
-    found, used = [], set()
-    for name in names:
-        safe = re.sub(r"[^\w.-]", "_", name)
-        safe = re.sub(r"^\.+", "_", safe)[:150] or "_"
-        candidate, number = safe, 2
-        while candidate.casefold() in used:
-            candidate, number = f"{safe}-{number}", number + 1
-        used.add(candidate.casefold())
-        found.append(candidate)
-    return found

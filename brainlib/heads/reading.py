@@ -13,6 +13,7 @@ import pandas as pd
 from brainlib import files
 from brainlib.heads import masks, plausibility, volumes
 from brainlib.heads.contents import label_map_reason
+from brainlib.heads.names import split_paths
 from brainlib.heads.problems import problem
 from brainlib.heads.volumes import Volume
 
@@ -99,7 +100,7 @@ def who_is_who(cohort: pd.DataFrame, problems: list[dict]) -> pd.DataFrame:
 
 def _file_names(paths: str) -> str:
     """The names of files whose paths are joined by ";"."""
-    return ", ".join(Path(path).name for path in paths.split(";") if path)
+    return ", ".join(Path(path).name for path in split_paths(paths))
 
 
 def with_masks_from(cohort: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
@@ -258,7 +259,7 @@ def read_lesion(
         ValueError: a file does not lie on the head's grid; the lesion is most of the brain, or not
             in the head.
     """
-    paths = [path for path in str(lesion_path).split(";") if path]
+    paths = split_paths(lesion_path)
     if not paths:
         return None
     lesion = np.logical_or.reduce([volumes.read_labels(path, volume) for path in paths])

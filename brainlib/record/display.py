@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 WIDEST_PX = 1000  # beside JupyterLab's side bar on a screen of 1280 pixels
 SAVED_DPI, SCREEN_DPI = 150, 96
 HIDDEN = ("data_source", "path", "brain_path", "lesion_path", "twin_path")
+PERSON = "subject"  # the column of people's names; beside it, these are shown where asked for
+PERSONAL = ("sex", "age", "age_group", "ethnic", "height_cm", "weight_kg")
 
 
 def in_kernel() -> bool:
@@ -52,7 +54,7 @@ def show_table(frame: "pd.DataFrame", caption: str, *, rows: int, where: str) ->
 def table_html(frame: "pd.DataFrame") -> str:
     """A readable table as HTML: words to the left, numbers to the right."""
     texts = readable(frame)
-    names = [name for name in frame if name not in HIDDEN]
+    names = shown_columns(frame)
     sides = ["right" if frame[name].dtype.kind in "iuf" else "left" for name in names]
     rows = [_row("th", list(texts), sides)]
     rows += [_row("td", list(row), sides) for row in texts.itertuples(index=False)]
@@ -75,9 +77,22 @@ def show_text(markdown: str) -> None:
     display(Markdown(markdown))
 
 
-def readable(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """A table of texts for people: four significant digits, blanks for NaN, no paths of files."""
-    texts = frame.drop(columns=[name for name in HIDDEN if name in frame])
+def shown_columns(frame: "pd.DataFrame", *, with_participants: bool = False) -> list[str]:
+    """Names of the columns that readers see: no paths, and of named people no sex, age and size."""
+    hidden = set(HIDDEN)
+    if PERSON in frame and not with_participants:
+        hidden.update(PERSONAL)
+    return [name for name in frame if name not in hidden]
+
+
+def readable(frame: "pd.DataFrame", *, with_participants: bool = False) -> "pd.DataFrame":
+    """A table of texts for people: four significant digits, blanks for NaN, no paths of files.
+
+    Args:
+        frame: the table.
+        with_participants: whether sex, age and the like stand beside people's names.
+    """
+    texts = frame[shown_columns(frame, with_participants=with_participants)].copy()
     for name in texts:
         texts[name] = [readable_value(value) for value in texts[name]]
     return texts.rename(columns=lambda name: str(name).replace("_", " "))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from brainlib import files
 from brainlib.record.notebooks import NOTEBOOKS
+from brainlib.record.paths import LOCAL_COPIES
 
 FINGERPRINT = "BRAINLIB_DATA_FINGERPRINT"  # JSON from the executor: spares notebooks the checksums
 PACKAGES = (
@@ -28,7 +29,6 @@ PACKAGES = (
     "snakemake",
 )
 IXI_COMMIT = "ec021b5aafc9ddf7ed08f0bca1ce4b673e3bfc4f"
-LOCAL_COPIES = {"ixi-sample": "BRAINLIB_IXI_SAMPLE", "ixi-hh": "BRAINLIB_IXI_HH"}
 REPOSITORIES = {
     "ixi-sample": f"CBICA/CCL_NMF_Prediction, commit {IXI_COMMIT}",
     "ixi-hh": "CBICA/NiChart_Project, commit c40d6a136adb03b03ac67203fdabd6716c9b4197",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainlib import files
-from brainlib.record import display, fingerprints
+from brainlib.record import display, fingerprints, paths
 from brainlib.record.locks import refuse_if_busy
 from brainlib.record.notebooks import NOTEBOOKS, TOKEN, headless, needs_of, parameter_names
 
@@ -120,6 +120,8 @@ class Run:
         self._files: dict[str, dict] = {}
         self._findings: list[dict] = []
         self._notes: dict[str, Any] = {}
+        data = paths.data_folders(self.parameters.get("data", ""))
+        self._folders = [*data, self.folder, files.PROJECT]
 
     # What earlier notebooks left
 
@@ -227,7 +229,8 @@ class Run:
             figure._source_note = self.source_note
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once, not for each file again
-        png, pdf = (self.path("figures", self.notebook, f"{name}{end}") for end in (".png", ".pdf"))
+        stem = self._file_name(name, self._figures)
+        png, pdf = (self.path("figures", self.notebook, f"{stem}{end}") for end in (".png", ".pdf"))
         # No time and no name of a program in the files: the same picture is the same file.
         _save(figure, png, {"Software": None})
         _save(figure, pdf, {"CreationDate": None})
@@ -248,7 +251,11 @@ class Run:
         part: "pd.DataFrame | None" = None,
         otherwise: str = "",
     ) -> None:
-        """Writes a table as CSV, whole and exact, registers it and shows a readable form here.
+        """Writes a table as CSV, registers it and shows a readable form here.
+
+        The file is whole and exact, but for ages, which are to a tenth, and for texts, in which
+        paths begin at the data's folder. What is shown, here and in the report, says no sex, age
+        or size of a named person.
 
         Args:
             frame: the table; a column `data_source` is added where the data were described.
@@ -259,7 +266,9 @@ class Run:
             part: shown here in place of a long table: some of its rows, or a summary.
             otherwise: what is said here in place of a table without rows.
         """
-        path = self.path("tables", self.notebook, f"{name}.csv")
+        stem = self._file_name(name, self._tables)
+        path = self.path("tables", self.notebook, f"{stem}.csv")
+        frame = self._fit_to_be_read(frame)
         marked = self.source_note and "data_source" not in frame.columns
         files.write_csv(path, frame.assign(data_source=self.source_note) if marked else frame)
         self._tables.pop(name, None)
@@ -270,7 +279,7 @@ class Run:
         where = path.relative_to(self.folder).as_posix()
         if part is not None:
             caption = f"{caption} All {len(frame)} rows are in `{where}`."
-        shown = frame if part is None else part
+        shown = frame if part is None else self._fit_to_be_read(part)
         display.show_table(
             shown if columns is None else shown[columns],
             f"**Table {self._number(self._tables)}.** {caption}",
@@ -306,12 +315,28 @@ class Run:
         words = str(found["words"]).removeprefix(f"{found['verdict']}: ")  # of stats.in_words
         display.show_text(f"**{claim}** - *{found['verdict']}*: {words}")
 
+    def _file_name(self, name: str, others: Mapping[str, Any]) -> str:
+        """The name of a figure's or table's file: theirs may hold the names of people."""
+        names = list(dict.fromkeys([*others, name]))
+        return files.unique_file_names(names)[names.index(name)]
+
+    def _fit_to_be_read(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """A table with ages to a tenth, and without paths of this machine in its texts."""
+        changed = {}
+        for name, column in frame.items():
+            if name == "age" and column.dtype.kind == "f":
+                changed[name] = column.round(1)
+            elif column.dtype.kind not in "biufcM" and not str(name).endswith("path"):
+                changed[name] = [paths.plain(value, self._folders) for value in column]
+        return frame.assign(**changed)
+
     def _number(self, entries: dict) -> str:
         """Number of a figure or a table in its chapter: 4.2 is the second of 04."""
         return f"{self.notebook.split('_')[0].lstrip('0') or '0'}.{len(entries)}"
 
-    def _entry(self, name: str, caption: str, paths: list[Path]) -> dict:
-        sums = {path.relative_to(self.folder).as_posix(): files.sha256(path) for path in paths}
+    def _entry(self, name: str, caption: str, made: list[Path]) -> dict:
+        sums = {path.relative_to(self.folder).as_posix(): files.sha256(path) for path in made}
+        caption = paths.without_folders(caption, self._folders)
         return {"name": name, "caption": caption, "source": self.source_note, "files": sums}
 
     # What this one hands on
@@ -323,8 +348,8 @@ class Run:
             "parameters": self.parameters,
             "data_fingerprint": fingerprints.known_fingerprint(self.parameters["data"]),
             "data_note": self.source_note,
-            "notes": self._notes,
-            "findings": self._findings,
+            "notes": paths.plain(self._notes, self._folders),
+            "findings": paths.plain(self._findings, self._folders),
             "figures": list(self._figures.values()),
             "tables": list(self._tables.values()),
             "files": list(self._files.values()),

@@ -101,6 +101,8 @@ def parser() -> argparse.ArgumentParser:
     add("--force", action="store_true", help=words)
     words = "after a failure, still write the report, from what is there"
     add("--keep-going", action="store_true", help=words)
+    words = "the report says sex, age and size of people by name (-p with_participants=true)"
+    add("--with-participants", action="store_true", help=words)
     words = "notebooks at the same time; they share the cores (default 2; "
     words += "1 with one core, under 8 GB or with an NVIDIA GPU)"
     add("-j", dest="parallel", metavar="N", help=words)
@@ -124,6 +126,8 @@ def read(words: Sequence[str]) -> argparse.Namespace:
         raise Refused(f"{unknown[0]}: there is no such option.{hint}")
     if options.prepare:
         raise Refused("--prepare: expected it as the first word.")
+    if options.with_participants:
+        options.settings = [*options.settings, "with_participants=true"]
     return options
 
 

@@ -91,15 +91,22 @@ def data_url(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def table(frame: "pd.DataFrame", *, links: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+def table(
+    frame: "pd.DataFrame",
+    *,
+    links: Sequence[str] = (),
+    with_participants: bool = False,
+    **more: Any,
+) -> dict[str, Any]:
     """A table of a section, worded as notebooks word it.
 
     Args:
         frame: the table.
         links: to the notebook of each row, as a last column.
+        with_participants: whether sex, age and size stand beside people's names.
         **more: `caption`, `number`, `open`, and `more`: a line under the table.
     """
-    texts = record.readable(frame)
+    texts = record.readable(frame, with_participants=with_participants)
     columns, rows = list(texts), texts.to_numpy().tolist()
     if links:
         columns.append("notebook")

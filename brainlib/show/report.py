@@ -29,7 +29,11 @@ FINDINGS_FIRST = "Each chapter begins with its findings. {counts}"
 
 
 def build(
-    folder: Path | str, *, title: str = "Autoencoders on brain MRI", partial: Sequence[str] = ()
+    folder: Path | str,
+    *,
+    title: str = "Autoencoders on brain MRI",
+    partial: Sequence[str] = (),
+    with_participants: bool = False,
 ) -> Path:
     """Writes `report.html` from what a run saved: findings, figures and tables.
 
@@ -39,6 +43,7 @@ def build(
         folder: the run folder.
         title: of the page.
         partial: names of notebooks whose results are missing; the page says so in its first line.
+        with_participants: whether tables say sex, age and size of people by name.
 
     Returns:
         the path of the page.
@@ -48,11 +53,12 @@ def build(
     source = next((result["data_note"] for result in results if result.get("data_note")), "")
     counts = chapters.counts_in_words(chapters.findings(results))
     counters = {"figure": 0, "table": 0}
+    sections = [_section(folder, result, counters, with_participants) for result in results]
     page = pages.render(
         title=title,
         banners=_banners(source, partial),
         opening=[f"{source}.", COMPUTED, FINDINGS_FIRST.format(counts=counts)],
-        sections=[_section(folder, result, counters) for result in results],
+        sections=sections,
         footer=_footer(folder, source, results),
     )
     files.write_text(folder / "report.html", page)
@@ -79,7 +85,9 @@ def _footer(folder: Path, source: str, results: Sequence[dict[str, Any]]) -> lis
     return lines
 
 
-def _section(folder: Path, result: dict[str, Any], counters: dict[str, int]) -> dict[str, Any]:
+def _section(
+    folder: Path, result: dict[str, Any], counters: dict[str, int], with_participants: bool
+) -> dict[str, Any]:
     """The section of a chapter, its findings first; figures and tables are numbered on."""
     name = result["notebook"]
     title, about = chapters.heading(name)
@@ -91,7 +99,7 @@ def _section(folder: Path, result: dict[str, Any], counters: dict[str, int]) -> 
         findings=chapters.findings([result]).to_dict("records"),
         facts=facts,
         figures=[_figure(folder, entry, counters) for entry in result["figures"]],
-        tables=_tables(folder, result["tables"], counters),
+        tables=_tables(folder, result["tables"], counters, with_participants),
     )
 
 
@@ -106,7 +114,10 @@ def _figure(folder: Path, entry: dict[str, Any], counters: dict[str, int]) -> di
 
 
 def _tables(
-    folder: Path, entries: Sequence[dict[str, Any]], counters: dict[str, int]
+    folder: Path,
+    entries: Sequence[dict[str, Any]],
+    counters: dict[str, int],
+    with_participants: bool,
 ) -> list[dict[str, Any]]:
     """The tables of a chapter that have rows; a long one is cut and folded."""
     tables = []
@@ -119,6 +130,7 @@ def _tables(
         cut = f"First {ROWS_SHOWN} of {len(frame)} rows; all are in {path}."
         table = pages.table(
             frame.head(ROWS_SHOWN),
+            with_participants=with_participants,
             number=counters["table"],
             caption=entry["caption"] or entry["name"],
             open=len(frame) <= ROWS_UNFOLDED,

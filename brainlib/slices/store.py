@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from brainlib import files
-from brainlib.heads.names import unique_file_names
 
 
 class Writer(contextlib.AbstractContextManager):
@@ -98,7 +97,7 @@ def export_png(
         raise ValueError(f"bits: expected 8 or 16, got {bits}.")
     highest, kind = 2**bits - 1, np.uint8 if bits == 8 else np.uint16
     paths = []
-    for image, name in zip(images, unique_file_names(names), strict=True):
+    for image, name in zip(images, files.unique_file_names(names), strict=True):
         path = Path(folder) / f"{name}.png"
         grey = np.rint(np.clip(image[..., 0], 0, 1) * highest).astype(kind)
         with files.whole_file(path) as temporary:

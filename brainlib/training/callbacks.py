@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from brainlib import files
 
@@ -133,6 +134,44 @@ class BetaWarmUp(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.layer.beta.assign(self.layer.initial_beta * min(1.0, (epoch + 1) / (self.epochs + 1)))
+
+
+class EventLog(keras.callbacks.Callback):
+    """TensorBoard's logs: the numbers of each epoch, in `train/` and `validation/`.
+
+    As Keras's callback of TensorBoard, whose files carry the machine's name; these carry the epoch
+    that they begin with.
+
+    Args:
+        folder: of the logs.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder, self.writers = folder, {}
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        for name, number in (logs or {}).items():
+            part = "validation" if name.startswith("val_") else "train"
+            value = {"tag": f"epoch_{name.removeprefix('val_')}", "simple_value": float(number)}
+            summary = tf.compat.v1.Summary(value=[tf.compat.v1.Summary.Value(**value)])
+            self._write(part, epoch, summary=summary)
+        for writer in self.writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        for writer in self.writers.values():
+            writer.close()
+        self.writers = {}
+
+    def _write(self, part, epoch, **content):
+        if part not in self.writers:
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+            path = self.folder / part / f"events.out.tfevents.{epoch:06d}"
+            self.writers[part] = tf.io.TFRecordWriter(str(path))
+            self._write(part, epoch, file_version="brain.Event:2")
+        event = tf.compat.v1.Event(wall_time=time.time(), step=epoch, **content)
+        self.writers[part].write(event.SerializeToString())
 
 
 class History(keras.callbacks.Callback):

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from brainlib import files
 from brainlib.training import checkpoints
-from brainlib.training.callbacks import History, Progress
+from brainlib.training.callbacks import EventLog, History, Progress
 
 HISTORY, CHECKPOINT, LOGS = "history.csv", "checkpoint.npz", "logs"
 
@@ -130,7 +130,7 @@ def _watching(folder, log):
     """Callbacks that only watch."""
     progress = [Progress(show=log.show, title=log.title)] if log.show else []
     if folder and log.tensorboard:
-        progress.append(keras.callbacks.TensorBoard(folder / LOGS, write_graph=False))
+        progress.append(EventLog(folder / LOGS))
     return progress
 
 

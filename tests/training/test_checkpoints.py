@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import socket
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from tensorflow.compat.v1.train import summary_iterator
 
 from brainlib import models, training
 from brainlib.models import vae
@@ -150,4 +152,12 @@ def test_training_stops_early_and_leaves_tensorboards_logs(tmp_path):
     history = training.fit(
         model, IMAGES[:14], IMAGES[14:], recipe=plan, batch_size=4, folder=tmp_path, show=None
     )
-    assert len(history) == 2 and (tmp_path / "logs").is_dir()
+    assert len(history) == 2
+    for part, loss in (("train", "loss"), ("validation", "val_loss")):
+        (log,) = (tmp_path / "logs" / part).iterdir()
+        assert "tfevents" in log.name  # TensorBoard takes it
+        events = [event for event in summary_iterator(str(log)) if event.summary.value]
+        numbers = [event.summary.value[0] for event in events]
+        losses = [number.simple_value for number in numbers if number.tag == "epoch_loss"]
+        np.testing.assert_allclose(losses, history[loss], rtol=1e-6)
+        assert socket.gethostname() not in log.name.split(".")

@@ -17,6 +17,8 @@ BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, "0.45")
 SETS = {"train": BLUE, "validation": ORANGE, "test": GREEN}
+# Labels come from data: a site that is called `$x^{$` is no formula. For all text that is drawn.
+plt.rcParams["text.parse_math"] = False
 REFERENCE_LINE = {"color": "0.5", "linewidth": 1, "linestyle": ":"}
 
 

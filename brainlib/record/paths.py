@@ -1,0 +1,46 @@
+"""Paths in texts for readers: relative to the data and the project, never those of a machine."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from brainlib import files
+
+# A path of two parts or more that begins at the root, and neither goes on from a word nor is of an
+# address.
+ABSOLUTE = re.compile(r"(?<![\w.~/:-])/(?:[^\s/;,:\"'()]+/)+[^\s/;,:\"'()]*")
+LOCAL_COPIES = {"ixi-sample": "BRAINLIB_IXI_SAMPLE", "ixi-hh": "BRAINLIB_IXI_HH"}
+
+
+def data_folders(data: str) -> list[Path]:
+    """The folders that sources of --data stand for."""
+    folders = [files.PROJECT / "data"]
+    for source in str(data).split(","):
+        named = os.environ.get(LOCAL_COPIES.get(source, ""), source)
+        if os.path.isabs(named):
+            folders.append(Path(named))
+    return folders
+
+
+def without_folders(text: str, folders: Iterable[Path]) -> str:
+    """A text in which paths begin at one of the folders; of other paths the name alone is left."""
+    if "/" not in text:
+        return text
+    known = {str(path) for folder in folders for path in (folder, folder.resolve())}
+    for folder in sorted(known, key=len, reverse=True):
+        text = re.sub(rf"{re.escape(folder)}/(?=[^\s:,;])", "", text)
+        name = Path(folder).name.replace("\\", r"\\")
+        text = re.sub(rf"{re.escape(folder)}(?![\w.-])/?", name, text)
+    return ABSOLUTE.sub(lambda found: Path(found[0]).name, text)
+
+
+def plain(value: object, folders: Iterable[Path]) -> object:
+    """`without_folders` of all texts in lists and dicts."""
+    if isinstance(value, str):
+        return without_folders(value, folders)
+    if isinstance(value, dict):
+        return {key: plain(item, folders) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, folders) for item in value]
+    return value
