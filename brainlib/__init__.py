@@ -75,6 +75,7 @@ ROOMS = {
     "checkpoints": "training.checkpoints",
     "evaluation": "evaluation",
     "features": "evaluation.features",
+    "filters": "evaluation.filters",
     "generation": "evaluation.generation",
     "leak": "evaluation.leak",
     "stats": "evaluation.stats",

@@ -24,6 +24,7 @@ from brainlib.evaluation.studies.baselines import (
     linear_code,
     round_code,
 )
+from brainlib.evaluation.studies.classical import best_filter, chosen_filters, strengths_tried
 from brainlib.evaluation.studies.code_aims import (
     aim_of_draws,
     aim_of_prior,

@@ -1,7 +1,7 @@
 """Every model on every test person, beside doing nothing and simple references."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from brainlib import metrics, models
 from brainlib.evaluation import stats
+from brainlib.evaluation.studies.classical import Filters
 from brainlib.evaluation.studies.quality import METRICS
 from brainlib.evaluation.studies.restoration import DOING_NOTHING
 from brainlib.evaluation.studies.saved_networks import Network
@@ -23,30 +24,38 @@ RULERS = {"dssim": ("lower", "DSSIM"), "psnr": ("higher", "dB")}  # what is bett
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """What is compared: doing nothing first, then references, then networks.
+    """What is compared: doing nothing first, then references, filters, networks.
 
     Attributes:
         slices: of `open_slices`.
         references: {name: function of (training slices, inputs) -> outputs}, all (n, H, W, 1).
         networks: {name: `Network`}.
         seed: of the corruptions and of the bootstrap.
+        filters: of `chosen_filters`.
     """
 
     slices: SplitSlices
     references: Mapping[str, Reference]
     networks: Mapping[str, Network]
     seed: int = 0
+    filters: Filters = field(default_factory=dict)
+
+    @property
+    def filter_names(self) -> list[str]:
+        """Of the classical filters."""
+        return list(self.filters.get(self.slices.first.name, {}))
 
     @property
     def names(self) -> list[str]:
         """Of all, in the order of the tables."""
-        return [DOING_NOTHING, *self.references, *self.networks]
+        return [DOING_NOTHING, *self.references, *self.filter_names, *self.networks]
 
     @cached_property
     def training(self) -> dict[str, dict]:
         """How each was trained: what makes two rows of a table alike or unlike."""
         known = {DOING_NOTHING: {"trained_on": ""}}
         known |= {name: {"trained_on": CLEAN} for name in self.references}
+        known |= {name: {"trained_on": "strength only"} for name in self.filter_names}
         return known | {name: network.training for name, network in self.networks.items()}
 
     def table(self) -> pd.DataFrame:
@@ -70,6 +79,8 @@ class ModelComparison:
         found = {DOING_NOTHING: [inputs]}
         for name, reference in self.references.items():
             found[name] = [reference(known, inputs)]
+        for name, restore in self.filters.get(one_round.name, {}).items():
+            found[name] = [restore(inputs)]
         for name, network in self.networks.items():
             trainings = network.of_round(one_round.name)
             found[name] = [models.reconstruct(model, inputs) for model in trainings]
@@ -184,7 +195,8 @@ class ModelComparison:
     def comparisons(self, scores: pd.DataFrame) -> pd.DataFrame:
         """DSSIM of every pair of models on the same slices, all corruptions corrected together.
 
-        Doing nothing and the first reference, the plainest, are left out.
+        Doing nothing, the first reference (the plainest) and the filters are left out: each more
+        row makes the correction stricter for all.
 
         Args:
             scores: of `quality`.
@@ -193,7 +205,8 @@ class ModelComparison:
             One row per corruption and pair, see `stats.compare_all`; `alike` says whether both
             were trained alike.
         """
-        names = [name for name in self.names if name not in (DOING_NOTHING, *self._plainest)]
+        left_out = (DOING_NOTHING, *self._plainest, *self.filter_names)
+        names = [name for name in self.names if name not in left_out]
         rows = []
         for corruption in scores.corruption.unique():
             wide = _by_slice(scores, corruption)

@@ -1,4 +1,4 @@
-"""Corrupted slices and what networks make of them, beside doing nothing; a person counts once."""
+"""Corrupted slices and what filters and networks make of them; a person counts once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from brainlib import models
 from brainlib.evaluation import stats
+from brainlib.evaluation.studies.classical import Filters
 from brainlib.evaluation.studies.quality import measured
 from brainlib.evaluation.studies.rounds import Trained
 from brainlib.evaluation.studies.split_slices import SplitSlices
@@ -15,7 +16,7 @@ from brainlib.slices import corruptions
 
 DOING_NOTHING = "input"  # the corrupted slice itself, as tables call it
 MOST_SLICES = 60  # of a person, about; up to twice as many, since every so-many-th is taken
-METRICS = ["mse", "dssim", "ssim"]
+METRICS = ["mse", "dssim", "ssim", "psnr"]
 COMPARED = ["a", "b", "difference", "d_z", "p_t", "p_t_holm", "p_wilcoxon", "subjects"]
 
 
@@ -26,6 +27,7 @@ def restored_people(
     *,
     seed: int,
     most_slices: int = MOST_SLICES,
+    filters: Filters | None = None,
 ) -> pd.DataFrame:
     """How far corrupted slices and their restorations are from the clean ones, by test person.
 
@@ -37,11 +39,12 @@ def restored_people(
         kinds: corruptions: names of presets, or {name: `Preset`}; "none" is the clean slice.
         seed: of the corruptions.
         most_slices: of a person, about.
+        filters: of `chosen_filters`.
 
     Returns:
-        One row per corruption, model and test person, doing nothing first: `input` (the
-        corruption), `model`, `subject`, means over slices and random seeds of mse, dssim and ssim,
-        and `random_seeds`, how many there are.
+        One row per corruption, model and test person: doing nothing, filters, networks. Columns: `input` (the
+        corruption), `model`, `subject`, means over slices and random seeds of mse, dssim, ssim and
+        psnr (dB; NaN for an untouched slice, where it is infinite), and `random_seeds`, how many.
     """
     presets = kinds if isinstance(kinds, Mapping) else {name: name for name in kinds}
     rows = []
@@ -52,12 +55,15 @@ def restored_people(
         for kind, preset in presets.items():
             inputs = corruptions.corrupt(target, preset, seed=seed, indices=table.row.to_numpy())
             outputs = [(DOING_NOTHING, 0, inputs)]
+            for name, restore in (filters or {}).get(one_round.name, {}).items():
+                outputs.append((name, 0, restore(inputs)))
             for name, random_seed, network in networks:
                 outputs.append((name, random_seed, models.reconstruct(network, inputs)))
             for name, random_seed, output in outputs:
                 known = {"input": kind, "model": name, "random_seed": random_seed}
                 rows.append(measured(target, output, table.subject, **known))
-    groups = pd.concat(rows, ignore_index=True).groupby(["input", "model", "subject"], sort=False)
+    each = pd.concat(rows, ignore_index=True).replace(np.inf, np.nan)
+    groups = each.groupby(["input", "model", "subject"], sort=False)
     found = groups[METRICS].mean()
     return found.assign(random_seeds=groups.random_seed.nunique()).reset_index()
 
@@ -95,6 +101,7 @@ def restoration_table(by_person: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame
                 "input": kind,
                 "model": name,
                 "mse": part.mse.mean(),
+                "psnr": part.psnr.mean(),
                 "dssim": part.dssim.mean(),
                 "dssim_low": interval.low,
                 "dssim_high": interval.high,
@@ -105,12 +112,15 @@ def restoration_table(by_person: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def restoration_comparisons(by_person: pd.DataFrame, corruption: str) -> pd.DataFrame:
+def restoration_comparisons(
+    by_person: pd.DataFrame, corruption: str, *, among: Sequence[str] | None = None
+) -> pd.DataFrame:
     """DSSIM of every pair under one corruption, doing nothing among them, paired over people.
 
     Args:
         by_person: of `restored_people`.
         corruption: one of its column `input`.
+        among: names of the models that are compared; all when absent.
 
     Returns:
         One row per pair: `a`, `b`, `difference` (a - b), `d_z`, p-values and `subjects`, see
@@ -118,5 +128,5 @@ def restoration_comparisons(by_person: pd.DataFrame, corruption: str) -> pd.Data
     """
     values = by_person[by_person["input"] == corruption]
     wide = values.pivot(index="subject", columns="model", values="dssim")
-    named = {name: wide[name].to_numpy() for name in values.model.unique()}
+    named = {name: wide[name].to_numpy() for name in among or values.model.unique()}
     return pd.DataFrame(stats.compare_all(named, np.asarray(wide.index)))[COMPARED]
