@@ -14,6 +14,7 @@ from brainlib.record.fingerprints import (
     IXI_COMMIT,
     data_fingerprint,
     native_chatter_off,
+    threads,
     versions,
 )
 from brainlib.record.locks import lock, refuse_if_busy

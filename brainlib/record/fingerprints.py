@@ -66,9 +66,19 @@ def environment() -> dict:
         with native_chatter_off():
             graphics = sys.modules["tensorflow"].config.list_physical_devices("GPU")
         device = f"{len(graphics)} GPU" if graphics else "CPU"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = min(int(os.environ.get("OMP_NUM_THREADS") or cores), cores)
-    return {"versions": versions(), "device": device, "threads": threads}
+    return {"versions": versions(), "device": device, "threads": threads()}
+
+
+def threads() -> int:
+    """With how many this process computes: as run_all.sh or a person set it, else all cores.
+
+    OMP_NUM_THREADS may be a list such as 2,1, of which the first number counts.
+    """
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+        first = os.environ.get(name, "").split(",")[0].strip()
+        if first.isdecimal() and int(first):
+            return int(first)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def environment_text(found: dict, parameters: dict, folder: Path) -> str:

@@ -1,7 +1,11 @@
 """`python -m brainlib.run` is ./run_all.sh, once the environment is there."""
 
+import signal
 import sys
 from collections.abc import Sequence
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported: no traceback
 
 from brainlib.run import batch, command
 from brainlib.run.refused import Refused
@@ -13,14 +17,17 @@ def main(words: Sequence[str]) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 bad arguments, 130 interrupted.
     """
+    return batch.guarded(lambda stop: _run(words, stop))
+
+
+def _run(words: Sequence[str], stop: batch.Stop) -> int:
+    """The exit code, but for what stops it from outside."""
     try:
         options = command.read(words)
         if options.sweep:
-            from brainlib.run import (
-                sweep_run,
-            )  # and pandas, half a second that others need not wait
+            from brainlib.run import sweep_run  # and pandas: half a second for sweeps alone
 
-            return sweep_run.run(options, words)
+            return sweep_run.run(options, words, stop)
         if options.list:
             print("\n".join(command.listing(options)))
             return 0
@@ -28,10 +35,7 @@ def main(words: Sequence[str]) -> int:
     except Refused as error:
         print(f"run_all.sh: {error}", file=sys.stderr)
         return 2
-    return batch.guarded(
-        lambda stop: batch.run_locked(request, words, stop),
-        interrupted="Interrupted before anything was started.",
-    )
+    return batch.run_locked(request, words, stop)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from brainlib import files, record
-from brainlib.run import catalogue, channel, executed, progress, provenance, workflow
+from brainlib.run import (
+    catalogue,
+    channel,
+    environment,
+    executed,
+    progress,
+    provenance,
+    workflow,
+)
 from brainlib.run.channel import now
 from brainlib.run.command import Request, display_path
 from brainlib.run.executed import Unfinished
@@ -24,6 +32,7 @@ from brainlib.run.executed import Unfinished
 EXCLUSIONS_FROM = "03"  # the split and all after it respect exclude.csv
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 MOST_REASONS = 3
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
@@ -31,33 +40,53 @@ class Stop:
 
     def __init__(self):
         self.signals = 0  # how many came
+        self.only_counted = False  # whether they are looked at later, at a place that can stop
         self.process: subprocess.Popen | None = None
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        self.handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        for number, before in self.handlers.items():
             # Under nohup, or as a script's background job, they were ignored: what we start must
             # not inherit that.
-            ignored = signal.getsignal(number) == signal.SIG_IGN
+            ignored = before == signal.SIG_IGN
             signal.signal(number, (lambda *_: None) if ignored else self._signal)
+
+    def end(self) -> None:
+        """From here on signals do what they did before."""
+        for number, before in self.handlers.items():
+            signal.signal(number, before)
 
     def _signal(self, number: int, frame: object) -> None:
         self.signals += 1
+        if self.process is None and self.only_counted:
+            return
         if self.process is None:
             raise KeyboardInterrupt
         with contextlib.suppress(ProcessLookupError):  # the group: Snakemake and the executors
             stopping = signal.SIGINT if self.signals == 1 else signal.SIGKILL
             os.killpg(self.process.pid, stopping)
 
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Inside of it signals interrupt nothing but the process; `signals` says that they came."""
+        self.only_counted = True
+        try:
+            yield
+        finally:
+            self.only_counted = False
 
-def guarded(work: Callable[[Stop], int], *, interrupted: str) -> int:
-    """Exit code of work(stop), which may be stopped from outside; says `interrupted` then."""
+
+def guarded(work: Callable[[Stop], int]) -> int:
+    """Exit code of work(stop), which may be stopped from outside, also before it began."""
     stop = Stop()
     try:
         return work(stop)
     except KeyboardInterrupt:
-        print(interrupted, file=sys.stderr)
-        return 130
+        print("Interrupted; what is done stays done.", file=sys.stderr)
+        return EXIT_CODES["interrupted"]
     except (workflow.PlanError, OSError) as error:
         print(f"run_all.sh: {error}", file=sys.stderr)
         return 1
+    finally:
+        stop.end()
 
 
 def run_locked(request: Request, words: Sequence[str], stop: Stop) -> int:
@@ -144,7 +173,6 @@ class Batch:
         self.began = time.monotonic()
         self.run_json = self._read_run()
         self.fingerprint = record.data_fingerprint(request.data)
-        self.threads = max(1, _cores() // request.parallel)
         self.made_from: dict[str, dict] = {}
 
     def run(self) -> int:
@@ -160,6 +188,10 @@ class Batch:
             self._config_path().unlink(missing_ok=True)
             return 0
         (self.folder / "logs").mkdir(exist_ok=True)
+        with self.stop.counted():  # from here on run.json says how it ended, whatever happens
+            return self._run(plan, forced)
+
+    def _run(self, plan: dict[str, str], forced: dict[str, str]) -> int:
         self._begin_run()
         for name in self.request.jobs:
             if name not in plan:  # its result was checked, whatever became of it in the last run
@@ -193,7 +225,7 @@ class Batch:
             "data": request.data,
             "parameters": request.parameters,
             "versions": record.versions(),
-            "threads": self.threads,
+            "threads": request.threads,
             "device": self.run_json.get("device"),
             "data_fingerprint": self.fingerprint,
             "seed": min(values["seed"] for values in request.parameters.values()),
@@ -244,19 +276,14 @@ class Batch:
 
         missing: notebooks without a result that a partial report goes without.
         """
-        request, threads = self.request, str(self.threads)
-        environment = {}
-        if request.parallel > 1:  # Snakemake sets OMP_NUM_THREADS and its like by itself
-            environment = dict.fromkeys(
-                ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"], threads
-            )
+        request = self.request
         config = {
             "python": sys.executable,
             "file": str(self._config_path()),
             "jobs": {name: self._job(name, missing) for name in request.jobs},
             "without": sorted(missing),
-            "threads": self.threads,
-            "environment": environment,
+            "threads": request.threads,
+            "environment": environment.of_threads(request.threads),
             "data_fingerprint": self.fingerprint,
             "cell_timeout_minutes": request.profile.cell_timeout_minutes,
             "start_timeout_minutes": request.profile.start_timeout_minutes,
@@ -270,6 +297,7 @@ class Batch:
             notebook.cells,
             parameters,
             data_fingerprint=self.fingerprint,
+            threads=self.request.threads,
             folder=self.folder,
             reads_exclusions=notebook.name >= EXCLUSIONS_FROM,
             missing=sorted(set(missing) & set(self.request.table[name])),
@@ -318,12 +346,13 @@ class Batch:
 
     def _snakemake(self, targets: Sequence[str], forced: dict[str, str]) -> list[str]:
         results = [self._result(name) for name in targets]
-        cores = self.threads * self.request.parallel
+        cores = self.request.threads * self.request.parallel
         return workflow.command(self.folder, self._config_path(), results, forced, cores)
 
     def _plan(self, forced: dict[str, str]) -> dict[str, str]:
         """Asks Snakemake what it would run; notebook -> reason in plain words."""
-        reasons = workflow.plan(self._snakemake(self.request.targets, forced))
+        words = self._snakemake(self.request.targets, forced)
+        reasons = workflow.plan(words, workflow.environment_in(self.folder))
         return {
             name: forced.get(name) or self._reason(name, reason) for name, reason in reasons.items()
         }
@@ -357,13 +386,15 @@ class Batch:
             self._entry(name).update(status="not run", reason=reason)
             self._entry(name).pop("error", None)
         self._write_run()
+        if self.stop.signals:
+            return
         with open(self._snakemake_log(), "a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 self._snakemake(targets, forced),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=workflow.environment(),
+                env=workflow.environment_in(self.folder),
                 start_new_session=True,
                 pass_fds=[self.held],
                 cwd=self.folder,
@@ -553,12 +584,6 @@ class Batch:
             limit,
             f"{memory:.1f} GB" if memory else "",
         )
-
-
-def _cores() -> int:
-    """OMP_NUM_THREADS, whose first number counts in a list such as 2,1; else what there is."""
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(first) if first.isdecimal() and int(first) else len(os.sched_getaffinity(0))
 
 
 def _git_commit() -> str | None:

@@ -16,6 +16,7 @@ from brainlib.run.refused import Refused, closest
 from brainlib.run.settings import Profile
 
 DATA = ("phantom", "ixi-sample", "ixi-hh", "ixi")
+THREADS = 2  # on every machine, so that numbers do not depend on its cores
 SCANS = (".nii", ".nii.gz", ".csv")
 # One of these; .lock alone where a run was stopped before it began.
 RUN_FOLDER_HAS = ("run.json", "results", "shared", "points", ".lock")
@@ -51,6 +52,7 @@ class Request:
         force: run the targets even if nothing changed.
         keep_going: after a failure, still write the report.
         parallel: how many notebooks run at the same time.
+        threads: with how many a notebook computes; its numbers depend on it.
         dry_run: only say what would run.
         repeat_options: the options of a command that does the same again.
     """
@@ -66,6 +68,7 @@ class Request:
     force: bool
     keep_going: bool
     parallel: int
+    threads: int
     dry_run: bool
     repeat_options: str
 
@@ -103,9 +106,12 @@ def parser() -> argparse.ArgumentParser:
     add("--keep-going", action="store_true", help=words)
     words = "the report says sex, age and size of people by name (-p with_participants=true)"
     add("--with-participants", action="store_true", help=words)
-    words = "notebooks at the same time; they share the cores (default 2; "
+    words = "notebooks at the same time; changes no numbers (default 2; "
     words += "1 with one core, under 8 GB or with an NVIDIA GPU)"
     add("-j", dest="parallel", metavar="N", help=words)
+    words = "with how many a notebook computes, also where there are fewer cores; other threads, "
+    words += f"other last digits: what was made with others runs again (default {THREADS})"
+    add("--threads", metavar="N", help=words)
     words = "run one notebook over a grid of parameters: a YAML file, or a name of notebooks/sweeps"
     add("--sweep", metavar="FILE", help=words)
     words = "print notebooks, needs, budgets and parameters, and stop"
@@ -163,6 +169,7 @@ def check(options: argparse.Namespace) -> Request:
         force=options.force,
         keep_going=options.keep_going,
         parallel=check_parallel(options.parallel),
+        threads=check_threads(options.threads),
         dry_run=options.dry_run,
         repeat_options=repeat_options(options),
     )
@@ -211,8 +218,17 @@ def check_parallel(text: str | None) -> int:
     """The whole number given to -j, or the usual one."""
     if text is None:
         return usual_parallel()
-    if not text.isdecimal() or int(text) < 1:
-        raise Refused(f"-j {text}: expected a whole number above 0.")
+    return _check_count("-j", text)
+
+
+def check_threads(text: str | None) -> int:
+    """The whole number given to --threads, or the usual one, which is the same everywhere."""
+    return THREADS if text is None else _check_count("--threads", text)
+
+
+def _check_count(option: str, text: str) -> int:
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
+        raise Refused(f"{option} {text}: expected a whole number from 1 to 9999.")
     return int(text)
 
 
@@ -292,6 +308,7 @@ def repeat_options(options: argparse.Namespace) -> str:
         words += ["-p", setting]
     words += ["--out", options.out] if options.out else []
     words += ["-j", options.parallel] if options.parallel else []
+    words += ["--threads", options.threads] if options.threads else []
     return shlex.join(words)
 
 

@@ -22,6 +22,7 @@ def made_from(
     parameters: dict[str, Any],
     *,
     data_fingerprint: dict[str, str],
+    threads: int,
     folder: Path,
     reads_exclusions: bool,
     missing: Sequence[str] = (),
@@ -32,6 +33,7 @@ def made_from(
         cells: of the notebook.
         parameters: of the notebook.
         data_fingerprint: source -> one line, from `record.data_fingerprint`.
+        threads: with how many it computes.
         folder: run folder.
         reads_exclusions: whether exclude.csv of the run folder counts.
         missing: needed notebooks that are left out on purpose (a partial report).
@@ -51,6 +53,7 @@ def made_from(
         },
         "requirements.txt": files.sha256(LIBRARY.parent / "requirements.txt"),
         "versions": record.versions(),
+        "threads": threads,
         "missing": sorted(missing),
     }
 
@@ -160,6 +163,8 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         for package, version in now["versions"].items()
         if before.get("versions", {}).get(package) != version
     ]
+    if before.get("threads") != now["threads"]:
+        lines.append(f"threads: now {now['threads']} (was {before.get('threads', 'not known')})")
     if before.get("missing") != now["missing"]:
         lines.append("other notebooks are missing" if now["missing"] else "it was partial")
     return lines

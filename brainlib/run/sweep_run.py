@@ -23,20 +23,17 @@ LINKED = ("results", "tables", "models", "figures")  # folders whose entries are
 LEFT_OUT = ("run.json", "logs", "notebooks", "exclude.csv")
 
 
-def run(options: argparse.Namespace, words: Sequence[str]) -> int:
+def run(options: argparse.Namespace, words: Sequence[str], stop: batch.Stop) -> int:
     """Runs, plans or lists a sweep; returns the exit code. Raises Refused at its beginning."""
     sweep, before, request = check(options)
     if options.list or options.dry_run:
         print("\n".join(listing(sweep, request, points=options.list)))
         return 0
 
-    def work(stop: batch.Stop) -> int:
-        request.folder.mkdir(parents=True, exist_ok=True)
-        return batch.locked(
-            request.folder, lambda held: _run_locked(sweep, before, request, words, stop, held)
-        )
-
-    return batch.guarded(work, interrupted="Interrupted; what is done stays done.")
+    request.folder.mkdir(parents=True, exist_ok=True)
+    return batch.locked(
+        request.folder, lambda held: _run_locked(sweep, before, request, words, stop, held)
+    )
 
 
 # The check
@@ -78,6 +75,7 @@ def check(options: argparse.Namespace) -> tuple[Sweep, dict[str, Request], Reque
         force=options.force,
         keep_going=False,
         parallel=parallel,
+        threads=command.check_threads(options.threads),
         dry_run=False,
         repeat_options=command.repeat_options(options),
     )

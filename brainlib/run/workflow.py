@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from brainlib import record
+from brainlib.run import environment
 
 PLUGINS = Path(__file__).parent / "plugins"  # on the path: Snakemake finds loggers by name
 PLANNED = "@@snakemake "  # begins the lines of our logger about jobs
@@ -45,17 +46,19 @@ def command(
     return [*words, "--", *results]
 
 
-def environment() -> dict[str, str]:
-    """Environment of Snakemake and what it starts: no settings of the person's own."""
+def environment_in(folder: Path) -> dict[str, str]:
+    """Environment of Snakemake and what it starts: no settings of the person's own.
+
+    folder: of the run; caches go there where neither HOME nor the project can be written.
+    """
     values = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
     paths = [str(record.PROJECT), str(PLUGINS), values.get("PYTHONPATH", "")]
-    if not os.access(Path.home(), os.W_OK):  # Snakemake keeps a cache below HOME
-        values.setdefault("XDG_CACHE_HOME", str(record.PROJECT / "data" / ".cache"))
     values["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return values
+    places = [record.PROJECT / "data" / ".home", folder / ".home"]
+    return values | environment.of_person() | environment.of_folders(places)
 
 
-def plan(words: Sequence[str]) -> dict[str, str]:
+def plan(words: Sequence[str], variables: dict[str, str]) -> dict[str, str]:
     """Notebook -> Snakemake's reason to run it, from a dry run. Raises PlanError."""
     place = words.index("--")
     answer = subprocess.run(
@@ -63,7 +66,7 @@ def plan(words: Sequence[str]) -> dict[str, str]:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=environment(),
+        env=variables,
     )
     if answer.returncode:
         raise PlanError(f"Snakemake could not plan the run:\n{answer.stdout[-3000:]}")

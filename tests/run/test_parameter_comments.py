@@ -2,7 +2,7 @@
 
 import pytest
 
-from brainlib.run import batch, catalogue, command, parameters, settings, workflow
+from brainlib.run import catalogue, command, parameters, settings
 from brainlib.run.refused import Refused
 
 
@@ -82,19 +82,7 @@ def test_a_yaml_file_of_aliases_of_aliases_is_refused(tmp_path):
         settings.read_yaml(tmp_path / "bomb.yaml")
 
 
-@pytest.mark.parametrize(("text", "cores"), [("2,1", 2), ("3", 3)])
-def test_threads_may_be_a_list(monkeypatch, text, cores):
-    monkeypatch.setenv("OMP_NUM_THREADS", text)
-    assert batch._cores() == cores
-
-
 def test_a_folder_of_a_run_that_was_stopped_before_it_began_is_taken(tmp_path):
     (tmp_path / ".lock").touch()
     (tmp_path / "exclude.csv").touch()
     assert command.check_folder(tmp_path, "smoke", "phantom") == tmp_path
-
-
-def test_a_home_that_cannot_be_written_needs_another_cache(monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(workflow.os, "access", lambda *_: False)
-    assert workflow.environment()["XDG_CACHE_HOME"].endswith(".cache")

@@ -81,7 +81,7 @@ def environment(notebooks):
         **os.environ,
         "BRAINLIB_NOTEBOOKS": str(notebooks),
         "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "2",
+        "OMP_NUM_THREADS": "5",  # says nothing to run_all.sh: --threads does
     }
 
 
@@ -195,7 +195,8 @@ run.note("threads", [os.environ.get(name) for name in threads])"""
         (["-p", "sizes=1,b"], "element 2: expected a whole number"),
         (["-p", "epochs"], "expected NAME=VALUE"),
         (["-p", "data=ixi"], "is set by --data"),
-        (["-j", "0"], "expected a whole number above 0"),
+        (["-j", "0"], "expected a whole number from 1"),
+        (["--threads", "two"], "expected a whole number from 1"),
         (["--form", "02"], "Did you mean --from?"),
         (["--from", "03"], "has no result of 01_one, 02_two"),
         (["--out", "{folder}/notebooks"], "holds something else"),
@@ -421,6 +422,7 @@ def test_differences_are_said_in_words():
         "modules": {"a.py": "1", "b.py": "1"},
         "requirements.txt": "1",
         "versions": {"numpy": "2.4"},
+        "threads": 1,
         "missing": ["04_vae"],
     }
     assert provenance.differences(before, before) == []
@@ -432,6 +434,7 @@ def test_differences_are_said_in_words():
         "modules": {"a.py": "2", "c.py": "1"},
         "requirements.txt": "2",
         "versions": {"numpy": "2.5"},
+        "threads": 2,
         "missing": [],
     }
     assert provenance.differences(before, now) == [
@@ -443,6 +446,7 @@ def test_differences_are_said_in_words():
         "requirements.txt changed",
         "brainlib changed (a.py, b.py, c.py)",
         "numpy is now 2.5 (was 2.4)",
+        "threads: now 2 (was 1)",
         "it was partial",
     ]
 
@@ -454,7 +458,7 @@ def test_differences_are_said_in_words():
 def finished(chain):
     """The chain after its first run, two notebooks at a time; what the run printed."""
     out = chain.parent / "out 1"  # a space: everything that reads a command line must cope
-    answer = run_all(chain, "--out", str(out), "-j", "2", "-p", "rate=1e-3")
+    answer = run_all(chain, "--out", str(out), "-j", "2", "--threads", "3", "-p", "rate=1e-3")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return out, answer.stdout
 
@@ -464,7 +468,7 @@ def test_a_first_run_leaves_everything_and_says_so(chain, finished):
     run = record(out)
     assert (
         run["status"] == "finished"
-        and run["threads"] == 1
+        and run["threads"] == 3
         and run["seed"] == 0
         and run["profile"] == "quick"
     )
@@ -489,7 +493,7 @@ def test_a_first_run_leaves_everything_and_says_so(chain, finished):
         "python": sys.executable,
         "cwd": "notebooks",
         "rate": 0.001,
-        "threads": ["1", "1"],
+        "threads": ["3", "3"],
     }
     assert json.loads((out / "results/03_three.json").read_text())["notes"]["before"] == 0.001
     executed = nbformat.read(out / "notebooks/02_two.ipynb", as_version=4)
@@ -507,7 +511,7 @@ def test_a_first_run_leaves_everything_and_says_so(chain, finished):
 
 def test_what_is_unchanged_is_skipped_and_what_is_stale_says_why(chain, finished):
     out, _ = finished
-    words = ["--out", str(out), "-p", "rate=1e-3", "-j", "2"]
+    words = ["--out", str(out), "-p", "rate=1e-3", "--threads", "3"]
     executed = nbformat.read(out / "notebooks/01_one.ipynb", as_version=4)
 
     def plan(*more):
@@ -520,6 +524,7 @@ def test_what_is_unchanged_is_skipped_and_what_is_stale_says_why(chain, finished
     assert answer.returncode == 0 and "nothing to do" in answer.stdout
     # No notebook was executed again.
     assert ended == {name: entry["ended"] for name, entry in record(out)["notebooks"].items()}
+    assert record(out)["notebooks"]["02_two"]["made_from"]["threads"] == 3
     assert answer.stdout.count("skipped, unchanged") == 5
     assert record(out)["status"] == "finished" and record(out)["notebooks"]["01_one"]["seconds"] > 0
 
@@ -531,6 +536,8 @@ def test_what_is_unchanged_is_skipped_and_what_is_stale_says_why(chain, finished
         "10_report": "runs: 04_side runs again",
     }
     assert plan("02", "--force") == {"01_one": "skipped, unchanged", "02_two": "runs: --force"}
+    assert set(plan("-j", "1").values()) == set(plan("-j", "4").values()) == {"skipped, unchanged"}
+    assert plan("--threads", "1")["01_one"] == "runs: threads: now 1 (was 3)"
     later = plan("--from", "04", "--force")
     assert later["03_three"] == "taken as it is" and later["10_report"] == "runs: --force"
 
