@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from brainlib.heads.names import HEALTHY_WORD, group_of_word
-from brainlib.heads.participants import TABLES, matched
+from brainlib.heads.participants import matched
 from brainlib.heads.problems import first_few, problem
 from brainlib.heads.tables import column_of_people, read_table, with_plain_columns
+from brainlib.record.checksums import TABLES_OF_PEOPLE
 
 DRAFT_COMMAND = "python -m brainlib.heads.draft"
 # Columns whose every word is a group, and those that count where their words are known ones.
@@ -82,7 +83,7 @@ def question(table: pd.DataFrame, problems: list[dict], folder: Path) -> str:
 def _groups_of_tables(subjects: pd.Series, folder: Path) -> dict[str, str]:
     """{subject: group} of the tables of people beside the heads, whatever their names, or above."""
     beside = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    above = [folder.parent / name for name in TABLES]
+    above = [folder.parent / name for name in TABLES_OF_PEOPLE]
     words = {}
     for path in beside + [path for path in above if path.is_file()]:
         try:

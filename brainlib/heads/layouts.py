@@ -30,8 +30,8 @@ from brainlib.heads.names import (
     stem,
 )
 from brainlib.heads.problems import first_few, problem
+from brainlib.record.checksums import HEADS_CSV  # names the heads where the layout says too little
 
-HEADS_CSV = "heads.csv"  # names the heads of a folder whose layout says too little
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 COLUMNS = (
     "subject",

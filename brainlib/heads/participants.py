@@ -14,6 +14,7 @@ import pandas as pd
 from brainlib.heads.identity import known_person
 from brainlib.heads.problems import problem
 from brainlib.heads.tables import column_of_people, read_table, with_plain_columns
+from brainlib.record.checksums import TABLES_OF_PEOPLE
 
 # Columns of IXI.xls in which 0 means missing. In DATE_AVAILABLE it does not.
 ZERO_IS_MISSING = (
@@ -23,18 +24,6 @@ ZERO_IS_MISSING = (
     "MARITAL_ID",
     "OCCUPATION_ID",
     "QUALIFICATION_ID",
-)
-# The first that is there is read.
-TABLES = (
-    "IXI.xls",
-    "IXI.xlsx",
-    "IXI.csv",
-    "participants.tsv",
-    "participants.csv",
-    "participants.xlsx",
-    "subjects.csv",
-    "subjects.tsv",
-    "demographics.csv",
 )
 SEX = {
     "m": "male",
@@ -66,7 +55,7 @@ def add_demographics(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, l
         (table, problems): with sex, age and, from IXI's table, ethnic, height_cm, weight_kg.
     """
     problems = []
-    for path in (place / name for place in (folder, folder.parent) for name in TABLES):
+    for path in (place / name for place in (folder, folder.parent) for name in TABLES_OF_PEOPLE):
         if not path.exists():
             continue
         read = read_ixi_table if path.stem == "IXI" else read_bids_table
@@ -81,7 +70,7 @@ def add_demographics(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, l
         problems += [fault for fault in faults if fault["subject"] in subjects]
         return table, problems + unmatched
     if not problems:
-        problems = [problem("no table of participants", f"none of {', '.join(TABLES)}")]
+        problems = [problem("no table of participants", f"none of {', '.join(TABLES_OF_PEOPLE)}")]
     return table, problems
 
 

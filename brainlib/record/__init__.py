@@ -8,6 +8,7 @@ run.done()
 """
 
 from brainlib.files import PROJECT
+from brainlib.record.checksums import of_path as path_fingerprint
 from brainlib.record.display import readable
 from brainlib.record.fingerprints import (
     FINGERPRINT,
@@ -18,7 +19,14 @@ from brainlib.record.fingerprints import (
     versions,
 )
 from brainlib.record.locks import lock, refuse_if_busy
-from brainlib.record.notebooks import NOTEBOOKS, TOKEN, headless, read_apart, read_table
+from brainlib.record.notebooks import (
+    NOTEBOOKS,
+    TOKEN,
+    headless,
+    needs_of,
+    read_apart,
+    read_table,
+)
 from brainlib.record.run_record import (
     IXI_NOTE,
     SYNTHETIC_NOTE,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brainlib import files
-from brainlib.record.notebooks import NOTEBOOKS
+from brainlib.record import checksums, notebooks
 from brainlib.record.paths import LOCAL_COPIES
 
 FINGERPRINT = "BRAINLIB_DATA_FINGERPRINT"  # JSON from the executor: spares notebooks the checksums
@@ -33,7 +33,6 @@ REPOSITORIES = {
     "ixi-sample": f"CBICA/CCL_NMF_Prediction, commit {IXI_COMMIT}",
     "ixi-hh": "CBICA/NiChart_Project, commit c40d6a136adb03b03ac67203fdabd6716c9b4197",
 }
-DATA_SUFFIXES = (".nii", ".nii.gz", ".xls", ".xlsx", ".csv", ".tsv", ".json")
 
 
 def versions() -> dict[str, str]:
@@ -97,7 +96,7 @@ def environment_text(found: dict, parameters: dict, folder: Path) -> str:
 
 
 def known_fingerprint(data: str) -> dict[str, str]:
-    """`data_fingerprint`, or what run_all.sh has found already."""
+    """`data_fingerprint`, or what run_all.sh has found already, also of paths in parameters."""
     known = os.environ.get(FINGERPRINT)
     return json.loads(known) if known else data_fingerprint(data)
 
@@ -118,39 +117,11 @@ def _source_fingerprint(source: str) -> str:
     if source == "ixi":
         return "IXI-T1.tar and IXI.xls of brain-development.org"
     local = os.environ.get(LOCAL_COPIES[source]) if source in LOCAL_COPIES else source
-    if local and (NOTEBOOKS.parent / local).is_dir():
-        return _folder_fingerprint((NOTEBOOKS.parent / local).resolve())
+    if local and (notebooks.NOTEBOOKS.parent / local).exists():
+        return checksums.of_data((notebooks.NOTEBOOKS.parent / local).resolve())
     if source in REPOSITORIES:
         return REPOSITORIES[source]
     raise ValueError(
         f"data {source!r}: expected phantom, ixi-sample, ixi-hh, ixi or a folder, "
         "and there is no such folder."
     )
-
-
-def _folder_fingerprint(folder: Path) -> str:
-    """One line for a folder: how many files, and one checksum over their names and contents."""
-    cache_path = NOTEBOOKS.parent / "data" / ".checksums.json"
-    try:
-        known = json.loads(cache_path.read_text())
-    except (OSError, ValueError):
-        known = {}
-    cache = dict(known)
-    sums = []
-    for path in sorted(folder.rglob("*")):
-        if not _is_data(path, folder):
-            continue
-        state = path.stat()
-        key = f"{path}|{state.st_size}|{state.st_mtime_ns}"
-        if key not in cache:
-            cache[key] = files.sha256(path)
-        sums.append((path.relative_to(folder).as_posix(), cache[key]))
-    if cache != known:
-        with contextlib.suppress(OSError):  # a read-only clone only loses the speed
-            files.write_json(cache_path, cache)
-    return f"{len(sums)} files, checksum {files.digest(sums)}"
-
-
-def _is_data(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.name.lower().endswith(DATA_SUFFIXES) and path.is_file()

@@ -21,6 +21,7 @@ from brainlib.run import (
     channel,
     environment,
     executed,
+    given_paths,
     progress,
     provenance,
     workflow,
@@ -293,10 +294,12 @@ class Batch:
     def _job(self, name: str, missing: Sequence[str]) -> dict[str, Any]:
         """What Snakemake and the executor have to know of a job."""
         notebook, parameters = self.request.jobs[name], self.request.parameters[name]
+        inputs = given_paths.fingerprints(notebook, parameters)
         made_from = provenance.made_from(
             notebook.cells,
             parameters,
             data_fingerprint=self.fingerprint,
+            inputs=inputs,
             threads=self.request.threads,
             folder=self.folder,
             reads_exclusions=notebook.name >= EXCLUSIONS_FROM,
@@ -306,6 +309,7 @@ class Batch:
         return {
             "path": str(notebook.path),
             "parameters": parameters,
+            "inputs": inputs,
             "folder": self._place(name)[0],
             "result": self._result(name),
             "log": self._made("logs", name, ".log"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from brainlib import record
-from brainlib.run import catalogue, settings
+from brainlib.run import catalogue, given_paths, settings
 from brainlib.run.catalogue import Notebook, Table
 from brainlib.run.refused import Refused, closest
 from brainlib.run.settings import Profile
@@ -163,7 +163,7 @@ def check(options: argparse.Namespace) -> Request:
         jobs=considered,
         earlier=tuple(earlier),
         profile=profile,
-        parameters=settings.with_existing_paths(considered, parameters),
+        parameters=given_paths.with_existing_paths(considered, parameters),
         data=data,
         folder=folder,
         force=options.force,

@@ -235,6 +235,7 @@ def main(arguments: Sequence[str]) -> int:
         for descriptor in (1, 2):  # the kernel's process and crashes write there too
             os.dup2(log.fileno(), descriptor)
         _set_environment(config, stack)
+        os.environ[record.FINGERPRINT] = json.dumps(_fingerprint(job, config, folder))
         return _run(name, job, config, folder, channel, log)
 
 
@@ -242,9 +243,22 @@ def _set_environment(config: dict, stack: contextlib.ExitStack) -> None:
     runtime = tempfile.mkdtemp(prefix="nb-")
     stack.callback(shutil.rmtree, runtime, ignore_errors=True)
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
-    os.environ[record.FINGERPRINT] = json.dumps(config["data_fingerprint"])
     os.environ.pop("MPLBACKEND", None)  # figures belong into the notebook, as when run by hand
     os.environ.update(config["environment"])
+
+
+def _fingerprint(job: dict, config: dict, folder: Path) -> dict[str, str]:
+    """What the notebook is made from: the data, files that its parameters name, and those before.
+
+    The files of a notebook before are in its result. So they are in all results after it, too, and
+    what was made from other masks is made again, even where no table shows them.
+    """
+    found = dict(config["data_fingerprint"])
+    for need in record.needs_of(Path(job["path"]).stem):
+        result = folder / "results" / f"{need}.json"
+        if result.exists():  # a partial report goes without some
+            found = json.loads(result.read_text(encoding="utf-8"))["data_fingerprint"] | found
+    return found | job["inputs"]
 
 
 def _run(name: str, job: dict, config: dict, folder: Path, channel: Channel, log: TextIO) -> int:

@@ -74,7 +74,19 @@ def conform(parameter: Parameter, value: Any, where: str) -> Any:
     value = checked(parameter.kind, value, where, default=default, choices=choices)
     for number in value if isinstance(value, list) else [value]:
         _refuse_outside(number, parameter.limits, where)
+    _refuse_outside_inside(value, default, where)
     return value
+
+
+def _refuse_outside_inside(value: Any, default: Any, where: str) -> None:
+    """Raises Refused for a number of a dictionary below 0 where its default is not."""
+    if not isinstance(value, dict) or not isinstance(default, dict):
+        return
+    for key, usual in default.items():
+        here = f"{where}, {key}"
+        for number in value[key] if isinstance(value[key], list) else [value[key]]:
+            _refuse_outside(number, _limits(usual, ""), here)
+        _refuse_outside_inside(value[key], usual, here)
 
 
 def _refuse_outside(value: Any, limits: tuple[float | None, float | None], where: str) -> None:

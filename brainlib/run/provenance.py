@@ -22,6 +22,7 @@ def made_from(
     parameters: dict[str, Any],
     *,
     data_fingerprint: dict[str, str],
+    inputs: dict[str, str],
     threads: int,
     folder: Path,
     reads_exclusions: bool,
@@ -33,6 +34,7 @@ def made_from(
         cells: of the notebook.
         parameters: of the notebook.
         data_fingerprint: source -> one line, from `record.data_fingerprint`.
+        inputs: parameter that names a file or a folder -> one line.
         threads: with how many it computes.
         folder: run folder.
         reads_exclusions: whether exclude.csv of the run folder counts.
@@ -47,6 +49,7 @@ def made_from(
         "cells": cells_digest(cells),
         "parameters": {name: value for name, value in parameters.items() if name != "out"},
         "data": data_fingerprint,
+        "inputs": inputs,
         "exclude.csv": files.sha256(exclusions) if excluding else None,
         "modules": {
             path.relative_to(LIBRARY).as_posix(): files.sha256(path) for path in modules(cells)
@@ -157,6 +160,11 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     lines = ["its cells changed"] if before.get("cells") != now["cells"] else []
     lines += _changed_parameters(before.get("parameters", {}), now["parameters"])
     lines += [words for kind, words in CHANGED.items() if before.get(kind) != now[kind]]
+    lines += [
+        f"what {name} names has other contents"
+        for name, fingerprint in now["inputs"].items()
+        if before.get("inputs", {}).get(name, fingerprint) != fingerprint
+    ]
     lines += _changed_modules(before.get("modules", {}), now["modules"])
     lines += [
         f"{package} is now {version} (was {before.get('versions', {}).get(package, 'absent')})"

@@ -201,36 +201,3 @@ def _apply(
             ):  # what -p leaves out stays as the profile has it
                 parameter = replace(parameter, default=values[name])
             values[name] = conform(parameter, from_text(parameter.default, text), f"-p {word}")
-
-
-def with_existing_paths(
-    notebooks: dict[str, Notebook], parameters: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Parameters of each notebook, the paths among them absolute where the command sees them.
-
-    Raises:
-        Refused: there is nothing at a path that must exist.
-    """
-    result = {name: dict(values) for name, values in parameters.items()}
-    for notebook in notebooks.values():
-        for name, parameter in notebook.parameters.items():
-            if parameter.is_existing_path:
-                value = result[notebook.name][name]
-                result[notebook.name][name] = _existing_path(value, f"-p {name}={value}")
-    return result
-
-
-def _existing_path(value: str, where: str) -> str:
-    """A path as a notebook takes it; raises Refused where there is nothing at it.
-
-    A relative one is seen from where the command is given, else from the notebooks' folder.
-    """
-    try:
-        if not value or Path(value).exists():
-            return str(Path(value).resolve()) if value else ""
-        if (record.NOTEBOOKS / value).exists():
-            return value
-    except (OSError, ValueError) as error:  # too long for a name, or no name at all
-        reason = getattr(error, "strerror", None) or error
-        raise Refused(f"{where}: expected a path, got a text that is none ({reason}).") from None
-    raise Refused(f"{where}: there is nothing at this path. Check it, or leave the parameter out.")

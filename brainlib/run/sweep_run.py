@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from brainlib import files, record
-from brainlib.run import batch, catalogue, command, progress, settings, sweep_results, sweeps
+from brainlib.run import (
+    batch,
+    catalogue,
+    command,
+    given_paths,
+    progress,
+    settings,
+    sweep_results,
+    sweeps,
+)
 from brainlib.run.command import Request, as_parameter, display_path
 from brainlib.run.refused import Refused
 from brainlib.run.sweeps import Point, Sweep
@@ -125,6 +134,7 @@ def _parameters(
     """Parameters of a point's steps before, and of its notebook without its own values."""
     out = as_parameter(folder / "shared" / point.shared_name)
     result = settings.parameters_of(known, profile, words, data=data, out=out)
+    result = given_paths.with_existing_paths(known, result)
     for name, values in point.shared.items():
         result[name] |= values
     return result

@@ -24,6 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 from brainlib import files, record
 from brainlib.run import catalogue
 from brainlib.run.catalogue import Notebook, Table
+from brainlib.run.given_paths import existing_path
 from brainlib.run.parameters import conform
 from brainlib.run.refused import Refused, checked, did_you_mean
 from brainlib.run.settings import check_name, read_yaml
@@ -194,7 +195,9 @@ def _alternatives(
         if isinstance(parameter.default, list) and not lists:
             wanted = "a value of it is a list, so expected a list of lists"
             raise Refused(f"{here}: {wanted}, got {value!r}.")
-        result[target, name] = [conform(parameter, item, here) for item in values]
+        result[target, name] = [
+            existing_path(parameter, conform(parameter, item, here), here) for item in values
+        ]
         if _repeats(result[target, name]):
             raise Refused(f"{here}: a value stands twice in {value!r}.")
     return result

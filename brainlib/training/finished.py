@@ -2,7 +2,9 @@
 
 The folder holds the result's file and a record, `fit.json`, with the key of what it was made of and
 the file's checksum. The record is written last. So a result that is not whole, that was changed
-since, or that was made of something else counts as none, and is made anew.
+since, or that was made of something else counts as none, and is made anew. In a run of run_all.sh
+that includes one of other threads, whose last digits differ; a person who opens the notebook gets
+it all the same.
 """
 
 import json
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from brainlib import files
+from brainlib.record import headless, threads
 
 RECORD = "fit.json"
 HISTORY = "history.csv"  # of a training, one row per epoch; not every result has one
@@ -37,8 +40,9 @@ class Finished:
         """The record of a whole result of this key; None where the folder holds none."""
         try:
             record = self.any_record()
-            is_whole = self.is_unchanged(record) and self._has_its_history(record)
-            return record if record["key"] == key and is_whole else None
+            is_same = record["key"] == key and not _is_of_other_threads(record)
+            is_whole = is_same and self.is_unchanged(record) and self._has_its_history(record)
+            return record if is_whole else None
         except (OSError, ValueError, KeyError):
             return None
 
@@ -66,7 +70,12 @@ class Finished:
 
     def finish(self, key: str, **facts: Any) -> None:
         """After the file is written: writes the record. facts: what a reader wants to know."""
-        record = {"key": key, "sha256": files.sha256(self.path), **facts}
+        checksum = files.sha256(self.path)
+        record = {"key": key, "sha256": checksum, "threads": threads(), **facts}
         if (self.folder / HISTORY).exists():
             record["history_sha256"] = files.sha256(self.folder / HISTORY)
         files.write_json(self.folder / RECORD, record)
+
+
+def _is_of_other_threads(record: dict) -> bool:
+    return headless() and record.get("threads", threads()) != threads()

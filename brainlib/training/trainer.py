@@ -14,6 +14,7 @@ import pandas as pd
 import tensorflow as tf
 
 from brainlib import files
+from brainlib.record import threads
 from brainlib.training import checkpoints
 from brainlib.training.callbacks import EventLog, History, Progress
 
@@ -99,7 +100,7 @@ def train_model(
     if folder:
         checkpoint = checkpoints.Checkpoint(
             folder / CHECKPOINT,
-            files.digest(checkpoints.fingerprint(model), *key),
+            files.digest(checkpoints.fingerprint(model), threads(), *key),
             steering,
             every_seconds=log.checkpoint_seconds,
         )

@@ -9,11 +9,11 @@ import pytest
 
 from brainlib import files
 from brainlib import record as runs
-from brainlib.record import display, fingerprints
+from brainlib.record import checksums, display, notebooks
 
 
 def test_folder_fingerprint_follows_contents_not_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(fingerprints, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
     heads = tmp_path / "heads"
     (heads / "t1").mkdir(parents=True)
     (heads / "t1" / "a.nii.gz").write_bytes(b"one")
@@ -33,6 +33,46 @@ def test_folder_fingerprint_follows_contents_not_times(tmp_path, monkeypatch):
     assert runs.data_fingerprint("ixi-hh")["ixi-hh"].startswith("2 files")
     with pytest.raises(ValueError, match="no such folder"):
         runs.data_fingerprint("nowhere")
+
+
+def test_all_that_heads_are_read_from_is_in_the_fingerprint(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+    heads, others = tmp_path / "study" / "heads", tmp_path / "others"
+    (heads / ".hidden").mkdir(parents=True)
+    others.mkdir()
+    scan, first, second = others / "a scan.nii", others / "l1.nii.gz", others / "l2.nii.gz"
+    followed = [scan, first, second, heads / "inside.NII.GZ", heads.parent / "participants.tsv"]
+    for path in followed:
+        path.write_text("one")
+    rows = f"image;lesion;age\n{scan};../../others/l1.nii.gz;7\ninside.NII.GZ;{second};8\n"
+    (heads / "heads.csv").write_text(rows, encoding="utf-8-sig")
+    seen = {runs.data_fingerprint(str(heads))[str(heads)]}
+    assert next(iter(seen)).startswith("6 files")
+    for path in followed:
+        path.write_text("changed")
+        seen.add(runs.data_fingerprint(str(heads))[str(heads)])
+    assert len(seen) == 6
+    for path in (heads / ".hidden" / "b.nii", others / "of nobody.nii", heads.parent / "x.csv"):
+        path.write_text("of no head")
+    assert runs.data_fingerprint(str(heads))[str(heads)] in seen
+    alone = runs.data_fingerprint(str(heads / "heads.csv"))[str(heads / "heads.csv")]
+    assert alone.startswith("5 files")
+
+
+def test_a_file_that_cannot_be_read_is_for_the_notebook_to_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    (heads / "a.nii").write_bytes(b"one")
+    before = runs.data_fingerprint(str(heads))
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(checksums, "_remembered", lambda path: {})
+    monkeypatch.setattr(checksums.files, "sha256", refused)
+    after = runs.data_fingerprint(str(heads))
+    assert after != before and after[str(heads)].startswith("1 file,")
 
 
 # What a notebook calls

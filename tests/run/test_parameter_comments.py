@@ -2,7 +2,7 @@
 
 import pytest
 
-from brainlib.run import catalogue, command, parameters, settings
+from brainlib.run import command, parameters, settings
 from brainlib.run.refused import Refused
 
 
@@ -51,27 +51,13 @@ def test_numbers_may_be_below_0_where_the_default_or_the_comment_is():
     assert found["flag"].limits[1] is None and not parameters.conform(found["flag"], False, "flag")
 
 
-@pytest.mark.parametrize("path", ["/nonexistent.keras", "x" * 300, "a\0b"])
-def test_a_path_at_which_there_is_nothing_is_refused_before_the_start(path):
-    with pytest.raises(Refused, match="model_file"):
-        _set("model_file", path)
-
-
-def test_a_relative_path_is_seen_from_where_the_command_is_given(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "model.keras").touch()
-    assert _set("model_file", "model.keras") == str(tmp_path / "model.keras")
-    assert _set("model_file", "") == ""
-
-
-def _set(name, text):
-    """The value that notebook 12 gets for -p name=text."""
-    table = {"12_inspector": []}
-    notebooks = catalogue.read_notebooks(list(table), table)
-    profile = settings.Profile(name="plain")
-    words = [f"{name}={text}"]
-    found = settings.parameters_of(notebooks, profile, words, data="phantom", out="out")
-    return settings.with_existing_paths(notebooks, found)["12_inspector"][name]
+def test_numbers_inside_of_dictionaries_are_no_less_limited():
+    cell = "options = {'vae': {'latent_dim': 8, 'shift': -1, 'sizes': [1]}}  # further keys"
+    (parameter,) = parameters.read_parameters(cell, "a notebook").values()
+    parameters.conform(parameter, {"vae": {"shift": -3, "beta": -1}}, "options")
+    for wrong in ({"latent_dim": -8}, {"sizes": [2, -1]}):
+        with pytest.raises(Refused, match="options, vae, .*at least 0"):
+            parameters.conform(parameter, {"vae": wrong}, "options")
 
 
 def test_a_yaml_file_of_aliases_of_aliases_is_refused(tmp_path):

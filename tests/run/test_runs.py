@@ -418,6 +418,7 @@ def test_differences_are_said_in_words():
         "cells": "a",
         "parameters": {"epochs": 2},
         "data": {"ixi": "x"},
+        "inputs": {"01_explore.mask_folder": "x"},
         "exclude.csv": None,
         "modules": {"a.py": "1", "b.py": "1"},
         "requirements.txt": "1",
@@ -430,6 +431,7 @@ def test_differences_are_said_in_words():
         "cells": "b",
         "parameters": {"epochs": 3, "beta": 1.0},
         "data": {"ixi": "y"},
+        "inputs": {"01_explore.mask_folder": "y"},
         "exclude.csv": "1",
         "modules": {"a.py": "2", "c.py": "1"},
         "requirements.txt": "2",
@@ -444,6 +446,7 @@ def test_differences_are_said_in_words():
         "the data changed",
         "exclude.csv changed",
         "requirements.txt changed",
+        "what 01_explore.mask_folder names has other contents",
         "brainlib changed (a.py, b.py, c.py)",
         "numpy is now 2.5 (was 2.4)",
         "threads: now 2 (was 1)",
@@ -573,6 +576,30 @@ def test_what_is_unchanged_is_skipped_and_what_is_stale_says_why(chain, finished
     assert json.loads((out / "results/01_one.json").read_text()) == result
     assert (out / "tables/02_two/numbers.csv").exists()
     assert plan()["03_three"] == "skipped, unchanged"  # 01 and 02 ran again to the same results
+
+
+def test_other_contents_of_a_folder_run_again_all_that_comes_of_it(tmp_path):
+    notebooks = make_workbook(tmp_path, {"01_one": [], "02_two": ["01_one"], "03_three": []})
+    masks = 'masks = ""  # an existing folder of masks\n'
+    write_notebook(notebooks, "01_one", parameters=PARAMETERS + masks)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/p1.nii").write_text("one")
+    words = ["--out", "out", "-p", "masks=masks"]
+    first = run_all(notebooks, *words)
+    assert first.returncode == 0, first.stdout + first.stderr
+    before = [files.sha256(tmp_path / f"out/results/0{name}.json") for name in ("2_two", "3_three")]
+    (tmp_path / "masks/p1.nii").write_text("two")
+    again = run_all(notebooks, *words)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert dict(re.findall(r"^  (\d\d_\w+) +(.*)$", again.stdout, re.M)) == {
+        "01_one": "runs: what 01_one.masks names has other contents",
+        "02_two": "runs: 01_one runs again",  # and it did, though 01 shows no mask
+        "03_three": "skipped, unchanged",
+    }
+    after = [files.sha256(tmp_path / f"out/results/0{name}.json") for name in ("2_two", "3_three")]
+    assert before[0] != after[0] and before[1] == after[1]
+    result = json.loads((tmp_path / "out/results/02_two.json").read_text())
+    assert set(result["data_fingerprint"]) == {"phantom", "01_one.masks"}
 
 
 FAILING = {

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from brainlib.record import TOKEN
 from brainlib.training.finished import RECORD, Finished
 
 
@@ -56,3 +57,18 @@ def test_a_history_with_a_row_missing_makes_a_result_none(tmp_path):
     assert result.record("key")
     (tmp_path / "history.csv").write_text("epoch,loss\n1,0.5\n")
     assert result.record("key") is None
+
+
+def test_a_run_takes_nothing_that_was_made_with_other_threads(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")
+    result = Finished(tmp_path, "result.bin")
+    result.path.write_bytes(b"numbers")
+    result.finish("mine")
+    assert result.any_record()["threads"] == 2
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "16")
+    monkeypatch.delenv(TOKEN, raising=False)
+    assert result.record("mine")  # opened by hand, on whatever machine
+    monkeypatch.setenv(TOKEN, "run_all.sh")
+    assert result.record("mine") is None
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")
+    assert result.record("mine")
