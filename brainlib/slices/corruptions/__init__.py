@@ -8,7 +8,7 @@ same pixels come out.
 """
 
 from brainlib.slices.corruptions.applying import apply
-from brainlib.slices.corruptions.corrupting import corrupt, corrupt_batch
+from brainlib.slices.corruptions.corrupting import corrupt, corrupt_batch, corrupt_exactly
 from brainlib.slices.corruptions.drawing import MAX_SQUARES, draw
 from brainlib.slices.corruptions.presets import PRESETS, Preset, preset, scaled
 from brainlib.slices.image_random import keys

@@ -8,15 +8,27 @@ import numpy as np
 import tensorflow as tf
 
 from brainlib.slices import image_random
+<<<<<<< HEAD
 from brainlib.slices.corruptions.applying import (
     apply_without_blur,
     blur_and_limit,
     blur_at_first,
 )
+=======
+from brainlib.slices.corruptions.applying import apply, apply_before_blur, blur_and_limit
+>>>>>>> ac54489 (Corruption lab: damage a slice by sliders, beside doing nothing and a filter; frame of all labs; models of the run or of the reference run)
 from brainlib.slices.corruptions.drawing import draw
 from brainlib.slices.corruptions.presets import PRESETS, Preset, preset, scaled
 
 BATCH = 64  # images that `corrupt` hands to TensorFlow at once
+EVERYTHING = Preset(  # what `corrupt_exactly` may be asked for; its own numbers are never drawn
+    dropout=(0, 1),
+    noise_sigma=(0, 1),
+    square_side=(0, 1),
+    blur_sigma=(0, 1),
+    bias=(0, 1),
+    rician_sigma=(0, 1),
+)
 
 
 def corrupt_batch(
@@ -110,6 +122,58 @@ def corrupt(
         )
         parts.append(corrupted.numpy())
     return np.concatenate(parts) if parts else images.copy()
+
+
+def corrupt_exactly(
+    images: np.ndarray,
+    *,
+    seed: int,
+    dropout: float = 0.0,
+    noise_sigma: float = 0.0,
+    blur_sigma: float = 0.0,
+    bias: float = 0.0,
+    rician_sigma: float = 0.0,
+    square: tuple[float, float, float, float] = (0, 0, 0, 0),
+) -> np.ndarray:
+    """Corrupts images by strengths that are given, not drawn: what a slider is set to.
+
+    Args:
+        images: (N, H, W, 1) in [0, 1]; left as they are.
+        seed: of which pixels drop out, of the noise and of the shape of the bias field.
+        dropout: share of the pixels set to 0.
+        noise_sigma: standard deviation of Gaussian noise, image units.
+        blur_sigma: of a Gaussian blur, pixels.
+        bias: standard deviation of the logarithm of a smooth receive field.
+        rician_sigma: standard deviation of the noise in both channels, image units.
+        square: top, left, bottom, right of a blanked rectangle, pixels.
+
+    Returns:
+        (N, H, W, 1) float32 in [0, 1].
+    """
+    images = tf.constant(np.asarray(images, dtype="float32"))
+    strengths = {
+        "dropout": dropout,
+        "noise_sigma": noise_sigma,
+        "blur_sigma": blur_sigma,
+        "bias": bias,
+        "rician_sigma": rician_sigma,
+    }
+    given = {name: tf.constant(value, tf.float32) for name, value in strengths.items()}
+    corners = tf.constant(square, tf.float32)
+    seed = tf.constant(seed, tf.int64)
+    return _exactly(images, given, corners, seed, sides=tuple(images.shape[1:3])).numpy()
+
+
+@functools.partial(tf.function, reduce_retracing=True)
+def _exactly(images, strengths, square, seed, *, sides):
+    images = tf.ensure_shape(images, (None, *sides, 1))
+    count = tf.shape(images)[0]
+    image_keys = image_random.keys(seed, 0, tf.range(count))
+    parameters = draw(EVERYTHING, image_keys, sides)  # for the shape of the field
+    for name, value in strengths.items():
+        parameters[name] = tf.fill([count], value)
+    parameters["squares"] = tf.tile(square[None, None], [count, 1, 1])
+    return apply(images, parameters, image_keys, name=EVERYTHING)
 
 
 @functools.partial(tf.function, reduce_retracing=True)  # as in tf.data, and many times faster

@@ -1,0 +1,90 @@
+// The picture of a lab: one <img> whose bytes are exchanged in place, that says in words what it
+// shows, and that answers to the mouse and to the arrow keys where the lab has a place to move.
+
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// JupyterLab has shortcuts on the same keys, and sliders do not say what they slide.
+function makeReachable(element) {
+  const lab = element.closest(".brain-lab");
+  if (!lab) return;
+  lab.setAttribute("data-lm-suppress-shortcuts", "true");
+  for (const control of lab.querySelectorAll(".jupyter-widgets")) {
+    const label = control.querySelector(":scope > .widget-label");
+    if (!label) continue;
+    const parts = ".noUi-handle, .widget-readout, select, input, .widget-toggle-buttons";
+    for (const part of control.querySelectorAll(parts)) {
+      part.setAttribute("aria-label", label.textContent);
+    }
+  }
+}
+
+function render({ model, el }) {
+  const image = document.createElement("img");
+  image.className = "brain-lab-picture";
+  image.draggable = false;
+  el.append(image);
+  let drawn = 0;
+
+  async function paint() {
+    const number = ++drawn;
+    const url = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
+    const next = new Image();
+    next.src = url;
+    await next.decode().catch(() => {});
+    if (number === drawn) {
+      const old = image.src;
+      image.src = url; // decoded already: no blank picture in between
+      image.dataset.drawn = number;
+      if (old) URL.revokeObjectURL(old);
+    }
+    makeReachable(el);
+  }
+
+  function describe() {
+    image.alt = model.get("alt");
+    image.style.width = `${model.get("width")}px`;
+    image.style.height = `${model.get("height")}px`;
+    const words = model.get("steering");
+    image.tabIndex = words ? 0 : -1;
+    image.title = words;
+  }
+
+  function move(x, y) {
+    const inside = (value) => Math.min(1, Math.max(0, value));
+    model.set("place", [inside(x), inside(y)]);
+    model.save_changes();
+  }
+
+  function follow(event) {
+    const box = image.getBoundingClientRect();
+    move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+  }
+
+  image.addEventListener("pointerdown", (event) => {
+    if (!model.get("steering")) return;
+    image.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  image.addEventListener("pointermove", (event) => {
+    if (model.get("steering") && event.buttons === 1) follow(event);
+  });
+  image.addEventListener("keydown", (event) => {
+    const step = STEPS[event.key];
+    if (!step || !model.get("steering")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const [x, y] = model.get("place");
+    const [across, down] = model.get("stride");
+    move(x + step[0] * across, y + step[1] * down);
+  });
+
+  model.on("change:value", paint);
+  model.on("change:alt change:steering change:width change:height", describe);
+  describe();
+  paint();
+  const untilShown = setInterval(() => makeReachable(el), 400); // controls come one by one
+  setTimeout(() => clearInterval(untilShown), 6000);
+  return () => clearInterval(untilShown);
+}
+
+export default { render };

@@ -1,0 +1,34 @@
+"""The picture of a lab as a widget: bytes exchanged in place, words for those who cannot see it."""
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+HERE = Path(__file__).parent
+
+
+class Picture(anywidget.AnyWidget):
+    """A picture of fixed size in JupyterLab.
+
+    ipywidgets' own Image has neither words in its place nor a place to click.
+
+    Attributes:
+        value: PNG.
+        alt: what it shows, in words.
+        width: of the picture on the screen, in pixels.
+        height: the same.
+        place: (x, y) that was clicked or reached by arrow keys, as shares of width and height.
+        stride: (x, y) that an arrow key moves, as shares.
+        steering: words on what clicking and the arrow keys do; "": nothing.
+    """
+
+    _esm = HERE / "picture.js"
+    _css = HERE / "lab.css"
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Int(600).tag(sync=True)
+    height = traitlets.Int(400).tag(sync=True)
+    place = traitlets.List(traitlets.Float(), [0.5, 0.5]).tag(sync=True)
+    stride = traitlets.List(traitlets.Float(), [0.02, 0.02]).tag(sync=True)
+    steering = traitlets.Unicode().tag(sync=True)
