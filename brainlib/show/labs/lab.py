@@ -106,7 +106,7 @@ class Lab:
             values["place"] = tuple(self.picture.place)
         return self._draw(**values)
 
-    def redraw(self, *_) -> None:
+    def redraw(self, *_: object) -> None:
         """Shows the current state."""
         if self._held:
             return
@@ -202,7 +202,9 @@ def show_still(lab: Lab | Words) -> None:
     display(Markdown(lab.still_words()))
 
 
-def slider(words: str, low: float, high: float, step: float, value: float = 0.0, **more: Any):
+def slider(
+    words: str, low: float, high: float, step: float, value: float = 0.0, **more: Any
+) -> ipywidgets.FloatSlider:
     """A slider as every lab has them: it follows while it is dragged."""
     return ipywidgets.FloatSlider(
         description=words, min=low, max=high, step=step, value=value, style=STYLE, **more

@@ -87,7 +87,7 @@ class TaskPanel:
         self._show()
         self._begin(self.task.start)
 
-    def reveal(self, _=None) -> None:
+    def reveal(self, _: object = None) -> None:
         """Computes the answer and says whether the prediction was right."""
         right, words = self.task.reveal()
         if self.prediction.value == NOTHING:
