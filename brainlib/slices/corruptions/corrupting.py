@@ -8,15 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from brainlib.slices import image_random
-<<<<<<< HEAD
 from brainlib.slices.corruptions.applying import (
+    apply,
     apply_without_blur,
     blur_and_limit,
     blur_at_first,
 )
-=======
-from brainlib.slices.corruptions.applying import apply, apply_before_blur, blur_and_limit
->>>>>>> ac54489 (Corruption lab: damage a slice by sliders, beside doing nothing and a filter; frame of all labs; models of the run or of the reference run)
 from brainlib.slices.corruptions.drawing import draw
 from brainlib.slices.corruptions.presets import PRESETS, Preset, preset, scaled
 
