@@ -16,7 +16,7 @@ FOLDERS = ("a;b", "a b", "#1", 'it\'s "this"', "$x^{$", "J\u00f6rg", "J\u0308o",
 
 def write(path, array=HEAD):
     path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), path)
+    nibabel.save(nibabel.Nifti1Image(array, np.diag([20.0, 20.0, 20.0, 1.0])), path)  # 14 to 18 cm
 
 
 @pytest.mark.parametrize("name", FOLDERS)
