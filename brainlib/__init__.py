@@ -110,13 +110,16 @@ def __getattr__(name):
 
 @contextlib.contextmanager
 def _quiet_start():
-    """Hides TensorFlow's greeting (lines in red about processors) where an import starts it."""
+    """Hides TensorFlow's greeting (lines in red about processors) where an import starts it.
+
+    Other lines are shown.
+    """
     if "tensorflow" in sys.modules:
         yield
         return
     from brainlib.record.fingerprints import native_chatter_off
 
-    with native_chatter_off():
+    with native_chatter_off(known_only=True):
         yield
 
 

@@ -9,6 +9,7 @@ What others call is gathered here.
 As a command: python -m brainlib.anomaly --model MODEL.keras --out MAPS FOLDER
 """
 
+from brainlib import models as _models  # noqa: F401 first: it starts TensorFlow in silence
 from brainlib.anomaly.command import main
 from brainlib.anomaly.curve_counts import (
     Curves,

@@ -18,11 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns 1 where a head was skipped, 2 where nothing could be done."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    _check_method(parser, options)
     try:
+        _check_method(parser, options)
         table = score_folder(options.model, options.folder, options.out, **_changes(options))
     except REFUSALS as error:
-        print(error, file=sys.stderr)
+        print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     return _report(table, Path(options.out) / "scores.csv")
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from brainlib import files
 from brainlib.anomaly import preparation, scores
-from brainlib.anomaly.head_maps import score_head
+from brainlib.anomaly.head_maps import score_head, slice_size
 from brainlib.anomaly.model_records import (
     RECORD_FILE,
     MapRecipe,
@@ -21,6 +21,11 @@ from brainlib.anomaly.model_records import (
 )
 from brainlib.heads import cohort, reading
 
+WITHOUT_RECORD = (
+    "It is scored as a network of axial slices prepared as in 09_anomaly_detection; what a network "
+    "of other slices answers means nothing."
+)
+QUICK = ("steps", "samples", "restorations")  # options that one is enough of to try a method
 REFUSALS = (OSError, ValueError)  # of one head: it is named, and the others go on
 
 
@@ -53,10 +58,12 @@ def score_folder(
         table of subject, visit, path, map_path, score (mean over the brain), fault ("" or why the
         head was skipped), seconds.
     """
-    record = read_model_record(model)
-    _check_model_file(model, record, say)
+    named, record = model, read_model_record(model)
     model = scores.load_model(model)
     recipe = (record or ModelRecord()).recipe(**changes)
+    _refuse_unfit(named, model, recipe)
+    if record is None and isinstance(named, (str, Path)):
+        say(f"{named}: no {RECORD_FILE} beside it. {WITHOUT_RECORD}")
     if record and record.method:
         say(recipe_message(record, recipe))
     heads = cohort.cohort([str(folder)], ask=False)
@@ -73,21 +80,38 @@ def score_folder(
     return table
 
 
-def _check_model_file(model, record, say):
-    """Refuses a model's file that is not there, and says where nothing is known about one."""
-    if not isinstance(model, (str, Path)):
+def _refuse_unfit(named: Any, model: keras.Model | None, recipe: MapRecipe) -> None:
+    """Raises ValueError where a model cannot answer the recipe: asked once, with an empty slice.
+
+    Args:
+        named: the model as the caller gave it, for the message.
+        model: the model itself.
+        recipe: how maps are made.
+    """
+    if model is None:
         return
-    if not Path(model).is_file():
-        raise FileNotFoundError(
-            f"{model}: expected a .keras file of a trained model, got nothing at this path. "
-            "09_anomaly_detection leaves some in models/uad_*/."
+    who = named if isinstance(named, (str, Path)) else model.name
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 1:
+        raise ValueError(
+            f"{who}: expected a model of grey slices (N, H, W, 1), got one of {shape}."
         )
-    if record is None:
-        say(
-            f"{model}: no {RECORD_FILE} beside it. It is scored as a network of axial slices "
-            "prepared as in 09_anomaly_detection; what a network of other slices answers means "
-            "nothing."
-        )
+    quick = {name: min(value, 1) for name, value in recipe.options.items() if name in QUICK}
+    options = {**recipe.options, **quick}
+    sides = shape[1:3]
+    try:
+        _, *sides = recipe.preparation.get("size") or slice_size(model)
+        empty = np.zeros((1, *sides), np.float32)
+        maps = scores.score_slices(model, empty, method=recipe.method, **options)
+        if not np.isfinite(maps).all():
+            raise ValueError("its answer to an empty slice is no number")
+    except Exception as error:  # Keras and TensorFlow raise many kinds for shapes that do not fit
+        words = " ".join(str(error).rsplit("Error: ", 1)[-1].split())[:200]
+        raise ValueError(
+            f"{who}: expected a model that answers slices of {sides[0]}x{sides[1]} by the method "
+            f"{recipe.method}, and it does not ({words or type(error).__name__}). Give a model of "
+            "09_anomaly_detection, or another --method."
+        ) from error
 
 
 def _score_one(model, head, map_path, recipe: MapRecipe, *, cache):
@@ -113,6 +137,7 @@ def _score_one(model, head, map_path, recipe: MapRecipe, *, cache):
 
 
 def _head_message(row):
+    said = f"score {row['score']:.4f}, {row['map_path']}"
     if row["fault"]:
-        return f"{row['subject']}: skipped. {row['fault']}"
-    return f"{row['subject']}: score {row['score']:.4f}, {row['map_path']}"
+        said = f"skipped. {row['fault']}"
+    return " ".join(f"{row['subject']}: {said}".split())

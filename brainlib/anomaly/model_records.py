@@ -10,10 +10,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brainlib import files
 from brainlib.anomaly import scores
+from brainlib.anomaly.preparation import SIZE, SMOOTHING
 from brainlib.models import prior as models_prior
 
 RECORD_FILE = "preparation.json"
@@ -23,6 +26,7 @@ POST = {  # at the network's size: half of the thesis's full-size steps
     "min_pixels": 7,
 }
 AS_TRAINED = "as_trained"
+Side = Annotated[int, Field(ge=1, le=1000)]  # of a picture, in pixels
 
 
 @dataclass(frozen=True)
@@ -120,19 +124,68 @@ def read_model_record(model: object) -> ModelRecord | None:
     path = Path(model).parent / RECORD_FILE
     if not path.is_file():
         return None
-    record = json.loads(path.read_text(encoding="utf-8"))
-    preparation = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in record["preparation"].items()
-    }
+    record = _checked_record(path)
+    preparation = record.preparation.model_dump(exclude_unset=True)
+    post = record.post.model_dump(exclude_unset=True) if record.post else None
     return ModelRecord(
         preparation=preparation,
-        post=record["post"],
-        masks=record.get("masks"),
-        method=record.get("method"),
-        options=record.get("options", {}),
-        prior=path.parent / record["prior"] if "prior" in record else None,
-        thresholds=record.get("thresholds", {}),
+        post=post,
+        masks=record.masks,
+        method=record.method,
+        options=record.options,
+        prior=path.parent / record.prior if record.prior else None,
+        thresholds=record.thresholds,
+    )
+
+
+class _Preparation(BaseModel):
+    """Options of `preparation.prepare`, as a record may hold them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: tuple[Side, Side, Side] = SIZE
+    voxel_mm: float = Field(1.0, ge=0.25, le=20)
+    smoothing: Literal[SMOOTHING] = SMOOTHING[0]
+    n4: bool = False
+    percentiles_of: Literal["brain", "box"] = "brain"
+
+
+class _Post(BaseModel):
+    """Options of `scores.post_process`, likewise."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mask: bool = True
+    erode_px: int = Field(0, ge=0, le=100)
+    median: int = Field(0, ge=0, le=101)
+    threshold: float | None = None
+    min_pixels: int = Field(0, ge=0)
+
+
+class _Record(BaseModel):
+    """What a record holds."""
+
+    preparation: _Preparation
+    post: _Post | None
+    masks: Literal["deepbrain", "given"] | None = None
+    method: Literal[scores.METHODS] | None = None
+    options: dict[Literal[scores.METHODS], dict[str, int | float]] = {}
+    prior: str | None = None
+    thresholds: dict[str, float | None] = {}
+
+
+def _checked_record(path: Path) -> _Record:
+    """A record as it was written; raises ValueError, in one line, where it was changed."""
+    try:
+        return _Record.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        found = f"{'.'.join(map(str, first['loc'])) or 'something else'}: {first['msg']}"
+    except (ValueError, RecursionError) as error:  # no JSON, or no text
+        found = f"no JSON ({' '.join(str(error).split())[:100]})"
+    raise ValueError(
+        f"{path}: expected the record that 09_anomaly_detection left beside the model, got {found}. "
+        "Run that chapter again, or move the file away to score with the usual options."
     )
 
 

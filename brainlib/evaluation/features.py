@@ -19,7 +19,7 @@ import tensorflow as tf
 from keras import layers
 from scipy import ndimage
 
-from brainlib import files
+from brainlib import files, models
 from brainlib.evaluation.distances import Judge, diversity, frechet, nearest, precision_recall
 from brainlib.models.outputs import outputs_of
 from brainlib.slices.pipeline import Slices
@@ -271,7 +271,7 @@ def load_space(folder: Path | str) -> Space:
             f"{finished.path}: expected SHA-256 {record['sha256'][:16]}..., found another: the "
             "file was changed after training. Delete the folder to train it again."
         )
-    model = keras.saving.load_model(finished.path, compile=False, safe_mode=True)
+    model = models.load(finished.path)
     return Space(
         model,
         f"{model.output_shape[-1]} features of a network trained here on {record['slices']} slices "

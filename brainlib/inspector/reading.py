@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from skimage import io
 
+from brainlib import models
+
 PICTURES = (".npy", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
@@ -17,22 +19,7 @@ def load(path: Path | str, *, custom_objects: Mapping[str, type] | None = None) 
         path: of the file.
         custom_objects: {name: class} of layers and models that Keras does not know.
     """
-    path = Path(path)
-    if path.suffix != ".keras" or not path.is_file():
-        raise ValueError(
-            f"{path}: expected the path of an existing .keras file. "
-            "Save a model with model.save('name.keras')."
-        )
-    try:
-        return keras.saving.load_model(
-            path, custom_objects=custom_objects, compile=False, safe_mode=True
-        )
-    except Exception as error:  # Keras raises many kinds; each says what it did not know
-        raise ValueError(
-            f"{path}: expected a model of known layers, and Keras says: "
-            f"{str(error).splitlines()[0]} Give your classes as custom_objects={{'Name': Class}}; "
-            "a file that carries code (Lambda layers) is not run."
-        ) from error
+    return models.load(path, custom_objects=custom_objects)
 
 
 def read_pictures(

@@ -1,6 +1,7 @@
 """Networks and their layers: one table of names to builders, and what a model says about itself.
 
-    build, NAMES, released, load       registry.py      from a name or a file to a network
+    build, NAMES, released             registry.py      from a name to a network
+    load                               saved.py         from a file to a network
     encoder, decoder, reconstruct, ... parts.py         what every network has, whatever its family
     describe                           description.py   its weights and numbers per image
     layer_table, blocks                layer_tables.py, diagram_blocks.py: the graph as a table
@@ -22,8 +23,9 @@ from brainlib.models.parts import (
     latent_of,
     reconstruct,
 )
-from brainlib.models.registry import NAMES, TABLE, build, load, released
+from brainlib.models.registry import NAMES, TABLE, build, released
 from brainlib.models.released_weights import load_released
+from brainlib.models.saved import load
 
 __all__ = [
     "NAMES",

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from brainlib.models import saved
 from brainlib.models.building import seeded_weights
 from brainlib.models.layers import prior as layers_prior
 from brainlib.models.tensors import Tensor
@@ -187,4 +188,4 @@ def condition_ranges(values: Mapping[str, Sequence]) -> dict[str, tuple]:
 
 def load_prior(path: Path | str) -> CodePrior:
     """Loads a prior from a `.keras` file (never code, never a pickle), uncompiled."""
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    return saved.load(path)

@@ -1,4 +1,4 @@
-"""One table of names to networks: `build`, `released` (with an author's weights) and `load`."""
+"""One table of names to networks: `build` and `released` (with an author's weights)."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -146,8 +146,3 @@ def released(
     model = build(name, image_shape=image_shape, **released_weights.build_options(record))
     path = released_weights.fetch_released(record, folder, url=url)
     return released_weights.load_released(model, path)
-
-
-def load(path: Path | str) -> keras.Model:
-    """Loads a `.keras` file (never code, never a pickle), uncompiled."""
-    return keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -5,7 +5,9 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,11 @@ REPOSITORIES = {
     "ixi-sample": f"CBICA/CCL_NMF_Prediction, commit {IXI_COMMIT}",
     "ixi-hh": "CBICA/NiChart_Project, commit c40d6a136adb03b03ac67203fdabd6716c9b4197",
 }
+CHATTER = re.compile(  # TensorFlow's lines of no concern: information, and no GPU found
+    rb"before absl::InitializeLog|^[IW]\d{4} |^\S+ \S+: [IW] |"
+    rb"^(E\d{4} |\S+ \S+: E ).*(cuda|cudnn|cublas|cufft|cuinit|computation placer)",
+    re.I,
+)
 
 
 def versions() -> dict[str, str]:
@@ -45,17 +52,24 @@ def versions() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def native_chatter_off() -> Iterator[None]:
-    """Hides what TensorFlow's compiled parts print; Python's own errors still come through."""
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+def native_chatter_off(*, known_only: bool = False) -> Iterator[None]:
+    """Hides what compiled parts print; Python's own errors still come through.
+
+    Args:
+        known_only: only TensorFlow's greeting and its search for a GPU are hidden; what else was
+            printed comes at the end.
+    """
+    with tempfile.TemporaryFile() as printed:
+        saved = os.dup(2)
+        os.dup2(printed.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            if known_only:
+                printed.seek(0)
+                os.write(2, b"".join(line for line in printed if not CHATTER.search(line)))
 
 
 def environment() -> dict:

@@ -176,7 +176,7 @@ def load_heads(folder: Path | str) -> tuple[keras.Model, HeadTargets]:
         {name: tuple(value) for name, value in stored["pairs"].items()},
         stored["weight"],
     )
-    return keras.saving.load_model(Path(folder) / HEADS, compile=False), targets
+    return models.load(Path(folder) / HEADS), targets
 
 
 def predict(
