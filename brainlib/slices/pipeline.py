@@ -154,16 +154,22 @@ class Slices:
             tf.data.experimental.assert_cardinality(self.steps)
         )
 
-    def stream(self, start_epoch: int = 0) -> tf.data.Dataset:
-        """Epochs without end from `start_epoch` on; one epoch is `steps` batches, all full.
+    def stream(self, start_epoch: int = 0, *, start_step: int = 0) -> tf.data.Dataset:
+        """Epochs without end; one epoch is `steps` batches, all full.
 
         The last batch of a pass is filled up from the pass's beginning: in TensorFlow 2.21 with
         oneDNN a training step on a batch smaller than the one before crashed (measured: a
         segmentation fault at 5 pictures after 8).
-        """
-        return self._batches(tf.data.Dataset.counter(start=start_epoch * self.passes), fill=True)
 
-    def _batches(self, passes, *, fill):
+        Args:
+            start_epoch: the first one.
+            start_step: batches after its beginning that are left out, also more than it has.
+        """
+        passed, begun = divmod(start_step, self._steps_a_pass)
+        passes = tf.data.Dataset.counter(start=start_epoch * self.passes + passed)
+        return self._batches(passes, fill=True, skipped=begun)
+
+    def _batches(self, passes, *, fill, skipped=0):
         few = len(self.indices) * math.prod(self.image_shape) * 4 <= HELD
         with tf.device("CPU:0"):  # outside of the graph: a constant in it would be copied
             numbers = tf.constant(self.indices, tf.int64)
@@ -171,7 +177,7 @@ class Slices:
         # Reading lets go of Python's lock and the rest is TensorFlow's, so two batches are made at
         # a time. One function does it all: handing a batch from thread to thread took longer than
         # reading it.
-        places = passes.flat_map(functools.partial(self._places, fill=fill))
+        places = passes.flat_map(functools.partial(self._places, fill=fill)).skip(skipped)
         return places.map(
             functools.partial(self._make, numbers=numbers, held=held),
             num_parallel_calls=2,

@@ -2,7 +2,8 @@
 
 The modules, in the order in which they build on each other:
 
-    recipes        the theses' constants as presets
+    recipes        the fast recipe, and the theses' constants as presets
+    optimizers     of a recipe: the optimiser and its learning rate by steps
     devices        precision, several devices, versions
     finished       what was made before is loaded, not made again
     losses         of reconstructions

@@ -7,7 +7,6 @@ the discriminator is neither trained nor heard.
 """
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,7 +14,7 @@ import tensorflow as tf
 from keras import ops
 
 from brainlib.models import vqgan
-from brainlib.training import losses, perceptual
+from brainlib.training import losses, optimizers, perceptual
 from brainlib.training.recipes import Recipe
 
 DELTA = 1e-4  # in equation 3.14, and the largest lambda: Esser et al. have both
@@ -64,42 +63,6 @@ def adaptive_weight(
 
 def _norm(gradient):
     return ops.sqrt(ops.sum(ops.square(ops.cast(gradient, "float32"))))
-
-
-# Saves 14 s of a training: the graph is built in 25 s, with Keras's Adam, which has ten operations
-# per weight, in 40 s (vqgan_uad at width 0.125, two cores). Steps take as long with either.
-@keras.saving.register_keras_serializable("brainlib")
-class FusedAdam(keras.optimizers.Adam):
-    """Keras's Adam in one TensorFlow operation per weight."""
-
-    def apply(
-        self, grads: Sequence[tf.Tensor], trainable_variables: Sequence | None = None
-    ) -> None:
-        step = ops.cast(self.iterations + 1, "float32")
-        betas = (self.beta_1, self.beta_2)
-        self._powers = [ops.power(ops.cast(beta, "float32"), step) for beta in betas]
-        super().apply(grads, trainable_variables)
-
-    def update_step(
-        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
-    ) -> None:
-        place = self._get_variable_index(variable)
-        tf.raw_ops.ResourceApplyAdam(
-            var=_handle(variable),
-            m=_handle(self._momentums[place]),
-            v=_handle(self._velocities[place]),
-            beta1_power=self._powers[0],
-            beta2_power=self._powers[1],
-            lr=ops.cast(learning_rate, "float32"),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
-
-
-def _handle(variable):
-    return variable.value.handle if isinstance(variable, keras.Variable) else variable.handle
 
 
 class Adversarial(keras.Model):
@@ -163,11 +126,15 @@ class Adversarial(keras.Model):
         The discriminator's follows the learning rate of the generator's.
         """
         if type(optimizer) is keras.optimizers.Adam:
-            optimizer = FusedAdam.from_config(optimizer.get_config())
+            optimizer = optimizers.FusedAdam.from_config(optimizer.get_config())
         super().compile(optimizer=optimizer, loss=None, **options)
         self.pixels = losses.get(loss)
         self.optimizer.build(self.generator.trainable_variables)
-        self.discriminator_optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
+        # Its learning rate is a number, which `AdversarialStart` sets epoch by epoch.
+        config = self.optimizer.get_config() | {
+            "learning_rate": float(self.optimizer.learning_rate)
+        }
+        self.discriminator_optimizer = type(self.optimizer).from_config(config)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     # ---------------------------------------------------------------------------------- one step

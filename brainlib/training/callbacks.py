@@ -177,7 +177,7 @@ class EventLog(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """One row per epoch, written whole after each epoch.
 
-    The columns: epoch (from 1), Keras's numbers, learning_rate, further ones, seconds.
+    The columns: epoch (from 1), step (steps done in all), Keras's numbers, learning_rate, further ones, seconds.
 
     Args:
         path: of the CSV; nothing is written when absent.
@@ -199,6 +199,7 @@ class History(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         row = {
             "epoch": epoch + 1,
+            "step": (epoch + 1) * self.params["steps"],
             **{name: float(value) for name, value in logs.items()},
             "learning_rate": _number(self.model.optimizer.learning_rate),
         }

@@ -99,6 +99,15 @@ def test_a_stream_taken_up_later_is_the_unbroken_one(stored):
     np.testing.assert_array_equal(unbroken[0][25:48], _arrays(slices.epoch(1))[0])
 
 
+@pytest.mark.parametrize("step", (0, 3, 5, 12))
+def test_a_stream_taken_up_within_an_epoch_is_the_unbroken_one(stored, step):
+    slices = Slices(stored[0], batch_size=5, corruption="seed003", seed=2)
+    unbroken = _arrays(slices.stream().take(16))
+    taken_up = _arrays(slices.stream(start_step=step).take(16 - step))
+    for whole, part in zip(unbroken, taken_up):
+        np.testing.assert_array_equal(whole[5 * step :], part)
+
+
 def test_dataset_of_an_array_is_that_of_its_file(stored):
     path, images = stored
     for repeat in (False, True):

@@ -11,7 +11,7 @@ from brainlib.evaluation import features
 from brainlib.models import vq as models_vq
 from brainlib.models import vqgan
 from brainlib.models.layers.vq import VectorQuantizer
-from brainlib.training import adversarial, losses, perceptual
+from brainlib.training import adversarial, losses, optimizers, perceptual
 
 SHAPE = (32, 24, 1)
 IMAGES = np.random.default_rng(0).random((20, *SHAPE), dtype="float32")
@@ -194,15 +194,15 @@ def test_fused_adam_is_keras_adam():
         rng.standard_normal((5, 3, 4)).astype("float32"),
     )
     variables = []
-    for kind in (keras.optimizers.Adam, adversarial.FusedAdam):
+    for kind in (keras.optimizers.Adam, optimizers.FusedAdam):
         variable, optimizer = keras.Variable(start), kind(0.01, beta_1=0.5)
         for gradient in gradients:
             optimizer.apply([tf.constant(gradient)], [variable])
         variables.append(variable.numpy())
     np.testing.assert_allclose(variables[1], variables[0], atol=1e-6)
     assert np.abs(variables[0] - start).max() > 0.01
-    restored = keras.optimizers.deserialize(keras.optimizers.serialize(adversarial.FusedAdam(0.02)))
-    assert type(restored) is adversarial.FusedAdam and float(
+    restored = keras.optimizers.deserialize(keras.optimizers.serialize(optimizers.FusedAdam(0.02)))
+    assert type(restored) is optimizers.FusedAdam and float(
         restored.learning_rate
     ) == pytest.approx(0.02)
 

@@ -18,17 +18,18 @@ from brainlib.training import callbacks as training_callbacks
 from brainlib.training import checkpoints
 
 RECIPE = training.recipe("vae", plateau_patience=1, plateau_min_delta={"": 100.0}, stop_patience=5)
+BY_STEPS = training.recipe("fast-vae", steps=30)  # 5 an epoch, where a pass has 4
 IMAGES = np.random.default_rng(0).random((20, 32, 32, 1), dtype="float32")
 
 
 class Stop(keras.callbacks.Callback):
-    """Kills its own process, hard, in the second batch of an epoch."""
+    """Kills its own process, hard, within an epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.due = epoch == 3
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.due and batch == 1:
+        if self.due:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -52,8 +53,8 @@ def _small():
     )
 
 
-def _fit(name, folder, callbacks=(), lines=None, **options):
-    """Six epochs with corruption, plateaus and beta's warm-up.
+def _fit(name, folder, callbacks=(), lines=None, recipe=RECIPE, **options):
+    """Six epochs with corruption, plateaus (or a cosine by steps) and beta's warm-up.
 
     Sampling is in small and vae, dropout in small and myronenko_cae.
     """
@@ -67,7 +68,7 @@ def _fit(name, folder, callbacks=(), lines=None, **options):
         model,
         IMAGES[:14],
         IMAGES[14:],
-        recipe=RECIPE,
+        recipe=recipe,
         loss="mse",
         corruption="seed004",
         epochs=6,
@@ -83,17 +84,22 @@ def _fit(name, folder, callbacks=(), lines=None, **options):
     return model, history
 
 
-def _killed(name, folder):
-    _fit(name, folder, [Stop()])
+def _killed(name, folder, recipe):
+    _fit(name, folder, [Stop()], recipe=recipe)
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["small", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vae", "myronenko_cae"))],
+    "name, recipe",
+    [
+        ("small", RECIPE),
+        ("small", BY_STEPS),
+        pytest.param("vae", RECIPE, marks=pytest.mark.slow),
+        pytest.param("myronenko_cae", BY_STEPS, marks=pytest.mark.slow),
+    ],
 )
-def test_a_killed_training_ends_like_an_unbroken_one(name, tmp_path):
+def test_a_killed_training_ends_like_an_unbroken_one(name, recipe, tmp_path):
     process = multiprocessing.get_context("spawn").Process(
-        target=_killed, args=(name, tmp_path / "killed")
+        target=_killed, args=(name, tmp_path / "killed", recipe)
     )
     process.start()
     process.join()
@@ -102,11 +108,13 @@ def test_a_killed_training_ends_like_an_unbroken_one(name, tmp_path):
         tmp_path / "killed/model.keras"
     ).exists()
     lines = []
-    model, history = _fit(name, tmp_path / "killed", lines=lines)
+    model, history = _fit(name, tmp_path / "killed", lines=lines, recipe=recipe)
     assert lines[0].startswith("goes on after epoch 3 of 6")
-    unbroken, expected = _fit(name, tmp_path / "unbroken")
+    unbroken, expected = _fit(name, tmp_path / "unbroken", recipe=recipe)
     assert list(history.epoch) == [1, 2, 3, 4, 5, 6]
-    assert history.learning_rate.nunique() > 2  # plateaus before and after the kill
+    assert history.learning_rate.nunique() > 2  # of a plateau: before and after the kill
+    if recipe.cosine:
+        assert history.learning_rate.iloc[-1] == 0
     numbers = [column for column in expected if column != "seconds"]
     np.testing.assert_allclose(history[numbers], expected[numbers], rtol=2e-5)
     for weight, wanted in zip(model.get_weights(), unbroken.get_weights(), strict=True):

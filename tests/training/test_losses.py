@@ -22,6 +22,14 @@ def test_mse_and_l1():
     )
 
 
+def test_log_mse_is_psnr_but_for_scale_and_sign():
+    errors = losses.get("log_mse").call(TARGET, OUTPUT)
+    expected = metrics.psnr(TARGET, OUTPUT, data_range=1.0)
+    np.testing.assert_allclose(-10 / np.log(10) * np.asarray(errors), expected, atol=0.01)
+    perfect = losses.get("log_mse")(TARGET, TARGET)  # no picture is worth everything
+    np.testing.assert_allclose(float(perfect), np.log(1e-5), rtol=1e-5)
+
+
 def test_dssim_is_the_metric():
     expected = metrics.dssim(TARGET, OUTPUT, data_range=1.0)
     np.testing.assert_allclose(losses.DSSIM().call(TARGET, OUTPUT), expected, atol=1e-5)
