@@ -177,7 +177,8 @@ class EventLog(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """One row per epoch, written whole after each epoch.
 
-    The columns: epoch (from 1), step (steps done in all), Keras's numbers, learning_rate, further ones, seconds.
+    The columns: epoch (from 1), step (steps done in all), Keras's numbers, learning_rate, further
+    ones, seconds.
 
     Args:
         path: of the CSV; nothing is written when absent.

@@ -1,4 +1,4 @@
-"""The optimiser of a recipe: learning rates by steps in closed form, Keras's Adam in fewer parts."""
+"""The optimiser of a recipe: learning rates by steps in closed form."""
 
 import math
 
