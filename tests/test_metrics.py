@@ -59,3 +59,25 @@ def test_images_stay_as_they_were_and_bad_shapes_are_refused():
         metrics.mse(TARGET[..., 0], OUTPUT[..., 0])
     with pytest.raises(ValueError, match="11x11"):
         metrics.ssim(TARGET[:, :9], OUTPUT[:, :9], data_range=1.0)
+
+
+def test_a_mask_leaves_out_all_else():
+    mask = np.zeros(TARGET.shape, bool)
+    mask[:2, 6:11, 7:15] = True
+    spoilt = OUTPUT.copy()
+    spoilt[:, :, -1] = 1 - spoilt[:, :, -1]  # far from the mask: no window around it sees this
+    measured = metrics.measure(TARGET, OUTPUT, mask=mask)
+    for name, values in metrics.measure(TARGET, spoilt, mask=mask).items():
+        np.testing.assert_allclose(values[:2], measured[name][:2], rtol=1e-12)
+    expected = np.mean((TARGET - OUTPUT)[:2, 6:11, 7:15] ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(measured["mse"][:2], expected)
+    assert all(np.isnan(values[2]) for values in measured.values())  # no brain, no number
+
+
+def test_a_mask_of_everything_changes_nothing_and_another_shape_is_refused():
+    everything = np.ones(TARGET.shape, bool)
+    with_mask = metrics.measure(TARGET, OUTPUT, mask=everything)
+    for name, values in metrics.measure(TARGET, OUTPUT).items():
+        np.testing.assert_allclose(values, with_mask[name], rtol=1e-12)
+    with pytest.raises(ValueError, match="mask: expected shape"):
+        metrics.mse(TARGET, OUTPUT, mask=everything[:, :-1])

@@ -1,8 +1,8 @@
 """Intervals and comparisons that know that slices of one head are not independent.
 
-Each person counts once, with the mean over that person's slices. `compare` gives the tests that
-the theses made and the honest ones beside them; `paired_difference` and `in_words` turn a
-comparison into a sentence that is true of the run at hand.
+Each person counts once, with the mean over that person's slices. `compare` compares every pair of
+a table of models; `compare_pair` gives the tests that the theses made beside the honest ones;
+`paired_difference` and `in_words` turn a comparison into a sentence that is true of the run.
 """
 
 import math
@@ -11,11 +11,13 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
 # An exact sign test of fewer people cannot reach p < 0.05, even if all agree: 2 / 2**5 = 0.0625.
 FEWEST_PEOPLE = 6
+COMPARED = ["a", "b", "mean_difference", "low", "high", "effect_size", "p", "n"]
 
 
 class Interval(NamedTuple):
@@ -98,7 +100,54 @@ def bootstrap_interval(
     return Interval(float(means.mean()), float(low), float(high), len(names))
 
 
-def compare(values_a: ArrayLike, values_b: ArrayLike, subjects: ArrayLike) -> dict[str, float]:
+def compare(
+    table: pd.DataFrame | Mapping[str, ArrayLike],
+    subjects: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Every pair of models on the same images: difference, effect size, interval, p-values.
+
+    Args:
+        table: one row per image, one column per model; or {model: (N,) numbers}.
+        subjects: (N,) whose image each is: then people are compared, each with the mean of its
+            images. Absent: the level `subject` of the table's index, or else every image counts as
+            a person, as the theses counted.
+        level: share of each interval.
+
+    Returns:
+        One row per pair: `a`, `b`, `mean_difference` (a - b) with Student's interval `low`, `high`,
+        `effect_size` (the mean difference over its standard deviation, Cohen's d_z), `p` (paired
+        t-test), `p_corrected` (Holm, for all rows) and `n`, the people or images compared. NaN
+        where one person, or models that do not differ, allow no test.
+    """
+    table = pd.DataFrame(table)
+    if subjects is None and "subject" in table.index.names:
+        subjects = table.index.get_level_values("subject")
+    if subjects is None:
+        subjects = np.arange(len(table))
+    rows = []
+    for a, b in combinations(table.columns, 2):
+        tests = compare_pair(table[a], table[b], subjects)
+        paired = paired_difference(table[a], table[b], subjects, level=level)
+        rows.append(
+            {
+                "a": a,
+                "b": b,
+                "mean_difference": paired.difference,
+                "low": paired.low,
+                "high": paired.high,
+                "effect_size": tests["d_z"],
+                "p": tests["p_t"],
+                "n": paired.people,
+            }
+        )
+    found = pd.DataFrame(rows, columns=COMPARED)
+    found.insert(len(COMPARED) - 1, "p_corrected", holm(found.p))
+    return found
+
+
+def compare_pair(values_a: ArrayLike, values_b: ArrayLike, subjects: ArrayLike) -> dict[str, float]:
     """Compares two models on the same slices, honestly and as the theses did.
 
     Args:
@@ -139,11 +188,11 @@ def compare_all(values: Mapping[str, ArrayLike], subjects: ArrayLike) -> list[di
         subjects: (N,) whose slice it is.
 
     Returns:
-        A list of `compare`'s dictionaries with `a`, `b` (names of the models) and `p_t_holm`,
+        A list of `compare_pair`'s dictionaries with `a`, `b` (names of the models) and `p_t_holm`,
         `p_wilcoxon_holm`, `p_slices_holm`.
     """
     rows = [
-        {"a": a, "b": b, **compare(values[a], values[b], subjects)}
+        {"a": a, "b": b, **compare_pair(values[a], values[b], subjects)}
         for a, b in combinations(values, 2)
     ]
     for name in ("p_t", "p_wilcoxon", "p_slices"):
@@ -157,8 +206,8 @@ def paired_difference(
 ) -> PairedDifference:
     """Mean of a - b over people, with Student's interval of the paired differences.
 
-    The interval leaves out 0 exactly where `compare`'s `p_t` is below 1 - level. For few people
-    it is wider, and so more honest, than a bootstrap's.
+    The interval leaves out 0 exactly where `compare_pair`'s `p_t` is below 1 - level. For few
+    people it is wider, and so more honest, than a bootstrap's.
 
     Args:
         values_a: (N,) one number per slice or per person, of the first model.

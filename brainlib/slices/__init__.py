@@ -11,6 +11,7 @@ from brainlib.slices.preparation import (
     FIELD_MM,
     SCALINGS,
     fit_square,
+    from_square,
     prepare,
     scale,
     scale_limits,
@@ -34,5 +35,6 @@ from brainlib.slices.selection import (
 )
 from brainlib.slices.store import Writer, export_png, read
 from brainlib.slices.storing import every_nth, index_of_pictures, store_pictures
+from brainlib.slices.whole_heads import HeadSlices, cut_head
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 from skimage.transform import resize
 
 from brainlib.heads.volumes import Volume
@@ -130,6 +131,37 @@ def fit_square(
     return square
 
 
+def from_square(
+    square: np.ndarray,
+    shape: Sequence[int],
+    spacing_mm: Sequence[float],
+    edges: Sequence[tuple[float, float]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The way back of `fit_square`: what a square shows, on the pixels of the picture.
+
+    Args:
+        square: (size, size).
+        shape: (rows, columns) of the picture.
+        spacing_mm: of its rows and columns.
+        edges: of `window`.
+
+    Returns:
+        (float32 picture (rows, columns), linearly between the square's pixels; bool (rows,
+        columns): where the picture lies in the square. Elsewhere it repeats the square's border).
+    """
+    size = len(square)
+    step = (edges[0][1] - edges[0][0]) / size
+    places, inside = [], []
+    for side, spacing, (start, _) in zip(shape, spacing_mm, edges):
+        resampled = max(1, round(side * spacing / step))  # as `fit_square` rounded them
+        place = (np.arange(side) + 0.5) * resampled / side - 0.5 - round(start / step)
+        places.append(place)
+        inside.append((place > -0.5) & (place < size - 0.5))
+    grid = np.meshgrid(*places, indexing="ij")
+    picture = ndimage.map_coordinates(square.astype(np.float32), grid, order=1, mode="nearest")
+    return picture, np.logical_and.outer(*inside)
+
+
 # ---- both
 
 
@@ -165,20 +197,20 @@ def prepare(
         dict of `image` float32 (n, size, size, 1) in [0, 1], `brain` and, if there is a lesion
         mask, `lesion`: bool (n, size, size, 1).
     """
-    frame = _frame(volume, pictures(mask, plane), plane, field_mm, centre, size)
+    frame = frame_of(volume, pictures(mask, plane), plane, field_mm, centre, size)
     limits = scale_limits(volume.array, mask, scaling)
     array = np.where(mask, volume.array, volume.array.min()) if brain_only else volume.array
-    images = _fit_all(pictures(array, plane), numbers, frame)
+    images = fit_stack(pictures(array, plane), numbers, frame)
     for row, image in enumerate(images):
         images[row] = scale(image, limits)
     result = {"image": images[..., None]}
-    result["brain"] = (_fit_all(pictures(mask, plane), numbers, frame) > 0.5)[..., None]
+    result["brain"] = (fit_stack(pictures(mask, plane), numbers, frame) > 0.5)[..., None]
     if lesion is not None:
-        result["lesion"] = (_fit_all(pictures(lesion, plane), numbers, frame) > 0.5)[..., None]
+        result["lesion"] = (fit_stack(pictures(lesion, plane), numbers, frame) > 0.5)[..., None]
     return result
 
 
-class _Frame(NamedTuple):
+class Frame(NamedTuple):
     """Which square of a plane's pictures is taken, and how large it becomes."""
 
     spacing_mm: tuple[float, float]
@@ -186,9 +218,9 @@ class _Frame(NamedTuple):
     size: int
 
 
-def _frame(
+def frame_of(
     volume: Volume, brains: np.ndarray, plane: str, field_mm: float, centre: bool, size: int
-) -> _Frame:
+) -> Frame:
     """The frame of a head, the same for all of its slices. brains: (slices, rows, columns)."""
     spacing_mm = pixel_mm(volume.voxel_mm, plane)
     silhouette = brains.any(axis=0)
@@ -197,7 +229,7 @@ def _frame(
     if centre and silhouette.any():
         middle = tuple(_centre_of_mass(brains.sum(axis=(0, 2 - axis))) for axis in (0, 1))
     edges = window(silhouette.shape, spacing_mm, box, field_mm=field_mm, centre=middle)
-    return _Frame(spacing_mm, edges, size)
+    return Frame(spacing_mm, edges, size)
 
 
 def _extent(holds_brain: np.ndarray) -> tuple[int, int]:
@@ -210,7 +242,7 @@ def _centre_of_mass(weights: np.ndarray) -> float:
     return float(np.average(np.arange(len(weights)), weights=weights))
 
 
-def _fit_all(stack: np.ndarray, numbers: Sequence[int], frame: _Frame) -> np.ndarray:
+def fit_stack(stack: np.ndarray, numbers: Sequence[int], frame: Frame) -> np.ndarray:
     """Some pictures of a stack in a frame: float32 (n, size, size)."""
     fitted = np.zeros((len(numbers), frame.size, frame.size), np.float32)
     for row, number in enumerate(numbers):

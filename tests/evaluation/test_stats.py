@@ -1,6 +1,7 @@
 """Intervals and comparisons against SciPy, closed forms and simulated cohorts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
@@ -50,7 +51,7 @@ def test_compare_is_scipys_paired_test_over_subjects_and_over_slices():
     rng = np.random.default_rng(4)
     a, subjects = _cohort(rng)
     b = a + np.repeat(rng.normal(0.3, 0.5, 8), 30) + rng.normal(0, 0.1, 240)
-    result = stats.compare(a, b, subjects)
+    result = stats.compare_pair(a, b, subjects)
     means_a, means_b = a.reshape(8, 30).mean(1), b.reshape(8, 30).mean(1)
     reference = scipy_stats.ttest_rel(means_a, means_b)
     np.testing.assert_allclose(
@@ -70,7 +71,7 @@ def test_compare_is_scipys_paired_test_over_subjects_and_over_slices():
 
 
 def test_compare_of_equal_models_claims_nothing():
-    result = stats.compare([1.0, 2, 3], [1.0, 2, 3], ["a", "b", "b"])
+    result = stats.compare_pair([1.0, 2, 3], [1.0, 2, 3], ["a", "b", "b"])
     assert result["difference"] == 0
     assert all(np.isnan(result[name]) for name in ("d_z", "t", "p_t", "p_wilcoxon", "p_slices"))
 
@@ -97,7 +98,7 @@ def test_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="one subject per slice"):
         stats.by_subject([1.0, 2.0], ["a"])
     with pytest.raises(ValueError, match="same slices"):
-        stats.compare([1.0, 2.0], [1.0], ["a", "b"])
+        stats.compare_pair([1.0, 2.0], [1.0], ["a", "b"])
     with pytest.raises(ValueError, match="at least one"):
         stats.bootstrap_interval([], [])
 
@@ -127,7 +128,7 @@ def test_the_interval_leaves_out_zero_where_the_t_test_says_so():
         gains = rng.normal(shift, 1, 7)
         people = [f"S{number}" for number in range(7)]
         paired = stats.paired_difference(gains, np.zeros(7), people)
-        p_value = stats.compare(gains, np.zeros(7), people)["p_t"]
+        p_value = stats.compare_pair(gains, np.zeros(7), people)["p_t"]
         assert (paired.low > 0 or paired.high < 0) == (p_value < 0.05)
 
 
@@ -179,3 +180,35 @@ def test_words_hide_no_limit_behind_zero_and_show_no_minus_before_it():
     assert "= 0 [-2, 2]" in stats.in_words(nothing, a="x", b="y")
     with pytest.raises(ValueError, match="higher"):
         stats.verdict(close, better="more")
+
+
+def test_a_table_of_models_gives_one_row_per_pair():
+    rng = np.random.default_rng(5)
+    subjects = np.repeat(list("abcdefgh"), 20)
+    table = pd.DataFrame(rng.normal(0, 1, (160, 3)), columns=["vae", "PCA 64", "input"])
+    table["vae"] += np.repeat(rng.normal(1, 0.5, 8), 20)
+    pairs = stats.compare(table, subjects)
+    assert pairs[["a", "b"]].to_numpy().tolist() == [
+        ["vae", "PCA 64"],
+        ["vae", "input"],
+        ["PCA 64", "input"],
+    ]
+    means = table.groupby(subjects).mean()
+    for row in pairs.itertuples():
+        reference = scipy_stats.ttest_rel(means[row.a], means[row.b])
+        limits = reference.confidence_interval(0.95)
+        np.testing.assert_allclose((row.p, row.low, row.high), (reference.pvalue, *limits))
+        difference = means[row.a] - means[row.b]
+        assert row.mean_difference == pytest.approx(difference.mean())
+        assert row.effect_size == pytest.approx(difference.mean() / difference.std())
+    np.testing.assert_allclose(pairs.p_corrected, stats.holm(pairs.p))
+    assert (pairs.n == 8).all()
+
+
+def test_without_subjects_images_count_unless_the_index_knows_people():
+    table = pd.DataFrame({"a": [1.0, 2, 4, 7], "b": [0.0, 1, 1, 2]})
+    assert stats.compare(table).n.tolist() == [4]
+    table.index = pd.MultiIndex.from_arrays([list("ppqq"), range(4)], names=["subject", "row"])
+    assert stats.compare(table).n.tolist() == [2]
+    assert stats.compare({"a": [1.0, 2], "b": [1.0, 2]}).p.isna().all()
+    assert len(stats.compare(table[["a"]])) == 0

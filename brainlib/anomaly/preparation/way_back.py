@@ -3,16 +3,15 @@
 Thesis 002 stays in its box; a map is of use to others only on the head that it was made from.
 """
 
-from pathlib import Path
-
-import nibabel
 import numpy as np
 from scipy import ndimage
 
-from brainlib import files
 from brainlib.anomaly.preparation.box import box_shape
 from brainlib.anomaly.preparation.heads import Prepared
 from brainlib.heads.volumes import Volume
+from brainlib.heads.writing import write as write_map
+
+__all__ = ["map_to_head", "write_map"]
 
 
 def map_to_head(maps: np.ndarray, prepared: Prepared, volume: Volume) -> np.ndarray:
@@ -37,21 +36,3 @@ def map_to_head(maps: np.ndarray, prepared: Prepared, volume: Volume) -> np.ndar
     return ndimage.affine_transform(
         box, scale, shift, output_shape=volume.array.shape, order=1, mode="grid-constant", cval=0.0
     )
-
-
-def write_map(path: Path | str, array: np.ndarray, volume: Volume) -> Path:
-    """Writes an array of a head's RAS+ grid as NIfTI, in the head's stored orientation.
-
-    The file has the head's stored shape (3-D), axes and position, so that viewers lay the two over
-    each other.
-    """
-    ras = nibabel.orientations.axcodes2ornt("RAS")
-    stored = nibabel.orientations.axcodes2ornt(volume.stored_axes)
-    back = nibabel.orientations.ornt_transform(ras, stored)
-    turned = np.ascontiguousarray(nibabel.apply_orientation(np.asarray(array, np.float32), back))
-    affine = volume.affine @ nibabel.orientations.inv_ornt_aff(back, volume.array.shape)
-    image = nibabel.Nifti1Image(turned, affine)
-    image.header.set_xyzt_units("mm")
-    with files.whole_file(path) as temporary:
-        nibabel.save(image, temporary)
-    return Path(path)

@@ -105,6 +105,7 @@ from brainlib.evaluation.studies.plain_codes import (
     cut,
     join,
     plain_codes,
+    plain_codes_of,
     plain_quality,
 )
 from brainlib.evaluation.studies.preparation import (

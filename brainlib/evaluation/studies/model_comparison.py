@@ -1,8 +1,8 @@
 """Every model on every test person, beside doing nothing and simple references."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,12 @@ from brainlib.evaluation.studies.saved_networks import Network
 from brainlib.evaluation.studies.split_slices import Round, SplitSlices
 from brainlib.slices import corruptions
 
-Reference = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Rebuild = Callable[[np.ndarray], np.ndarray]  # inputs (n, H, W, 1) -> outputs of that shape
+Reference = Callable[[np.ndarray], Rebuild]  # learns from training slices
+Inputs = Sequence[str] | Mapping[str, corruptions.Preset]
 MOST_KNOWN = 1500  # training slices that a reference learns from, about
+BATCH = 256  # slices in memory at a time
+MEASURED_ON = ("picture", "brain")
 CLEAN = "clean pictures"
 RULERS = {"dssim": ("lower", "DSSIM"), "psnr": ("higher", "dB")}  # what is better, and the unit
 
@@ -28,7 +32,8 @@ class ModelComparison:
 
     Attributes:
         slices: of `open_slices`.
-        references: {name: function of (training slices, inputs) -> outputs}, all (n, H, W, 1).
+        references: {name: function of training slices that gives a function inputs -> outputs},
+            all (n, H, W, 1).
         networks: {name: `Network`}.
         seed: of the corruptions and of the bootstrap.
         filters: of `chosen_filters`.
@@ -73,48 +78,82 @@ class ModelComparison:
         people = [self.slices.spread([person], count) for person in one_round.test]
         return pd.concat(people)
 
-    def outputs(self, one_round: Round, inputs: np.ndarray) -> dict[str, list[np.ndarray]]:
-        """What each model makes of inputs (n, H, W, 1): one array per random seed."""
-        known = training_pictures(self.slices, one_round)
-        found = {DOING_NOTHING: [inputs]}
-        for name, reference in self.references.items():
-            found[name] = [reference(known, inputs)]
-        for name, restore in self.filters.get(one_round.name, {}).items():
-            found[name] = [restore(inputs)]
-        for name, network in self.networks.items():
-            trainings = network.of_round(one_round.name)
-            found[name] = [models.reconstruct(model, inputs) for model in trainings]
-        return found
+    def makers(self, one_round: Round) -> dict[str, list[Rebuild]]:
+        """What makes outputs of inputs: {model: one function per random seed}, loaded once."""
+        if one_round.name not in self._loaded:
+            known = training_pictures(self.slices, one_round)
+            found = {DOING_NOTHING: [np.asarray]}
+            for name, reference in self.references.items():
+                found[name] = [reference(known)]
+            for name, restore in self.filters.get(one_round.name, {}).items():
+                found[name] = [restore]
+            for name, network in self.networks.items():
+                trainings = network.of_round(one_round.name)
+                found[name] = [partial(models.reconstruct, model) for model in trainings]
+            self._loaded[one_round.name] = found
+        return self._loaded[one_round.name]
+
+    @cached_property
+    def _loaded(self) -> dict[str, dict[str, list[Rebuild]]]:
+        return {}
 
     def quality(
-        self, corruption_names: Sequence[str], *, slices_per_person: int = 0
+        self,
+        inputs: Inputs,
+        *,
+        slices_per_person: int = 0,
+        measured_on: str = "picture",
+        only: Collection[str] | None = None,
     ) -> pd.DataFrame:
         """Every metric of every model, test slice and corruption; one row each.
 
         The models of a round see that round's test people alone. Several random seeds count as one
-        number per slice, their mean: a random seed is no person.
+        number per slice, their mean: a random seed is no person. Slices pass in batches, so memory
+        does not grow with their number.
 
         Args:
-            corruption_names: of presets; "none" is the clean slice.
+            inputs: corruptions: names of presets, or {name: `Preset`}; "none" is the clean slice.
             slices_per_person: at most, evenly spread; 0 for all.
+            measured_on: "picture", or "brain": the brain mask's pixels alone.
+            only: names of models; all when absent.
 
         Returns:
-            `row`, `subject`, `slice`, `round`, `model`, `corruption`, `random_seeds` (how many),
-            mse, dssim, ssim, psnr (dB; NaN for an untouched input, where it is infinite).
+            `row`, `subject`, `slice`, `position` (0 to 1 along the head), `round`, `model`,
+            `corruption`, `random_seeds` (how many), mse, dssim, ssim, psnr (dB; NaN for an
+            untouched input, where it is infinite).
         """
+        if measured_on not in MEASURED_ON:
+            raise ValueError(f"measured_on: expected picture or brain, got {measured_on!r}.")
+        presets = inputs if isinstance(inputs, Mapping) else {name: name for name in inputs}
         parts = []
         for one_round in self.slices.rounds:
-            table = self.test_slices(one_round, slices_per_person)
-            target = self.slices.pictures(table)
-            shown = table[["row", "subject", "slice"]].reset_index(drop=True)
-            for corruption in corruption_names:
-                inputs = self._corrupted(table, corruption)
-                for name, several in self.outputs(one_round, inputs).items():
-                    known = {"round": one_round.name, "model": name, "corruption": corruption}
-                    part = shown.assign(**known, random_seeds=len(several))
-                    parts.append(part.join(_mean_of_random_seeds(target, several)))
+            makers = self._some_makers(one_round, only)
+            for table in batches_of(self.test_slices(one_round, slices_per_person)):
+                for corruption, preset in presets.items():
+                    known = {"round": one_round.name, "corruption": corruption}
+                    part = self._measured(table, preset, makers, measured_on)
+                    parts.append(part.assign(**known))
         scores = pd.concat(parts, ignore_index=True)
-        return scores.assign(psnr=scores.psnr.replace(np.inf, np.nan))
+        return _in_order(scores.assign(psnr=scores.psnr.replace(np.inf, np.nan)), self.names)
+
+    def _some_makers(self, one_round, only):
+        makers = self.makers(one_round)
+        return makers if only is None else {name: makers[name] for name in only}
+
+    def _measured(self, table, preset, makers, measured_on) -> pd.DataFrame:
+        """Metrics of one batch of slices under one corruption, model after model."""
+        target = self.slices.pictures(table)
+        mask = self.slices.brain_pictures(table) if measured_on == "brain" else None
+        shown = table[["row", "subject", "slice"]].reset_index(drop=True)
+        shown["position"] = position_in_head(table).to_numpy()
+        inputs = self._corrupted(table, preset)
+        parts = []
+        for name, several in makers.items():
+            outputs = (make(inputs) for make in several)
+            metrics_of = _mean_of_random_seeds(target, outputs, mask)
+            part = shown.assign(model=name, random_seeds=len(several))
+            parts.append(part.join(metrics_of))
+        return pd.concat(parts, ignore_index=True)
 
     def examples(
         self, corruption: str, count: int, *, slices_per_person: int = 0
@@ -132,14 +171,19 @@ class ModelComparison:
         first = self.slices.first
         table = self.test_slices(first, slices_per_person)
         chosen = table.iloc[np.linspace(0, len(table) - 1, count).astype(int)]
-        outputs = self.outputs(first, self._corrupted(chosen, corruption))
         pictures = {"original": self.slices.pictures(chosen)}
-        pictures |= {name: several[0] for name, several in outputs.items()}
+        pictures |= self.outputs_of(self._corrupted(chosen, corruption))
         return pictures, self.slices.titles(chosen)
 
-    def _corrupted(self, table: pd.DataFrame, corruption: str) -> np.ndarray:
+    def outputs_of(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """What the first training of each model of the first round makes of inputs (n, H, W, 1)."""
+        return {
+            name: several[0](inputs) for name, several in self.makers(self.slices.first).items()
+        }
+
+    def _corrupted(self, table: pd.DataFrame, preset: str | corruptions.Preset) -> np.ndarray:
         target = self.slices.pictures(table)
-        return corruptions.corrupt(target, corruption, seed=self.seed, indices=table.row.to_numpy())
+        return corruptions.corrupt(target, preset, seed=self.seed, indices=table.row.to_numpy())
 
     def summary(self, scores: pd.DataFrame) -> pd.DataFrame:
         """Each metric over people, with a 95 % interval, and how the model was trained.
@@ -230,9 +274,34 @@ def training_pictures(slices: SplitSlices, one_round: Round) -> np.ndarray:
     return slices.pictures(table.iloc[:: max(1, len(table) // MOST_KNOWN)])
 
 
-def _mean_of_random_seeds(target: np.ndarray, several: Sequence[np.ndarray]) -> pd.DataFrame:
+def batches_of(table: pd.DataFrame, size: int = BATCH) -> Iterator[pd.DataFrame]:
+    """The rows of a table, so many at a time."""
+    for start in range(0, len(table), size):
+        yield table.iloc[start : start + size]
+
+
+def position_in_head(table: pd.DataFrame) -> pd.Series:
+    """Where slices lie along their axis: 0 is the first slice of the head, 1 the last one.
+
+    Args:
+        table: rows of `SplitSlices.index`.
+    """
+    return table.slice / (table.slices - 1).clip(lower=1)
+
+
+def _in_order(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Corruptions in the order in which they came, in each the models in the order of tables."""
+    keys = {"corruption": list(scores.corruption.unique()), "model": list(names)}
+    order = [pd.Categorical(scores[name], values).codes for name, values in keys.items()]
+    rounds = pd.Categorical(scores["round"], scores["round"].unique()).codes
+    return scores.iloc[np.lexsort((order[1], order[0], rounds))].reset_index(drop=True)
+
+
+def _mean_of_random_seeds(
+    target: np.ndarray, several: Iterable[np.ndarray], mask: np.ndarray | None
+) -> pd.DataFrame:
     """Metrics of each slice, meaned over the outputs of several trainings."""
-    tables = [pd.DataFrame(metrics.measure(target, output)) for output in several]
+    tables = [pd.DataFrame(metrics.measure(target, output, mask=mask)) for output in several]
     return pd.concat(tables).groupby(level=0).mean()
 
 

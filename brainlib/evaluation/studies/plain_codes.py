@@ -79,9 +79,19 @@ def plain_codes(
         codebook_size: number of codes; fewer where there are fewer squares.
         seed: random seed of k-means.
     """
-    table = slices.thinned(one_round.train)
-    some = table.iloc[:: max(1, len(table) // MOST_PICTURES)]
-    squares = cut(slices.pictures(some), side).reshape(-1, side * side)
+    known = slices.pictures(slices.thinned(one_round.train))
+    return plain_codes_of(known, side=side, codebook_size=codebook_size, seed=seed)
+
+
+def plain_codes_of(
+    pictures: np.ndarray, *, side: int, codebook_size: int, seed: int = 0
+) -> PlainCodes:
+    """Learns a codebook of squares from pictures (N, H, W, 1), of 300 or so at most.
+
+    side, codebook_size, seed: as of `plain_codes`.
+    """
+    some = pictures[:: max(1, len(pictures) // MOST_PICTURES)]
+    squares = cut(some, side).reshape(-1, side * side)
     count = min(codebook_size, len(squares))
     means = MiniBatchKMeans(count, batch_size=4096, max_iter=30, n_init=1, random_state=seed)
     return PlainCodes(means.fit(squares).cluster_centers_.astype("float32"), side)

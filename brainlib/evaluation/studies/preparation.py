@@ -221,7 +221,7 @@ def preparation_table(restored: dict[str, Restored], *, seed: int = 0) -> pd.Dat
     for name, pictures in restored.items():
         gains, errors = pictures.gains, pictures.by_slice
         interval = stats.bootstrap_interval(gains, gains.index, seed=seed)
-        compared = stats.compare(gains, reference, gains.index)
+        compared = stats.compare_pair(gains, reference, gains.index)
         rows.append(
             {
                 "preparation": name,

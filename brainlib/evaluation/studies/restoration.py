@@ -42,9 +42,10 @@ def restored_people(
         filters: of `chosen_filters`.
 
     Returns:
-        One row per corruption, model and test person: doing nothing, filters, networks. Columns: `input` (the
-        corruption), `model`, `subject`, means over slices and random seeds of mse, dssim, ssim and
-        psnr (dB; NaN for an untouched slice, where it is infinite), and `random_seeds`, how many.
+        One row per corruption, model and test person: doing nothing, filters, networks. Columns:
+        `input` (the corruption), `model`, `subject`, means over slices and random seeds of mse,
+        dssim, ssim and psnr (dB; NaN for an untouched slice, where it is infinite), and
+        `random_seeds`, how many.
     """
     presets = kinds if isinstance(kinds, Mapping) else {name: name for name in kinds}
     rows = []

@@ -1,6 +1,6 @@
 """Networks that earlier chapters left in the run, and those that thesis 004's author released."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,15 +69,27 @@ def saved_networks(run: Run, chapters: Sequence[str]) -> dict[str, Network]:
         result = run.needs(chapter)
         parameters = result["parameters"]
         training = {
-            "trained_on": _inputs_in_words(parameters["corruption"]),
+            "trained_on": _inputs_in_words(parameters.get("corruption", "none")),
             "width": parameters["width"],
             "epochs": parameters["epochs"],
             "augment": parameters.get("augment", 0),
         }
         random_seeds = dict.fromkeys([parameters["seed"], *parameters["random_seeds"]])
         for name, folder in result["notes"]["models"].items():
-            found[name] = SavedNetwork(run.folder / folder, tuple(random_seeds), training)
+            saved = SavedNetwork(run.folder / folder, tuple(random_seeds), training)
+            found[_unlike(found, name, chapter)] = saved
     return found
+
+
+def _unlike(found: Mapping[str, object], name: str, chapter: str) -> str:
+    """The name of a network, with its chapter where another one is called alike."""
+    alike = [other for other in found if _bare(other) == _bare(name)]
+    return f"{name} of {chapter.split('_')[0]}" if alike else name
+
+
+def _bare(name: str) -> str:
+    """A name without hyphens, spaces and capitals: VQ-VAE is vqvae."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def _inputs_in_words(corruption: str) -> str:

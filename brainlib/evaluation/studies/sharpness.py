@@ -13,7 +13,7 @@ from brainlib import models
 from brainlib.evaluation.stats import (
     PairedDifference,
     bootstrap_interval,
-    compare,
+    compare_pair,
     holm,
     paired_difference,
     verdict,
@@ -111,7 +111,7 @@ def comparisons_with(by_person: pd.DataFrame, model: str, *, seed: int = 0) -> p
     for measure, better in COMPARED.items():
         for other in others:
             ours, theirs, people = pair(by_person, measure, model, other)
-            tests = compare(ours, theirs, people)
+            tests = compare_pair(ours, theirs, people)
             spread = bootstrap_interval(ours - theirs, people, seed=seed)
             rows.append(
                 {

@@ -93,6 +93,10 @@ class SplitSlices:
         """The pictures of some rows of `index`: (n, H, W, 1)."""
         return np.asarray(self.images[table.row.to_numpy()])
 
+    def brain_pictures(self, table: pd.DataFrame) -> np.ndarray:
+        """The brain masks of some rows of `index`: bool (n, H, W, 1)."""
+        return np.asarray(self.brains[table.row.to_numpy()], bool)
+
     def titles(self, table: pd.DataFrame) -> list[str]:
         """'person slice' for some rows of `index`: what stands above their pictures."""
         return [f"{row.subject} {row.slice}" for row in table.itertuples()]

@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 
 from brainlib import models, record, studies
-from brainlib.evaluation.studies import ModelComparison, Round, SavedNetwork, SplitSlices
+from brainlib.evaluation.studies import (
+    ModelComparison,
+    Round,
+    SavedNetwork,
+    SplitSlices,
+    model_comparison,
+)
 
 ROUNDS = (
     Round("fold0", "", ("a", "b"), ("c",), ("d", "e")),
@@ -42,8 +48,8 @@ def comparison(tmp_path, monkeypatch):
     alike = {"trained_on": "seed004", "width": 1.0}
     networks = {"near": Adding((0.1,), alike), "far": Adding((0.1, 0.3), alike)}
     references = {
-        "mean picture": lambda known, inputs: np.broadcast_to(known.mean(axis=0), inputs.shape),
-        "PCA 2": lambda known, inputs: inputs + 0.2,
+        "mean picture": lambda known: lambda inputs: known.mean(axis=0) + 0 * inputs,
+        "PCA 2": lambda known: lambda inputs: inputs + 0.2,
     }
     return ModelComparison(slices, references, networks)
 
@@ -125,3 +131,48 @@ def test_chapters_say_which_networks_they_saved(tmp_path, monkeypatch):
         "models/residual_unet/fold0/model.keras",
         "models/residual_unet/fold0/seed2/model.keras",
     ]
+
+
+def test_slices_pass_in_batches_and_each_network_is_loaded_once(comparison, monkeypatch):
+    whole = comparison.quality(["none", "seed003_test"])
+    sizes, loaded = [], []
+    monkeypatch.setattr(model_comparison.batches_of, "__defaults__", (2,))
+    monkeypatch.setattr(
+        models, "reconstruct", lambda added, inputs: sizes.append(len(inputs)) or inputs + added
+    )
+    monkeypatch.setattr(Adding, "of_round", lambda self, name: loaded.append(name) or self.added)
+    again = ModelComparison(comparison.slices, comparison.references, comparison.networks)
+    in_batches = again.quality(["none", "seed003_test"])
+    assert max(sizes) == 2 and loaded == ["fold0", "fold0", "fold1", "fold1"]
+    order = ["corruption", "model", "row"]
+    pd.testing.assert_frame_equal(
+        whole.sort_values(order, ignore_index=True),
+        in_batches.sort_values(order, ignore_index=True),
+    )
+
+
+def test_the_brain_alone_can_be_measured_and_models_can_be_left_out(comparison, tmp_path):
+    brains = np.zeros((15, 12, 13, 1), bool)
+    brains[:, 2:10, 3:12] = True
+    np.save(tmp_path / "brains.npy", brains)
+    comparison.references["bright border"] = lambda known: (
+        lambda inputs: np.where(brains[: len(inputs)], inputs, 1)
+    )
+    found = comparison.quality(["none"], measured_on="brain", only=["input", "bright border"])
+    assert found.model.unique().tolist() == ["input", "bright border"] and not found.mse.any()
+    whole = comparison.quality(["none"], only=["bright border"])
+    assert (whole.mse > 0.05).all() and set(whole.position) == {0, 0.5, 1}
+    with pytest.raises(ValueError, match="picture or brain"):
+        comparison.quality(["none"], measured_on="head")
+
+
+def test_networks_of_several_chapters_that_are_called_alike_keep_apart(tmp_path):
+    for chapter, name in (("05_vqvae", "vqvae"), ("06_vqgan", "VQ-VAE")):
+        earlier = record.start(chapter, out=str(tmp_path), width=0.5, seed=0)
+        earlier.parameters |= {"epochs": 3, "random_seeds": [0]}
+        earlier.note("models", {name: f"models/{name}"})
+        earlier.done()
+    run = record.start("mine", out=str(tmp_path))
+    found = studies.saved_networks(run, ["05_vqvae", "06_vqgan"])
+    assert list(found) == ["vqvae", "VQ-VAE of 06"]
+    assert found["vqvae"].training["trained_on"] == "clean pictures"
