@@ -8,6 +8,7 @@ and `network_checks.py`; `filters.py` looks into a network; `known_faults.py` li
 in the theses; `answers.py` lays the answers of several models beside each other.
 """
 
+from brainlib.evaluation import probes
 from brainlib.inspector.answers import all_findings, answers, reasons, verdict
 from brainlib.inspector.findings import Finding
 from brainlib.inspector.known_faults import FAULTS, Fault, faults

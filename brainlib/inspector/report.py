@@ -14,13 +14,13 @@ import keras
 import numpy as np
 import pandas as pd
 
+from brainlib.evaluation import probes
 from brainlib.inspector import (
     data_checks,
     latent_checks,
     loss,
     network_checks,
     people_checks,
-    probes,
 )
 from brainlib.inspector.findings import Finding
 from brainlib.inspector.latents import Codes, Posterior, codes, posterior

@@ -97,8 +97,11 @@ from brainlib.evaluation.studies.experiment import (
     recipe_table,
     round_for,
 )
+from brainlib.evaluation.studies.independence import false_alarms, within_head_correlation
 from brainlib.evaluation.studies.learning_curves import learning_curve, learning_curve_table
+from brainlib.evaluation.studies.mask_agreement import mask_agreement
 from brainlib.evaluation.studies.model_comparison import ModelComparison, training_pictures
+from brainlib.evaluation.studies.photographs import lost_by_kind, strange_pictures
 from brainlib.evaluation.studies.plain_codes import (
     PLAIN_CODES,
     PlainCodes,
@@ -117,6 +120,7 @@ from brainlib.evaluation.studies.preparation import (
     prepare_again,
     restore_each_preparation,
 )
+from brainlib.evaluation.studies.published import beside_run, published_reconstructions
 from brainlib.evaluation.studies.quality import (
     METRICS,
     mean_over_people,
@@ -158,6 +162,7 @@ from brainlib.evaluation.studies.saved_networks import (
     saved_models,
     saved_networks,
 )
+from brainlib.evaluation.studies.severity import error_by_position, largest_loss, severity_curves
 from brainlib.evaluation.studies.sharpness import (
     comparisons_with,
     not_much_worse,

@@ -16,6 +16,7 @@ from brainlib.show.plots.charts import (
     intervals,
     labelled_points,
     learning_curve,
+    line_panels,
     lines,
     loss_panels,
     paired_lines,

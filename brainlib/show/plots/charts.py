@@ -608,3 +608,45 @@ def _label_points(ax: Axes, xs: Sequence, ys: Sequence, names: Sequence) -> None
             va="center",
             fontsize=8,
         )
+
+
+def line_panels(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    panel: str = "",
+    value: str = "mean",
+    by: str = "model",
+    xlabel: str = "",
+    ylabel: str = "",
+    baselines: Sequence[str] = (),
+) -> Figure:
+    """The same models as lines in several panels, the simple ones gray and dashed.
+
+    Args:
+        table: one row per panel, model and point; bands are drawn between `low` and `high`.
+        x: column of the horizontal axis.
+        panel: column with one panel for each of its values; "" for a single panel.
+        value: column of the points.
+        by: column of the models.
+        xlabel: of the horizontal axes: a text, or a column of `table` that says it per panel.
+        ylabel: of the vertical axes.
+        baselines: models that need no network.
+    """
+    groups = list(table.groupby(panel, sort=False)) if panel else [("", table)]
+    figure, axes = panels(len(groups), height=2.9, width=3.4)
+    names = list(table[by].unique())
+    for ax, (title, part) in zip(axes, groups):
+        colours = iter(COLOURS)
+        dashes = iter(["--", ":", "-."])
+        for name in names:
+            line = part[part[by] == name].sort_values(x)
+            simple = name in baselines
+            colour = "0.4" if simple else next(colours)
+            style = {"color": colour, "linestyle": next(dashes) if simple else "-"}
+            ax.plot(line[x], line[value], label=str(name), marker=".", **style)
+            ax.fill_between(line[x], line["low"], line["high"], color=colour, alpha=0.12, lw=0)
+        words = part[xlabel].iloc[0] if xlabel in part else xlabel
+        ax.set(xlabel=words, ylabel=ylabel or value, title=title, ylim=(0, None))
+    shared_legend(figure, axes[0])
+    return figure
