@@ -86,9 +86,9 @@ def section(
     }
 
 
-def data_url(png: bytes) -> str:
+def data_url(picture: bytes, kind: str = "png") -> str:
     """A picture as the address that holds it, so that a page needs no other file."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def table(

@@ -1,0 +1,62 @@
+"""From a run folder to the files of its report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from brainlib import files
+from brainlib.show.report import docx_writer, html_writer, pdf_writer, table_files
+from brainlib.show.report.document import Document
+from brainlib.show.report.saved import read_run
+from brainlib.show.report.whole import TITLE, TitlePage, whole_report
+
+FORMS = ("html", "pdf", "docx")
+LATEX_FOLDER = "report/tables_latex"
+
+
+def build(
+    folder: Path | str,
+    *,
+    forms: Sequence[str] = ("html",),
+    title: str = TITLE,
+    author: str = "",
+    place: str = "",
+    partial: Sequence[str] = (),
+    marked: bool = False,
+    with_participants: bool = False,
+) -> list[Path]:
+    """Writes the report of a run: `report.html`, `report.pdf`, `report.docx` in its folder.
+
+    No network, no GPU and no model is needed. Every table is written as LaTeX, too.
+
+    Args:
+        folder: the run folder.
+        forms: those of "html", "pdf" and "docx" that are wanted.
+        title: of the report.
+        author: who hands it in; "" leaves a marked place.
+        place: where.
+        partial: names of notebooks whose results are missing; the report says so before all else.
+        marked: whether text that the run filled in is marked as such.
+        with_participants: whether tables that name single people are printed.
+
+    Returns:
+        the paths of the report, in the order of `forms`.
+    """
+    folder = Path(folder)
+    unknown = [form for form in forms if form not in FORMS]
+    if unknown:
+        raise ValueError(f"forms: expected some of {', '.join(FORMS)}, got {', '.join(unknown)}.")
+    saved = read_run(folder, with_participants=with_participants)
+    document = whole_report(saved, TitlePage(title, author, place), partial)
+    table_files.write_latex_tables(document, folder / LATEX_FOLDER)
+    return [_write(document, folder / f"report.{form}", form, marked) for form in forms]
+
+
+def _write(document: Document, path: Path, form: str, marked: bool) -> Path:
+    """Writes one form of the report, whole or not at all."""
+    if form == "html":
+        files.write_text(path, html_writer.as_html(document, marked=marked))
+        return path
+    writer = pdf_writer.write_pdf if form == "pdf" else docx_writer.write_docx
+    with files.whole_file(path) as temporary:
+        writer(document, Path(temporary), marked=marked)
+    return path

@@ -1,0 +1,342 @@
+"""The report as DOCX, for those who go on writing in it: styles, contents, captions, links."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import docx
+from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_BREAK
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Mm, Pt, RGBColor
+from docx.table import Table as WordTable
+from docx.text.paragraph import Paragraph as WordParagraph
+
+from brainlib.show.report import inline
+from brainlib.show.report.document import (
+    Block,
+    Document,
+    Figure,
+    Finding,
+    Items,
+    Listing,
+    Paragraph,
+    Section,
+    Table,
+    blocks,
+    label,
+)
+from brainlib.show.report.pdf_writer import width_mm
+from brainlib.show.report.pictures import for_word
+
+QUIET = RGBColor(0x55, 0x55, 0x55)
+VERDICTS = {
+    "shown": RGBColor(0x00, 0x70, 0x4F),
+    "not shown": RGBColor(0xB3, 0x47, 0x00),
+    "too few to decide": QUIET,
+}
+DEEPEST_IN_CONTENTS = 2
+PAGE_MM, MARGIN_MM = (210, 297), 24
+AUTHOR = "For the author. "
+
+
+def write_docx(document: Document, path: Path, *, marked: bool = False) -> Path:
+    """Writes the report as DOCX.
+
+    Args:
+        document: the report.
+        path: of the file.
+        marked: whether generated text is marked by colour.
+
+    Returns:
+        the path.
+    """
+    writer = _Writer(document, marked)
+    writer.title_page()
+    for section in document.front:
+        writer.section(section, 1)
+    writer.contents()
+    for section in document.body:
+        writer.section(section, 1)
+    writer.bibliography()
+    for section in document.appendix:
+        writer.section(section, 1)
+    writer.word.save(str(path))
+    return path
+
+
+class _Writer:
+    """Writes the parts of one document into Word's."""
+
+    def __init__(self, document: Document, marked: bool) -> None:
+        self.document, self.marked = document, marked
+        self.word = docx.Document()
+        self.bookmarks = 0
+        _page_and_styles(self.word)
+        self.word.core_properties.title = document.title
+        self.word.core_properties.author = dict(document.facts).get("Author", "")
+
+    def title_page(self) -> None:
+        """Title, facts, and what a reader must know before all else."""
+        self.word.add_paragraph(self.document.title, style="Title")
+        for name, value in self.document.facts:
+            line = self.word.add_paragraph()
+            line.add_run(f"{name}: ").font.color.rgb = QUIET
+            line.add_run(value)
+        for warning in self.document.warnings:
+            self.paragraph(Paragraph(warning, "warning"))
+        self._page_break()
+
+    def contents(self) -> None:
+        """Contents and lists of figures and tables, each line a link."""
+        self._page_break()
+        self.word.add_paragraph("Contents", style="Contents heading")
+        for section, level in _outline((*self.document.body, *self.document.appendix), 1):
+            words = f"{_number(self.document, section)} {section.heading}".strip()
+            self._entry(words, label(section), level)
+        for kind, heading in ((Figure, "List of figures"), (Table, "List of tables")):
+            self.word.add_paragraph(heading, style="Contents heading")
+            for block in blocks(self.document):
+                if isinstance(block, kind):
+                    caption = inline.plain(block.caption.split(". ")[0], self.document.labels)
+                    words = f"{self.document.labels[label(block)]}. {caption}"
+                    self._entry(words, label(block), 1)
+
+    def section(self, section: Section, level: int) -> None:
+        """A section with all that stands in it."""
+        if level == 1 and section.numbered:
+            self._page_break()
+        words = f"{_number(self.document, section)} {section.heading}".strip()
+        heading = self.word.add_heading("", level=min(level, 4))
+        self._bookmark(heading, label(section), words)
+        for block in section.blocks:
+            self.block(block)
+        for inner in section.sections:
+            self.section(inner, level + 1)
+
+    def block(self, block: Block) -> None:
+        """A block."""
+        writers = {
+            Paragraph: self.paragraph,
+            Items: self._items,
+            Listing: self._listing,
+            Finding: self._finding,
+            Figure: self._figure,
+            Table: self._table,
+        }
+        writers[type(block)](block)
+
+    def paragraph(self, block: Paragraph) -> None:
+        """A text; places for the author and warnings are framed by a style of their own."""
+        styles = {"author": "For the author", "warning": "Warning"}
+        line = self.word.add_paragraph(style=styles.get(block.kind, "Normal"))
+        if block.kind == "author":
+            line.add_run(AUTHOR).bold = True
+        colour = RGBColor(0x8A, 0x2D, 0x6B) if self.marked and block.kind == "generated" else None
+        self._write(line, block.text, colour=colour)
+
+    def bibliography(self) -> None:
+        """The works, each with the bookmark that citations point to."""
+        self._page_break()
+        self.word.add_heading("Bibliography", level=1)
+        for place, work in enumerate(self.document.references, 1):
+            line = self.word.add_paragraph(style="Normal")
+            line.paragraph_format.left_indent = Mm(9)
+            line.paragraph_format.first_line_indent = Mm(-9)
+            self._bookmark(line, f"@{work.key}", f"[{place}]")
+            line.add_run(f"\t{work.text}")
+
+    def _items(self, block: Items) -> None:
+        style = "List Number" if block.numbered else "List Bullet"
+        for text in block.texts:
+            self._write(self.word.add_paragraph(style=style), text)
+
+    def _listing(self, block: Listing) -> None:
+        run = self.word.add_paragraph(style="Normal").add_run(block.text)
+        run.font.name, run.font.size = "DejaVu Sans Mono", Pt(8.5)
+
+    def _finding(self, block: Finding) -> None:
+        line = self.word.add_paragraph(style="Finding")
+        self._write(line, f"**{block.claim}.** ")
+        verdict = line.add_run(block.verdict)
+        verdict.bold, verdict.font.size = True, Pt(9)
+        verdict.font.color.rgb = VERDICTS.get(block.verdict.split(",")[0], QUIET)
+        line.add_run().add_break()
+        self._write(line, block.words)
+        chapter = line.add_run(f" [{block.chapter}]")
+        chapter.font.size, chapter.font.color.rgb = Pt(8.5), QUIET
+
+    def _figure(self, block: Figure) -> None:
+        line = self.word.add_paragraph()
+        line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+        line.paragraph_format.keep_with_next = True
+        picture = line.add_run().add_picture(
+            io.BytesIO(for_word(block.path).data), width=Mm(width_mm(block.path))
+        )
+        picture._inline.docPr.set("descr", inline.plain(block.caption, self.document.labels))
+        self._caption(block, block.credit)
+
+    def _table(self, block: Table) -> None:
+        caption = self._caption(block)
+        caption.paragraph_format.keep_with_next = True
+        table = self.word.add_table(rows=1, cols=len(block.columns))
+        table.autofit = True
+        for cell, column in zip(table.rows[0].cells, block.columns):
+            self._cell(cell.paragraphs[0], column.heading, bold=True, right=column.numeric)
+        _repeat_header(table)
+        for row in block.rows:
+            cells = table.add_row().cells
+            for cell, words, column in zip(cells, row, block.columns):
+                self._cell(cell.paragraphs[0], words.text, bold=words.bold, right=column.numeric)
+        _rules(table)
+        note = self.word.add_paragraph(style="Table note")
+        self._write(note, block.note)
+
+    def _cell(self, line: WordParagraph, text: str, *, bold: bool, right: bool) -> None:
+        line.paragraph_format.space_after = Pt(1)
+        if right:
+            line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+        self._write(line, text, size=8.5, bold=bold)
+
+    def _caption(self, block: Figure | Table, credit: str = "") -> WordParagraph:
+        line = self.word.add_paragraph(style="Caption")
+        self._bookmark(line, label(block), f"{self.document.labels[label(block)]}.")
+        self._write(line, f" {block.caption}")
+        if credit:
+            line.add_run(f" {credit}.").font.color.rgb = QUIET
+        return line
+
+    def _write(
+        self,
+        line: WordParagraph,
+        text: str,
+        *,
+        size: float | None = None,
+        bold: bool = False,
+        colour: RGBColor | None = None,
+    ) -> None:
+        """A text into a paragraph, its references as links within the file."""
+        before = " " if text.startswith(" ") else ""
+        after = " " if text.endswith(" ") else ""
+        pieces = [inline.Piece(before), *inline.pieces(text, self.document.labels), inline.Piece(after)]
+        for piece in pieces:
+            if not piece.text:
+                continue
+            if piece.kind in ("reference", "citation"):
+                run = _link(line, piece.text, _bookmark_name(piece.target))
+            else:
+                run = line.add_run(piece.text)
+            run.bold = True if bold or piece.kind == "strong" else None
+            run.italic = True if piece.kind == "emphasis" else None
+            if piece.kind == "code":
+                run.font.name = "DejaVu Sans Mono"
+            if size:
+                run.font.size = Pt(size)
+            if colour is not None:
+                run.font.color.rgb = colour
+
+    def _entry(self, words: str, target: str, level: int) -> None:
+        line = self.word.add_paragraph(style="Contents entry")
+        line.paragraph_format.left_indent = Mm(6 * (level - 1))
+        _link(line, words, _bookmark_name(target))
+
+    def _bookmark(self, line: WordParagraph, mark: str, words: str) -> None:
+        """Words with a bookmark around them."""
+        self.bookmarks += 1
+        start, end = OxmlElement("w:bookmarkStart"), OxmlElement("w:bookmarkEnd")
+        start.set(qn("w:id"), str(self.bookmarks))
+        start.set(qn("w:name"), _bookmark_name(mark))
+        end.set(qn("w:id"), str(self.bookmarks))
+        line._p.append(start)
+        run = line.add_run(words)
+        if line.style.name == "Caption":
+            run.bold = True
+        line._p.append(end)
+
+    def _page_break(self) -> None:
+        self.word.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
+
+
+def _outline(sections: tuple[Section, ...], level: int) -> Iterator[tuple[Section, int]]:
+    for section in sections:
+        yield section, level
+        if level < DEEPEST_IN_CONTENTS:
+            yield from _outline(section.sections, level + 1)
+
+
+def _number(document: Document, section: Section) -> str:
+    name = document.labels[label(section)]
+    return name.removeprefix("Section ") if section.numbered else ""
+
+
+def _bookmark_name(mark: str) -> str:
+    """A label as Word takes it: letters, digits, underscores, at most 40 of them."""
+    letters = "".join(letter if letter.isalnum() else "_" for letter in mark)
+    if len(letters) <= 38:
+        return f"b_{letters}"
+    return f"b_{letters[:28]}_{sum(ord(one) * place for place, one in enumerate(letters, 1)) % 10**8}"
+
+
+def _link(line: WordParagraph, words: str, bookmark: str) -> docx.text.run.Run:
+    """Words that lead to a bookmark of the file."""
+    link = OxmlElement("w:hyperlink")
+    link.set(qn("w:anchor"), bookmark)
+    run = line.add_run(words)
+    line._p.remove(run._r)
+    link.append(run._r)
+    line._p.append(link)
+    return run
+
+
+def _repeat_header(table: WordTable) -> None:
+    """The first row stands again on each page; no row is cut by a page."""
+    properties = table.rows[0]._tr.get_or_add_trPr()
+    header = OxmlElement("w:tblHeader")
+    header.set(qn("w:val"), "true")
+    properties.append(header)
+
+
+def _rules(table: WordTable) -> None:
+    """Lines above, below the header and below the table, thin ones between rows."""
+    borders = OxmlElement("w:tblBorders")
+    for side, size in (("top", "10"), ("bottom", "10"), ("insideH", "4")):
+        line = OxmlElement(f"w:{side}")
+        line.set(qn("w:val"), "single")
+        line.set(qn("w:sz"), size)
+        line.set(qn("w:color"), "000000" if side != "insideH" else "BBBBBB")
+        borders.append(line)
+    table._tbl.tblPr.append(borders)
+
+
+def _page_and_styles(word: docx.document.Document) -> None:
+    """A4, the text's style, and styles for what Word has none for."""
+    page = word.sections[0]
+    page.page_width, page.page_height = Mm(PAGE_MM[0]), Mm(PAGE_MM[1])
+    page.left_margin = page.right_margin = page.top_margin = page.bottom_margin = Mm(MARGIN_MM)
+    normal = word.styles["Normal"]
+    normal.font.name, normal.font.size = "Georgia", Pt(10.5)
+    normal.paragraph_format.space_after = Pt(6)
+    for name, size in (("For the author", 10.5), ("Warning", 10.5), ("Finding", 10.5)):
+        _framed(word.styles.add_style(name, 1), normal, size)
+    for name, size in (("Contents entry", 10), ("Contents heading", 15), ("Table note", 8.5)):
+        style = word.styles.add_style(name, 1)
+        style.base_style, style.font.size = normal, Pt(size)
+        style.paragraph_format.space_after = Pt(2 if name == "Contents entry" else 8)
+    word.styles["Caption"].font.size = Pt(9)
+    word.styles["Caption"].font.bold = False
+    word.styles["Caption"].font.color.rgb = RGBColor(0, 0, 0)
+
+
+def _framed(style: docx.styles.style.ParagraphStyle, normal: object, size: float) -> None:
+    """A paragraph with a line at its left."""
+    style.base_style, style.font.size = normal, Pt(size)
+    style.paragraph_format.left_indent = Mm(3)
+    borders = OxmlElement("w:pBdr")
+    line = OxmlElement("w:left")
+    dashed = style.name == "For the author"
+    line.set(qn("w:val"), "dashed" if dashed else "single")
+    line.set(qn("w:sz"), "18")
+    line.set(qn("w:space"), "6")
+    line.set(qn("w:color"), "E69F00" if style.name == "Warning" else "777777")
+    borders.append(line)
+    style.element.get_or_add_pPr().append(borders)

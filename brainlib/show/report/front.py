@@ -1,0 +1,163 @@
+"""What stands before the contents: the findings on one page, the abstract in two languages."""
+
+import re
+from collections.abc import Sequence
+
+from brainlib.show import findings as found_things
+from brainlib.show.findings import Found
+from brainlib.show.report.document import Block, Finding, Items, Paragraph, Section
+from brainlib.show.report.saved import Saved
+
+KEYWORDS = (
+    "brain MRI",
+    "autoencoder",
+    "variational autoencoder",
+    "vector quantisation",
+    "image restoration",
+    "unsupervised anomaly detection",
+)
+PALABRAS = (
+    "resonancia magnética cerebral",
+    "autoencoder",
+    "autoencoder variacional",
+    "cuantización vectorial",
+    "restauración de imágenes",
+    "detección de anomalías no supervisada",
+)
+EN_ESPANOL = {
+    "shown": "demostrado",
+    "not shown": "no demostrado",
+    "too few to decide": "demasiado pocas personas para decidirlo",
+    "not shown, the opposite holds": "no demostrado; ocurre lo contrario",
+}
+UNITS = {"bits per code": "bits por código", "in |log ratio|": "en |log cociente|"}
+EFFECT = re.compile(r"= (-?[\d.]+)((?: [^\s\[\d][^\[]*?)?) \[(-?[\d.]+), (-?[\d.]+)\]")
+NUMBERS = re.compile(r"difference ([+-]?[\d.]+) \[([+-]?[\d.]+), ([+-]?[\d.]+)\]")
+HOW_TO_READ = (
+    "Each finding is a claim that stood in a notebook before any number was known. *Shown*: the "
+    "whole 95 % interval speaks for it. *Not shown*: it does not. *Too few to decide*: fewer than "
+    "six people. Intervals are taken over people, because slices of one head resemble each other."
+)
+EN_HOW = (
+    "Networks were trained on 2-D slices and judged on people whom none of them had seen. Each "
+    "result is compared with simple references, such as doing nothing or a principal component "
+    "analysis, and its interval is taken over people."
+)
+ES_HOW = (
+    "Las redes se entrenaron con cortes bidimensionales y se evaluaron en personas que ninguna de "
+    "ellas había visto. Cada resultado se compara con referencias sencillas, como no hacer nada o "
+    "un análisis de componentes principales, y su intervalo se calcula entre personas."
+)
+
+
+def findings_page(saved: Saved) -> Section:
+    """The findings that matter most, on one page."""
+    found = saved.findings
+    blocks: list[Block] = [Paragraph(_about_data(saved)), Paragraph(_harm(found), "warning")]
+    blocks.append(Paragraph(f"{found_things.counts_in_words(found)} {HOW_TO_READ}"))
+    blocks += [as_block(one) for one in found_things.first_page(found)]
+    blocks += _aims(found)
+    kept = [one for one in blocks if not isinstance(one, Paragraph) or one.text]
+    return Section("findings", "The findings on one page", tuple(kept), numbered=False)
+
+
+def as_block(found: Found) -> Finding:
+    """A finding as the report shows it."""
+    verdict = found_things.verdict_in_words(found)
+    return Finding(found.claim, verdict, found.words, found.chapter)
+
+
+def abstract(saved: Saved) -> Section:
+    """The abstract in English: sentences filled from the findings."""
+    sentences = [_opening(saved), EN_HOW, found_things.counts_in_words(saved.findings)]
+    sentences += [_sentence(one) for one in found_things.first_page(saved.findings)]
+    words = Paragraph(f"**Keywords:** {', '.join(KEYWORDS)}.")
+    text = Paragraph(" ".join(sentences), "generated")
+    return Section("abstract", "Abstract", (text, words), numbered=False)
+
+
+def resumen(saved: Saved) -> Section:
+    """The abstract in Spanish, from the same numbers; no free text is translated."""
+    sentences = [_apertura(saved), ES_HOW, _cuentas(saved.findings)]
+    sentences += [_frase(one) for one in found_things.first_page(saved.findings)]
+    words = Paragraph(f"**Palabras clave:** {', '.join(PALABRAS)}.")
+    text = Paragraph(" ".join(sentence for sentence in sentences if sentence), "generated")
+    return Section("resumen", "Resumen", (text, words), numbered=False, language="es")
+
+
+def _about_data(saved: Saved) -> str:
+    """Whose heads, how many, and what that allows to say."""
+    text = f"**Data.** {saved.source or 'The data were not described'}."
+    if saved.synthetic:
+        text += " Synthetic heads show how the methods work; no number here says anything about patients."
+    return text
+
+
+def _harm(found: Sequence[Found]) -> str:
+    """What is worse than doing nothing or than the mean picture, said before all else."""
+    harmful = [one for one in found if one.speaks_against and one.against_nothing]
+    if not harmful:
+        return ""
+    claims = "; ".join(f"“{one.claim}” ({one.words.rstrip('.')})" for one in harmful[:3])
+    more = f" and {len(harmful) - 3} more" if len(harmful) > 3 else ""
+    return f"Worse than doing nothing or than the mean picture. The opposite holds of: {claims}{more}."
+
+
+def _aims(found: Sequence[Found]) -> list[Block]:
+    """What the profile aimed at and what was reached."""
+    aims = found_things.aims(found)
+    if not aims:
+        return []
+    met = sum(one.verdict == "shown" for one in aims)
+    lines = [f"*{one.verdict}*: {one.claim} ({one.words.rstrip('.')})" for one in aims]
+    return [Paragraph(f"**Aims:** {met} of {len(aims)} are reached."), Items(tuple(lines))]
+
+
+def _opening(saved: Saved) -> str:
+    heads = "synthetic heads" if saved.synthetic else "real heads"
+    count = f"{saved.people} " if saved.people else ""
+    kinds = "autoencoders, variational and vector-quantised autoencoders and adversarial ones"
+    return f"This report studies {kinds} on T1-weighted brain MRI of {count}{heads}."
+
+
+def _apertura(saved: Saved) -> str:
+    heads = "cabezas sintéticas" if saved.synthetic else "cabezas reales"
+    count = f"{saved.people} " if saved.people else ""
+    kinds = "autoencoders convolucionales, variacionales, cuantizados y adversarios"
+    return f"Este trabajo estudia {kinds} en imágenes cerebrales ponderadas en T1 de {count}{heads}."
+
+
+def _sentence(found: Found) -> str:
+    verdict = found_things.verdict_in_words(found)
+    return f"{found.claim}: {verdict} ({found.words.rstrip('.')})."
+
+
+def _cuentas(found: Sequence[Found]) -> str:
+    if not found:
+        return "Ninguna afirmación se puso a prueba."
+    parts = []
+    for verdict in found_things.VERDICTS:
+        count = sum(one.verdict == verdict for one in found)
+        parts += [f"{count} {EN_ESPANOL[verdict]}"] if count else []
+    return f"Se pusieron a prueba {len(found)} afirmaciones: {'; '.join(parts)}."
+
+
+def _frase(found: Found) -> str:
+    """A sentence in Spanish from a finding's numbers."""
+    topic = found_things.chapters_in_words().get(found.chapter, {}).get("tema")
+    if not topic:
+        return ""
+    verdict = EN_ESPANOL[found_things.verdict_in_words(found)]
+    return f"{topic[:1].upper()}{topic[1:]}: {verdict}{_efecto(found)}."
+
+
+def _efecto(found: Found) -> str:
+    people = found.numbers.get("people") or found.numbers.get("subjects")
+    whom = f"; {people} personas" if people else ""
+    match = EFFECT.search(found.words)
+    if match:
+        value, unit, low, high = match.groups()
+        unit = UNITS.get(unit.strip(), unit.strip())
+        return f" (diferencia de {' '.join(filter(None, [value, unit]))} [{low}, {high}]{whom})"
+    match = NUMBERS.search(found.words)
+    return f" (diferencia de {match[1]} [{match[2]}, {match[3]}]{whom})" if match else ""

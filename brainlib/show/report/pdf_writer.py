@@ -1,0 +1,223 @@
+"""The report as PDF, set by typst with the fonts that it carries."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import typst
+
+from brainlib.show.report import inline
+from brainlib.show.report.document import (
+    Block,
+    Document,
+    Figure,
+    Finding,
+    Items,
+    Listing,
+    Paragraph,
+    Section,
+    Table,
+    label,
+)
+from brainlib.show.report.pictures import for_paper, size_of
+
+STYLE = Path(__file__).with_name("report.typ")
+TEXT_WIDTH_MM, TEXT_HEIGHT_MM = 162, 205  # of a page, a caption's lines left out
+NATIVE_DPI = 150  # of the saved figures
+NARROW = 18  # letters that a column of words holds without wrapping
+WRAPS = {"emphasis": ("#emph[", "]"), "strong": ("#strong[", "]")}
+
+
+def write_pdf(document: Document, path: Path, *, marked: bool = False) -> Path:
+    """Writes the report as PDF.
+
+    Args:
+        document: the report.
+        path: of the PDF.
+        marked: whether generated text is marked at its side.
+
+    Returns:
+        the path.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        source = as_typst(document, place, marked=marked)
+        (place / "report.typ").write_text(STYLE.read_text(encoding="utf-8"), encoding="utf-8")
+        (place / "main.typ").write_text(source, encoding="utf-8")
+        made = typst.compile(place / "main.typ", root=place, ignore_system_fonts=True)
+    path.write_bytes(made)
+    return path
+
+
+def as_typst(document: Document, pictures: Path, *, marked: bool = False) -> str:
+    """The report in typst's language; its pictures are written into a folder."""
+    writer = _Writer(document, pictures, marked)
+    facts = "".join(f"({_string(name)}, {_string(value)}), " for name, value in document.facts)
+    warnings = "".join(f"[{writer.line(text)}], " for text in document.warnings)
+    parts = [
+        '#import "report.typ": *',
+        f"#show: report.with(title: {_string(document.title)}, facts: ({facts}), warnings: ({warnings}))",
+        "#show: figures-style",
+        "#[\n#show: front-style",
+        *(writer.section(one, 1, outlined=False) for one in document.front),
+        "#pagebreak()\n#outline(title: [Contents], depth: 2)",
+        "#in-list.update(true)",
+        "#pagebreak()\n#outline(title: [List of figures], target: figure.where(kind: image))",
+        "#outline(title: [List of tables], target: figure.where(kind: table))\n#in-list.update(false)\n]",
+        "#show: body-style",
+        *(writer.section(one, 1) for one in document.body),
+        writer.bibliography(),
+        "#show: appendix-style",
+        *(writer.section(one, 1) for one in document.appendix),
+    ]
+    return "\n\n".join(parts)
+
+
+class _Writer:
+    """Turns the parts of one document into typst's language."""
+
+    def __init__(self, document: Document, pictures: Path, marked: bool) -> None:
+        self.document, self.pictures, self.marked = document, pictures, marked
+
+    def section(self, section: Section, level: int, *, outlined: bool = True) -> str:
+        """A section with all that stands in it."""
+        options = f"level: {level}"
+        if not section.numbered:
+            options += ", numbering: none"
+        if not outlined:
+            options += ", outlined: false"
+        parts = [f"#heading({options})[{_plain(section.heading)}] #label({_string(_key(section))})"]
+        parts += [self.block(block) for block in section.blocks]
+        parts += [self.section(one, level + 1, outlined=outlined) for one in section.sections]
+        text = "\n\n".join(parts)
+        if section.language != "en":
+            return f'#[\n#set text(lang: "{section.language}")\n{text}\n]'
+        return text
+
+    def block(self, block: Block) -> str:
+        """A block."""
+        writers = {
+            Paragraph: self._paragraph,
+            Items: self._items,
+            Listing: self._listing,
+            Finding: self._finding,
+            Figure: self._figure,
+            Table: self._table,
+        }
+        return writers[type(block)](block)
+
+    def line(self, text: str) -> str:
+        """A line of text, its references as links."""
+        return "".join(_piece(one) for one in inline.pieces(text, self.document.labels))
+
+    def bibliography(self) -> str:
+        """The list of works, each with the label that citations point to."""
+        rows = []
+        for place, work in enumerate(self.document.references, 1):
+            mark = f"#label({_string('@' + work.key)})"
+            rows.append(f"[\\[{place}\\] #metadata(none) {mark}], [{_plain(work.text)}],")
+        grid = "#grid(columns: (9mm, 1fr), row-gutter: 2.6mm, " + "\n".join(rows) + ")"
+        return f"#heading(level: 1, numbering: none)[Bibliography]\n#set par(justify: false)\n{grid}"
+
+    def _paragraph(self, block: Paragraph) -> str:
+        text = self.line(block.text)
+        if block.kind == "generated":
+            return f"#generated({'true' if self.marked else 'false'})[{text}]"
+        return f"#{block.kind}[{text}]" if block.kind else text
+
+    def _items(self, block: Items) -> str:
+        mark = "+" if block.numbered else "-"
+        return "\n".join(f"{mark} {self.line(text)}" for text in block.texts)
+
+    def _listing(self, block: Listing) -> str:
+        return f"#listing(raw({_string(block.text)}))"
+
+    def _finding(self, block: Finding) -> str:
+        claim, words = self.line(block.claim), self.line(block.words)
+        return f"#finding([{claim}], {_string(block.verdict)}, [{words}], [{_plain(block.chapter)}])"
+
+    def _figure(self, block: Figure) -> str:
+        data, kind = for_paper(block.path)
+        name = f"picture-{len(list(self.pictures.glob('picture-*')))}.{kind}"
+        (self.pictures / name).write_bytes(data)
+        caption = self.line(block.caption)
+        if block.credit:
+            caption += f" #text(fill: quiet)[{_plain(block.credit)}.]"
+        picture = f'image("{name}", width: {width_mm(block.path):.0f}mm)'
+        outlined = self.line(_short(block.caption))
+        return _captioned(picture, caption, outlined, "image", _key(block))
+
+    def _table(self, block: Table) -> str:
+        header = "".join(f"[{self.line(column.heading)}], " for column in block.columns)
+        rows = []
+        for row in block.rows:
+            cells = [self._cell(cell.text, cell.bold) for cell in row]
+            rows.append("".join(f"[{cell}], " for cell in cells))
+        numeric = "".join("true, " if column.numeric else "false, " for column in block.columns)
+        widths = ", ".join(_widths(block))
+        body = "\n".join(rows)
+        table = f"people-table(({widths},), ({numeric}), ({header}), (\n{body}\n))"
+        note = f"#text(size: 8.6pt, fill: quiet)[{self.line(block.note)}]" if block.note else ""
+        caption, outlined = self.line(block.caption), self.line(_short(block.caption))
+        return _captioned(table, caption, outlined, "table", _key(block)) + "\n" + note
+
+    def _cell(self, text: str, bold: bool) -> str:
+        line = self.line(text)
+        return f"#strong[{line}]" if bold else line
+
+
+def width_mm(path: Path) -> float:
+    """How wide a figure stands on the page: as it was drawn, or as the page allows."""
+    width, height = size_of(path)
+    native = width / NATIVE_DPI * 25.4
+    return min(TEXT_WIDTH_MM, native, TEXT_HEIGHT_MM * width / height)
+
+
+def _captioned(body: str, caption: str, outlined: str, kind: str, key: str) -> str:
+    supplement = "Figure" if kind == "image" else "Table"
+    return (
+        f"#figure({body}, kind: {kind}, supplement: [{supplement}], "
+        f"caption: long-or-short([{caption}], [{outlined}])) "
+        f"#label({_string(key)})"
+    )
+
+
+def _short(caption: str) -> str:
+    """The first sentence of a caption, for the lists."""
+    return caption.split(". ")[0]
+
+
+def _widths(table: Table) -> list[str]:
+    """Widths of the columns: numbers as wide as they are, words share the rest by their length."""
+    widths = []
+    for place, column in enumerate(table.columns):
+        longest = max([0, *(len(row[place].text) for row in table.rows)])
+        if column.numeric or longest <= NARROW:
+            widths.append("auto")
+        else:
+            widths.append(f"{min(longest, 90) ** 0.5:.1f}fr")
+    return widths
+
+
+def _key(block: Section | Figure | Table) -> str:
+    return label(block)
+
+
+def _piece(piece: inline.Piece) -> str:
+    if piece.kind in ("reference", "citation"):
+        return f"#link(label({_string(piece.target)}))[{_plain(piece.text)}]"
+    if piece.kind == "code":
+        return f"#raw({_string(piece.text)})"
+    before, after = WRAPS.get(piece.kind, ("", ""))
+    return f"{before}{_plain(piece.text)}{after}"
+
+
+def _plain(text: str) -> str:
+    """Words that typst prints as they are."""
+    return "".join(f"\\{letter}" if letter in r"\#$*_`<>@~[]{}/=+-'" + '"' else letter for letter in text)
+
+
+def _string(text: str) -> str:
+    """A text as typst's string."""
+    escaped = str(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
