@@ -97,6 +97,7 @@ ROOMS = {
     "widgets": "show.labs",
     "report": "show.report",
     "chapters": "show.chapters",
+    "head_page": "show.head_page",
     "run": "run",
 }
 

@@ -35,6 +35,8 @@ def check_run(folder):
     )
     assert {entry["status"] for entry in record["notebooks"].values()} == {"finished"}
     report = (folder / "report.html").read_text()
+    for form in ("html", "pdf", "docx"):
+        assert 10_000 < (folder / f"report.{form}").stat().st_size < 10_000_000
     assert "http://" not in report.replace("http://www.w3.org", "") and "https://" not in report
     for path in (folder / "results").glob("*.json"):
         result = json.loads(path.read_text())
@@ -42,7 +44,7 @@ def check_run(folder):
             for entry in result[kind]:
                 assert all((folder / name).is_file() for name in entry["files"])
         if not result["notebook"].startswith("10"):
-            assert f'id="{result["notebook"]}"' in report
+            assert f'id="tab-parameters-{result["notebook"].replace("_", "-")}"' in report
             assert result["figures"] and all(
                 entry["source"] or result["notebook"].startswith("01")
                 for entry in result["figures"]

@@ -31,6 +31,10 @@ def _run(words: Sequence[str], stop: batch.Stop) -> int:
         if options.list:
             print("\n".join(command.listing(options)))
             return 0
+        if options.report:
+            from brainlib.run import report_command  # and typst, which others need not wait for
+
+            return report_command.run(options)
         request = command.check(options)
     except Refused as error:
         print(f"run_all.sh: {error}", file=sys.stderr)

@@ -557,9 +557,16 @@ class Batch:
         return any(self.made_from[name]["missing"] for name in self.request.jobs)
 
     def _print_report(self) -> None:
-        report, last = self.folder / "report.html", list(self.request.table)[-1]
-        if report.exists() and self._entry(last)["status"] == "finished":
-            print(f"report: {display_path(report)}" + (" (partial)" if self._is_partial() else ""))
+        from brainlib.show import findings
+
+        last = list(self.request.table)[-1]
+        if self._entry(last)["status"] != "finished":
+            return
+        print("\n".join(findings.in_lines(self.folder)))
+        reports = [self.folder / f"report.{form}" for form in ("html", "pdf", "docx")]
+        there = ", ".join(display_path(path) for path in reports if path.exists())
+        if there:
+            print(f"report: {there}" + (" (partial)" if self._is_partial() else ""))
 
     def _command(self, *names: str) -> str:
         """The command that runs these notebooks again."""

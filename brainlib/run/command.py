@@ -18,6 +18,7 @@ from brainlib.run.settings import Profile
 DATA = ("phantom", "ixi-sample", "ixi-hh", "ixi")
 THREADS = 2  # on every machine, so that numbers do not depend on its cores
 SCANS = (".nii", ".nii.gz", ".csv")
+REPORT_WORDS = ("author", "title", "place")
 # One of these; .lock alone where a run was stopped before it began.
 RUN_FOLDER_HAS = ("run.json", "results", "shared", "points", ".lock")
 ABOUT = """\
@@ -30,6 +31,7 @@ examples:
   ./run_all.sh 04 -p epochs=3 -p 04_vae.beta=0.5  one notebook and what it needs, other parameters
   ./run_all.sh --sweep 004_corrupted -j 2         a table of experiments, two trainings at a time
                                                   (add --dry-run first)
+  ./run_all.sh --report pdf --author "A. Person"  the report again, as PDF, from the last run
   ./run_all.sh --list                             notebooks, what they need, their parameters
 
 exit codes: 0 all done, 1 something failed or the run folder is in use,
@@ -114,6 +116,12 @@ def parser() -> argparse.ArgumentParser:
     add("--threads", metavar="N", help=words)
     words = "run one notebook over a grid of parameters: a YAML file, or a name of notebooks/sweeps"
     add("--sweep", metavar="FILE", help=words)
+    words = "write the report again from what the run folder holds, in these forms, and stop "
+    words += "(html, pdf, docx; default all); with --compare, of two or more run folders"
+    add("--report", nargs="?", const="html,pdf,docx", metavar="FORMS", help=words)
+    add("--compare", nargs="+", metavar="DIR", default=[], help="run folders, after --report")
+    for name, what in (("author", "who hands it in"), ("title", "its title"), ("place", "where")):
+        add(f"--{name}", metavar="TEXT", help=f"of the report: {what}")
     words = "print notebooks, needs, budgets and parameters, and stop"
     add("--list", action="store_true", help=words)
     add("--dry-run", action="store_true", help="print what would run and why, and stop")
@@ -132,9 +140,18 @@ def read(words: Sequence[str]) -> argparse.Namespace:
         raise Refused(f"{unknown[0]}: there is no such option.{hint}")
     if options.prepare:
         raise Refused("--prepare: expected it as the first word.")
-    if options.with_participants:
+    if not options.report:
+        _refuse_without_report(options)
+        named = [(name, getattr(options, name)) for name in REPORT_WORDS]
+        options.settings = [*options.settings, *(f"{name}={text}" for name, text in named if text)]
+    if options.with_participants and not options.report:
         options.settings = [*options.settings, "with_participants=true"]
     return options
+
+
+def _refuse_without_report(options: argparse.Namespace) -> None:
+    if options.compare:
+        raise Refused("--compare: expected it after --report, as in --report html --compare A B.")
 
 
 def check(options: argparse.Namespace) -> Request:

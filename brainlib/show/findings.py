@@ -90,7 +90,7 @@ def found_in(results: Iterable[dict[str, Any]]) -> list[Found]:
 
 
 def first_page(found: Sequence[Found]) -> list[Found]:
-    """Five to eight findings for the first page: one of each chapter, and what is worse than nothing.
+    """Five to eight findings for the first page: one of each chapter, harm before all.
 
     A model that does harm is named whatever else stands there.
     """

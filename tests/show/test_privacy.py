@@ -49,11 +49,13 @@ def run(tmp_path, monkeypatch):
 
 
 def test_the_report_says_no_age_and_no_path(run):
-    page = report.build(run.folder).read_text()
+    page = report.build(run.folder)[0].read_text()
     assert not any(word in page for word in PERSONAL)
     assert "/home/" not in page and "jane" not in page and "/mnt/" not in page
-    assert "t1/b.nii: empty" in page and "sub-01" in page and "IXI.xls" in page
-    asked = report.build(run.folder, with_participants=True).read_text()
+    assert "t1/b.nii: empty" in page and "sub-01" in page
+    notes = (run.folder / "results" / "01_explore.json").read_text()
+    assert "IXI.xls" in notes and "/mnt/" not in notes
+    asked = report.build(run.folder, with_participants=True)[0].read_text()
     assert all(word in asked for word in PERSONAL) and "41.23" not in asked
 
 

@@ -8,7 +8,7 @@ in three forms (`html_writer.py`, `pdf_writer.py`, `docx_writer.py`). No GPU, no
 model is needed.
 """
 
-from brainlib.show.report.building import FORMS, build
+from brainlib.show.report.building import FORMS, build, compare
 from brainlib.show.report.whole import TITLE
 
-__all__ = ["FORMS", "TITLE", "build"]
+__all__ = ["FORMS", "TITLE", "build", "compare"]

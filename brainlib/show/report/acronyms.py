@@ -38,5 +38,7 @@ def acronyms(texts: Iterable[str]) -> Section:
     whole = " ".join(texts)
     used = [name for name in ACRONYMS if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", whole)]
     rows = tuple((Cell(name), Cell(ACRONYMS[name])) for name in used)
-    table = Table("acronyms/all", "Acronyms of this report.", (Column("Acronym"), Column("Meaning")), rows)
+    table = Table(
+        "acronyms/all", "Acronyms of this report.", (Column("Acronym"), Column("Meaning")), rows
+    )
     return Section("acronyms", "Acronyms", (table,) if rows else (), numbered=False)

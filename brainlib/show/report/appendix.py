@@ -16,7 +16,8 @@ ROWS = 12
 COMMENT = re.compile(r"^(\w+) = .*?  # (.*)$")
 PARAMETERS = "The parameters of each chapter, as this run set them."
 UNNAMED = (
-    "Tables that name single people are left out. They lie in the run folder, under `tables/`."
+    "What the text leaves out. Sex, age and size stand beside nobody's name unless "
+    "`--with-participants` asks for them."
 )
 
 
@@ -24,7 +25,9 @@ def appendix(saved: Saved) -> tuple[Section, ...]:
     """Further figures and tables of each chapter, then the parameters."""
     sections = [_further(saved, notebook) for notebook in saved.results]
     sections = [section for section in sections if section.blocks]
-    further = Section("further", "Further figures and tables", (Paragraph(UNNAMED),), tuple(sections))
+    further = Section(
+        "further", "Further figures and tables", (Paragraph(UNNAMED),), tuple(sections)
+    )
     tables = tuple(_parameters(saved, notebook) for notebook in saved.results)
     words = Paragraph(PARAMETERS)
     return (further, Section("parameters", "Parameters", (words, *tables)))
@@ -35,7 +38,9 @@ def _further(saved: Saved, notebook: str) -> Section:
     key = f"further-{notebook}"
     if words is None:
         return Section(key, notebook, ())
-    figures = shown.other_names(saved, notebook, "figures", [*words["figures"], *words.get("methods", [])])
+    figures = shown.other_names(
+        saved, notebook, "figures", [*words["figures"], *words.get("methods", [])]
+    )
     tables = shown.other_names(saved, notebook, "tables", words["tables"])
     pictures = shown.figures(saved, notebook, figures)
     made = shown.tables(saved, notebook, tables, rows=ROWS)

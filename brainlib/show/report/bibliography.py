@@ -31,7 +31,9 @@ def references(texts: Iterable[str]) -> tuple[Reference, ...]:
     keys = list(dict.fromkeys(keys))
     unknown = [key for key in keys if key not in known_keys()]
     if unknown:
-        raise KeyError(f"{BIBLIOGRAPHY.name} has no work {', '.join(unknown)}; add it, or mend the key.")
+        raise KeyError(
+            f"{BIBLIOGRAPHY.name} has no work {', '.join(unknown)}; add it, or mend the key."
+        )
     return tuple(Reference(key, entry) for key, entry in zip(keys, _entries(keys)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brainlib import files
-from brainlib.show.report import docx_writer, html_writer, pdf_writer, table_files
+from brainlib.show.report import comparison, docx_writer, html_writer, pdf_writer, table_files
 from brainlib.show.report.document import Document
 from brainlib.show.report.saved import read_run
 from brainlib.show.report.whole import TITLE, TitlePage, whole_report
@@ -36,7 +36,7 @@ def build(
         place: where.
         partial: names of notebooks whose results are missing; the report says so before all else.
         marked: whether text that the run filled in is marked as such.
-        with_participants: whether tables that name single people are printed.
+        with_participants: whether tables say sex, age and size of people by name.
 
     Returns:
         the paths of the report, in the order of `forms`.
@@ -49,6 +49,27 @@ def build(
     document = whole_report(saved, TitlePage(title, author, place), partial)
     table_files.write_latex_tables(document, folder / LATEX_FOLDER)
     return [_write(document, folder / f"report.{form}", form, marked) for form in forms]
+
+
+def compare(
+    folders: Sequence[Path | str],
+    *,
+    forms: Sequence[str] = ("html",),
+    title: str = TITLE,
+    author: str = "",
+    place: str = "",
+) -> list[Path]:
+    """Writes one report over several runs into a folder beside the first; returns its paths.
+
+    Args:
+        folders: run folders, two or more.
+        forms, title, author, place: as of `build`.
+    """
+    runs = [read_run(folder) for folder in folders]
+    names = "-".join(run.folder.name for run in runs)
+    made = Path(folders[0]).resolve().parent / f"comparison-{names}"
+    document = comparison.compared(runs, TitlePage(title, author, place), made / "pictures")
+    return [_write(document, made / f"report.{form}", form, False) for form in forms]
 
 
 def _write(document: Document, path: Path, form: str, marked: bool) -> Path:

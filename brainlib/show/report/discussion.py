@@ -13,7 +13,7 @@ GROUPS = (
     ("too few to decide", "discussion-undecided", "What is undecided"),
 )
 MEANING = {
-    "shown": "The whole interval of each speaks for the claim, on these data and with these settings.",
+    "shown": "The whole interval of each speaks for the claim, on these data and these settings.",
     "not shown": "Not shown does not mean that the opposite is true, unless it says so.",
     "too few to decide": "Fewer than six people cannot decide a claim, however much they agree. "
     "More people would.",
@@ -27,23 +27,24 @@ SYNTHETIC = (
     "simpler than real ones. No result carries over to patients."
 )
 ONE_SOURCE = (
-    "**Few sources.** Heads of one study share scanners, protocols and the kind of volunteers. Other "
-    "hospitals may give other numbers."
+    "**Few sources.** Heads of one study share scanners, protocols and the kind of volunteers. "
+    "Other hospitals may give other numbers."
 )
 SLICES = (
-    "**Slices.** The networks see single 2-D slices. What only three dimensions show is out of reach."
+    "**Slices.** The networks see single 2-D slices. What only three dimensions show is out of "
+    "reach."
 )
 MEASURES = (
-    "**Measures.** MSE, PSNR and SSIM compare pixels. None of them asks a physician whether a slice "
-    "still says the same."
+    "**Measures.** MSE, PSNR and SSIM compare pixels. None of them asks a physician whether a "
+    "slice still says the same."
 )
 SMALL = (
-    "**Short training.** The profile `{profile}` uses small pictures and few epochs. Longer trainings "
-    "may change ranks."
+    "**Short training.** The profile `{profile}` uses small pictures and few epochs. Longer "
+    "trainings may change ranks."
 )
 SEEDS = (
-    "**One random seed.** Each network was trained once. Another training may differ by as much as two "
-    "networks do."
+    "**One random seed.** Each network was trained once. Another training may differ by as much as "
+    "two networks do."
 )
 NOT_CLINICAL = "**Use.** Nothing here is a medical device, and no number here supports a diagnosis."
 
@@ -102,6 +103,6 @@ def _many_claims(found: Sequence[Found]) -> str:
     by_chance = len(found) * 0.025
     counts = found_things.counts_in_words(found)
     return (
-        f"**Many claims.** {counts} If none were true, about {by_chance:.1f} of them would be called "
-        "shown by chance, for intervals of 95 % leave out 2.5 % on each side."
+        f"**Many claims.** {counts} If none were true, about {by_chance:.1f} of them would be "
+        "called shown by chance, for intervals of 95 % leave out 2.5 % on each side."
     )

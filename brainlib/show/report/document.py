@@ -2,7 +2,7 @@
 
 The chapters make it from what a run saved; the writers turn it into HTML, PDF and DOCX. Texts are
 Markdown within a line (`code`, *words*), with `[fig:04_vae/loss]`, `[tab:04_vae/quality]` and
-`[sec:limits]` for what stands elsewhere in the report, and `[@kingma2014]` for a work that it cites.
+`[sec:limits]` for what stands elsewhere in the report, and `[@kingma2014]` for a cited work.
 """
 
 from collections.abc import Iterator
@@ -89,6 +89,11 @@ class Cell:
 
     text: str
     bold: bool = False
+
+
+def cells(*texts: object) -> tuple[Cell, ...]:
+    """A row of plain cells."""
+    return tuple(Cell(str(text)) for text in texts)
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,11 @@ class _Writer:
         """A text into a paragraph, its references as links within the file."""
         before = " " if text.startswith(" ") else ""
         after = " " if text.endswith(" ") else ""
-        pieces = [inline.Piece(before), *inline.pieces(text, self.document.labels), inline.Piece(after)]
+        pieces = [
+            inline.Piece(before),
+            *inline.pieces(text, self.document.labels),
+            inline.Piece(after),
+        ]
         for piece in pieces:
             if not piece.text:
                 continue
@@ -274,7 +278,9 @@ def _bookmark_name(mark: str) -> str:
     letters = "".join(letter if letter.isalnum() else "_" for letter in mark)
     if len(letters) <= 38:
         return f"b_{letters}"
-    return f"b_{letters[:28]}_{sum(ord(one) * place for place, one in enumerate(letters, 1)) % 10**8}"
+    return (
+        f"b_{letters[:28]}_{sum(ord(one) * place for place, one in enumerate(letters, 1)) % 10**8}"
+    )
 
 
 def _link(line: WordParagraph, words: str, bookmark: str) -> docx.text.run.Run:

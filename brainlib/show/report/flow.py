@@ -55,7 +55,14 @@ def _left_out(ax: Axes, reasons: Mapping[str, int]) -> None:
 
 
 def _box(
-    ax: Axes, x: float, y: float, words: str, *, width: float = 2.7, height: float = 0.9, fill: str = FILL
+    ax: Axes,
+    x: float,
+    y: float,
+    words: str,
+    *,
+    width: float = 2.7,
+    height: float = 0.9,
+    fill: str = FILL,
 ) -> None:
     corner = (x - width / 2, y - height / 2)
     box = FancyBboxPatch(corner, width, height, boxstyle="round,pad=0,rounding_size=0.08")

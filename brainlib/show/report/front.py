@@ -33,6 +33,9 @@ EN_ESPANOL = {
 UNITS = {"bits per code": "bits por código", "in |log ratio|": "en |log cociente|"}
 EFFECT = re.compile(r"= (-?[\d.]+)((?: [^\s\[\d][^\[]*?)?) \[(-?[\d.]+), (-?[\d.]+)\]")
 NUMBERS = re.compile(r"difference ([+-]?[\d.]+) \[([+-]?[\d.]+), ([+-]?[\d.]+)\]")
+SYNTHETIC = (
+    "Synthetic heads show how the methods work; no number here says anything about patients."
+)
 HOW_TO_READ = (
     "Each finding is a claim that stood in a notebook before any number was known. *Shown*: the "
     "whole 95 % interval speaks for it. *Not shown*: it does not. *Too few to decide*: fewer than "
@@ -89,7 +92,7 @@ def _about_data(saved: Saved) -> str:
     """Whose heads, how many, and what that allows to say."""
     text = f"**Data.** {saved.source or 'The data were not described'}."
     if saved.synthetic:
-        text += " Synthetic heads show how the methods work; no number here says anything about patients."
+        text += f" {SYNTHETIC}"
     return text
 
 
@@ -100,7 +103,9 @@ def _harm(found: Sequence[Found]) -> str:
         return ""
     claims = "; ".join(f"“{one.claim}” ({one.words.rstrip('.')})" for one in harmful[:3])
     more = f" and {len(harmful) - 3} more" if len(harmful) > 3 else ""
-    return f"Worse than doing nothing or than the mean picture. The opposite holds of: {claims}{more}."
+    return (
+        f"Worse than doing nothing or than the mean picture. The opposite holds of: {claims}{more}."
+    )
 
 
 def _aims(found: Sequence[Found]) -> list[Block]:
@@ -124,7 +129,9 @@ def _apertura(saved: Saved) -> str:
     heads = "cabezas sintéticas" if saved.synthetic else "cabezas reales"
     count = f"{saved.people} " if saved.people else ""
     kinds = "autoencoders convolucionales, variacionales, cuantizados y adversarios"
-    return f"Este trabajo estudia {kinds} en imágenes cerebrales ponderadas en T1 de {count}{heads}."
+    return (
+        f"Este trabajo estudia {kinds} en imágenes cerebrales ponderadas en T1 de {count}{heads}."
+    )
 
 
 def _sentence(found: Found) -> str:

@@ -67,7 +67,13 @@ class Shown:
 
 
 def for_people(
-    frame: pd.DataFrame, *, key: str, caption: str, csv: str = "", rows: int = MOST_ROWS
+    frame: pd.DataFrame,
+    *,
+    key: str,
+    caption: str,
+    csv: str = "",
+    rows: int = MOST_ROWS,
+    with_participants: bool = False,
 ) -> Table:
     """A table as the report shows it.
 
@@ -77,8 +83,10 @@ def for_people(
         caption: what it says.
         csv: path of the whole table, relative to the run folder.
         rows: so many are shown.
+        with_participants: whether sex, age and the like stand beside people's names.
     """
-    frame = _measures_side_by_side(frame.drop(columns=_hidden(frame)))
+    columns = record.display.shown_columns(frame, with_participants=with_participants)
+    frame = _measures_side_by_side(frame[columns])
     frame = baselines_first(frame)
     shown, constant = _without_constants(_columns(frame))
     chosen, left_out = _at_most_seven(shown)
@@ -100,9 +108,7 @@ def baselines_first(frame: pd.DataFrame) -> pd.DataFrame:
     if name is None or len(frame) > 3 * MOST_ROWS:
         return frame
     places = [_baseline_place(value) for value in frame[name]]
-    texts = [other for other in frame if frame[other].dtype == object and other != name]
-    before = texts[: texts.index(texts[-1]) + 1] if texts else []
-    before = [other for other in before if list(frame).index(other) < list(frame).index(name)]
+    before = _texts_before(frame, name)
     order = frame.assign(_place=places, _row=range(len(frame)))
     for other in before:
         order[f"_{other}"] = pd.factorize(order[other])[0]
@@ -119,7 +125,9 @@ def decided_best(frame: pd.DataFrame, column: Shown) -> list[bool]:
     groups = _groups(frame)
     best = list(no_one)
     for rows in groups:
-        winner = _winner([column.low[row] for row in rows], [column.high[row] for row in rows], better)
+        winner = _winner(
+            [column.low[row] for row in rows], [column.high[row] for row in rows], better
+        )
         if winner is not None:
             best[rows[winner]] = True
     return best
@@ -139,13 +147,13 @@ def _winner(low: list[float], high: list[float], better: str) -> int | None:
 def _groups(frame: pd.DataFrame) -> list[list[int]]:
     """Rows that are compared with each other: the same in all texts before the model's name."""
     name = _compared(frame)
-    names = list(frame)
-    before = names[: names.index(name)] if name else []
-    texts = [other for other in before if frame[other].dtype == object]
+    texts = _texts_before(frame, name) if name else []
     if not texts:
         return [list(range(len(frame)))]
     keys = frame[texts].astype(str).agg("|".join, axis=1)
-    return [list(rows) for rows in keys.reset_index(drop=True).groupby(keys.to_numpy()).groups.values()]
+    return [
+        list(rows) for rows in keys.reset_index(drop=True).groupby(keys.to_numpy()).groups.values()
+    ]
 
 
 def _enough_people(frame: pd.DataFrame) -> bool:
@@ -155,8 +163,18 @@ def _enough_people(frame: pd.DataFrame) -> bool:
 
 def _compared(frame: pd.DataFrame) -> str | None:
     """The column that names what is compared, such as the model; None where there is none."""
-    found = [name for name in COMPARED if name in frame and frame[name].dtype == object]
+    found = [name for name in COMPARED if name in frame and _holds_texts(frame[name])]
     return found[0] if found else None
+
+
+def _texts_before(frame: pd.DataFrame, name: str) -> list[str]:
+    """The columns of texts that stand before one, such as the corruption before the model."""
+    names = list(frame)
+    return [other for other in names[: names.index(name)] if _holds_texts(frame[other])]
+
+
+def _holds_texts(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
 
 
 def _baseline_place(value: object) -> int:
@@ -185,10 +203,6 @@ def _measures_side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
     if counts:
         wide = wide.join(frame.groupby(texts)[counts[0]].max())
     return wide.reset_index()
-
-
-def _hidden(frame: pd.DataFrame) -> list[str]:
-    return [name for name in record.display.HIDDEN if name in frame]
 
 
 def _columns(frame: pd.DataFrame) -> list[Shown]:
@@ -227,15 +241,14 @@ def _spread(names: Sequence[str], name: str) -> str | None:
 
 
 def _without_constants(columns: list[Shown]) -> tuple[list[Shown], list[str]]:
-    """Columns that differ between rows, and in words those that do not."""
-    if not columns or len(columns[0].values) < 2:
-        return [column for column in columns if _says_something(column)], []
+    """Columns that differ between rows, and in words those that do not, where space is short."""
+    columns = [column for column in columns if _says_something(column)] or columns[:1]
+    if len(columns) <= MOST_COLUMNS or len(columns[0].values) < 2:
+        return columns, []
     different, constant = [], []
     for column in columns:
-        if not _says_something(column):
-            continue
         texts = set(column.texts())
-        if len(texts) > 1 or len(columns) <= 2:
+        if len(texts) > 1:
             different.append(column)
         else:
             constant.append(f"{column_in_words(column.name).label}: {texts.pop()}")

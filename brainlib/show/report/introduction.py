@@ -1,10 +1,8 @@
 """The first chapter: why, the theses that the workbook implements, and their peers."""
 
-from brainlib.show.report.document import Cell, Column, Paragraph, Section, Table
+from brainlib.show.report.document import Column, Paragraph, Section, Table, cells
 
-AUTHOR_WHY = (
-    "State here, in your own words, the question of this work, why it matters and to whom."
-)
+AUTHOR_WHY = "State here, in your own words, the question of this work, why it matters and to whom."
 AUTHOR_RELATED = (
     "Add the works that your own question rests on, and what each of them leaves open. New works "
     "go into `bibliography.bib` and are cited by their keys."
@@ -34,7 +32,13 @@ RELATED = (
     "Generating brains was also tried with adversarial networks alone [@bermudez2018; @kwon2019].",
 )
 THESES = (
-    ("000", "Tablado [@tablado2023]", "VAE, VQ-VAE", "Can new brain slices be drawn?", "[@kingma2014; @oord2017; @kwon2019]"),
+    (
+        "000",
+        "Tablado [@tablado2023]",
+        "VAE, VQ-VAE",
+        "Can new brain slices be drawn?",
+        "[@kingma2014; @oord2017; @kwon2019]",
+    ),
     (
         "002",
         "Reddipalli [@reddipalli2022]",
@@ -61,9 +65,15 @@ THESES = (
 
 def introduction() -> Section:
     """Why, how far, and what others did."""
-    why = Section("why", "The question", (Paragraph(AUTHOR_WHY, "author"), Paragraph(WHY), Paragraph(HOW_FAR), theses()))
+    why = Section(
+        "why",
+        "The question",
+        (Paragraph(AUTHOR_WHY, "author"), Paragraph(WHY), Paragraph(HOW_FAR), theses()),
+    )
     related = (*(Paragraph(text) for text in RELATED), Paragraph(AUTHOR_RELATED, "author"))
-    return Section("introduction", "Introduction", (), (why, Section("related", "Related work", related)))
+    return Section(
+        "introduction", "Introduction", (), (why, Section("related", "Related work", related))
+    )
 
 
 def theses() -> Table:
@@ -73,5 +83,5 @@ def theses() -> Table:
         "introduction/theses",
         "The four theses that the workbook implements, and published works that ask the same.",
         tuple(Column(heading) for heading in headings),
-        tuple(tuple(Cell(text) for text in row) for row in THESES),
+        tuple(cells(*row) for row in THESES),
     )

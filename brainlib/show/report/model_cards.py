@@ -1,4 +1,4 @@
-"""Model cards: what each network of the run is, was trained on, reaches and must not be used for."""
+"""Model cards: what each network is, was trained on, reaches and must not be used for."""
 
 from typing import Any
 
@@ -18,7 +18,11 @@ CARDS = (  # name, chapter, table of properties, what its output is
     ("VQ-VAE", "05_vqvae", "Rebuilds slices from codes; draws new ones through a prior over codes"),
     ("VQGAN", "06_vqgan", "Rebuilds slices sharply; draws new ones through a prior over codes"),
     ("Restoring autoencoders", "07_ae_variants", "Give back the clean slice of a damaged one"),
-    ("Anomaly detectors", "09_anomaly_detection", "Rebuild healthy slices; what is left is the score"),
+    (
+        "Anomaly detectors",
+        "09_anomaly_detection",
+        "Rebuild healthy slices; what is left is the score",
+    ),
 )
 
 
@@ -57,8 +61,8 @@ def _weights(saved: Saved, notebook: str) -> str:
     """Numbers of weights, from the table of models or of a model's properties."""
     table = saved.table(notebook, "models")
     if table is not None:
-        column = next(one for one in ("weights", "parameters", "trainable") if one in table)
-        pairs = zip(table["model"], table[column])
+        named = [one for one in ("weights", "parameters", "trainable") if one in table]
+        pairs = zip(table["model"], table[named[0]]) if named else ()
         return "; ".join(f"{model}: {_count(value)}" for model, value in pairs)
     properties = saved.table(notebook, "model")
     if properties is None:
@@ -68,7 +72,16 @@ def _weights(saved: Saved, notebook: str) -> str:
 
 
 def _training(parameters: dict[str, Any]) -> str:
-    named = ("epochs", "learning_rate", "batch_size", "loss", "recipe", "likelihood", "beta", "width")
+    named = (
+        "epochs",
+        "learning_rate",
+        "batch_size",
+        "loss",
+        "recipe",
+        "likelihood",
+        "beta",
+        "width",
+    )
     parts = [f"{name.replace('_', ' ')} {parameters[name]}" for name in named if name in parameters]
     return ", ".join(parts)
 

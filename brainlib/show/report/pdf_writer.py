@@ -1,7 +1,6 @@
 """The report as PDF, set by typst with the fonts that it carries."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import typst
@@ -56,14 +55,16 @@ def as_typst(document: Document, pictures: Path, *, marked: bool = False) -> str
     warnings = "".join(f"[{writer.line(text)}], " for text in document.warnings)
     parts = [
         '#import "report.typ": *',
-        f"#show: report.with(title: {_string(document.title)}, facts: ({facts}), warnings: ({warnings}))",
+        f"#show: report.with(title: {_string(document.title)}, facts: ({facts}),"
+        f" warnings: ({warnings}))",
         "#show: figures-style",
         "#[\n#show: front-style",
         *(writer.section(one, 1, outlined=False) for one in document.front),
         "#pagebreak()\n#outline(title: [Contents], depth: 2)",
         "#in-list.update(true)",
         "#pagebreak()\n#outline(title: [List of figures], target: figure.where(kind: image))",
-        "#outline(title: [List of tables], target: figure.where(kind: table))\n#in-list.update(false)\n]",
+        "#outline(title: [List of tables], target: figure.where(kind: table))",
+        "#in-list.update(false)\n]",
         "#show: body-style",
         *(writer.section(one, 1) for one in document.body),
         writer.bibliography(),
@@ -117,7 +118,9 @@ class _Writer:
             mark = f"#label({_string('@' + work.key)})"
             rows.append(f"[\\[{place}\\] #metadata(none) {mark}], [{_plain(work.text)}],")
         grid = "#grid(columns: (9mm, 1fr), row-gutter: 2.6mm, " + "\n".join(rows) + ")"
-        return f"#heading(level: 1, numbering: none)[Bibliography]\n#set par(justify: false)\n{grid}"
+        return (
+            f"#heading(level: 1, numbering: none)[Bibliography]\n#set par(justify: false)\n{grid}"
+        )
 
     def _paragraph(self, block: Paragraph) -> str:
         text = self.line(block.text)
@@ -134,7 +137,9 @@ class _Writer:
 
     def _finding(self, block: Finding) -> str:
         claim, words = self.line(block.claim), self.line(block.words)
-        return f"#finding([{claim}], {_string(block.verdict)}, [{words}], [{_plain(block.chapter)}])"
+        return (
+            f"#finding([{claim}], {_string(block.verdict)}, [{words}], [{_plain(block.chapter)}])"
+        )
 
     def _figure(self, block: Figure) -> str:
         data, kind = for_paper(block.path)
@@ -214,7 +219,9 @@ def _piece(piece: inline.Piece) -> str:
 
 def _plain(text: str) -> str:
     """Words that typst prints as they are."""
-    return "".join(f"\\{letter}" if letter in r"\#$*_`<>@~[]{}/=+-'" + '"' else letter for letter in text)
+    return "".join(
+        f"\\{letter}" if letter in r"\#$*_`<>@~[]{}/=+-'" + '"' else letter for letter in text
+    )
 
 
 def _string(text: str) -> str:

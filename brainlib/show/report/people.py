@@ -1,4 +1,4 @@
-"""The chapter on the data: how many heads, who was left out, who is in which set; nobody by name."""
+"""The chapter on the data: how many heads, who was left out, who is in which set."""
 
 import re
 from collections import Counter
@@ -9,13 +9,13 @@ from brainlib.show.findings import chapters_in_words
 from brainlib.show.report import shown
 from brainlib.show.report.document import (
     Block,
-    Cell,
     Column,
     Figure,
     Items,
     Paragraph,
     Section,
     Table,
+    cells,
 )
 from brainlib.show.report.flow import draw_flow
 from brainlib.show.report.methods import settings_in_words
@@ -24,8 +24,8 @@ from brainlib.show.report.saved import Saved
 SETS = {"train": "Training", "validation": "Validation", "test": "Test"}
 NAME = re.compile(r"\b(?:IXI|PHANTOM|sub-|BraTS|OAS)\w+")
 LICENCES = {
-    "phantom": "**Synthetic heads** are made on this machine from the MNI152 maps [@fonov2011] that "
-    "nilearn carries [@abraham2014]. They may be used freely.",
+    "phantom": "**Synthetic heads** are made on this machine from the MNI152 maps [@fonov2011] "
+    "that nilearn carries [@abraham2014]. They may be used freely.",
     "ixi": "**IXI** [@ixi] is under CC BY-SA 3.0: name the source, and share what is made from it "
     "under the same licence.",
     "other": "**Other data** stay under the licence of whoever published them.",
@@ -35,8 +35,13 @@ LICENCES = {
 def data_chapter(saved: Saved) -> Section:
     """Source and licence, flow of heads and people, demographics, files, slices and sets."""
     sections = [_sources(saved), _flow(saved), _demographics(saved)]
-    sections += [_chapter(saved, "01_explore", "The files"), _chapter(saved, "02_slice_selection", "Slices")]
-    sections.append(_chapter(saved, "03_split", "Sets", figures=("sets_of_people",), tables=("balance",)))
+    sections += [
+        _chapter(saved, "01_explore", "The files"),
+        _chapter(saved, "02_slice_selection", "Slices"),
+    ]
+    sections.append(
+        _chapter(saved, "03_split", "Sets", figures=("sets_of_people",), tables=("balance",))
+    )
     kept = tuple(one for one in sections if one.blocks)
     return Section("data", "Data", (), kept)
 
@@ -45,7 +50,10 @@ def _sources(saved: Saved) -> Section:
     text = f"{saved.source}." if saved.source else "The data were not described."
     kinds = ["phantom"] if saved.synthetic else []
     kinds += ["ixi"] if saved.from_ixi else []
-    blocks = (Paragraph(text, "generated"), Items(tuple(LICENCES[kind] for kind in kinds or ["other"])))
+    blocks = (
+        Paragraph(text, "generated"),
+        Items(tuple(LICENCES[kind] for kind in kinds or ["other"])),
+    )
     return Section("sources", "Source and licence", blocks)
 
 
@@ -101,12 +109,7 @@ def _demographics(saved: Saved) -> Section:
     split = saved.table("03_split", "split")
     if split is None or not {"age", "sex", "split"} <= set(split):
         return Section("demographics", "People", ())
-    words = (
-        "[tab:data/demographics] describes the people of each set together. No table of this "
-        "report names a person."
-    )
-    if saved.with_participants:
-        words = "[tab:data/demographics] describes the people of each set together."
+    words = "[tab:data/demographics] describes the people of each set together."
     return Section("demographics", "People", (Paragraph(words), demographics(split)))
 
 
@@ -120,7 +123,7 @@ def demographics(split: pd.DataFrame) -> Table:
         "data/demographics",
         "People of each set: how many, how many women, mean age ± standard deviation.",
         tuple(Column(*pair) for pair in zip(columns, numeric)),
-        tuple(tuple(Cell(text) for text in _person_row(name, rows)) for name, rows in groups),
+        tuple(cells(*_person_row(name, rows)) for name, rows in groups),
     )
 
 

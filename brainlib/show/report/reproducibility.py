@@ -38,7 +38,10 @@ def _environment(saved: Saved) -> Section:
     versions = saved.record.get("versions", {})
     if not versions:
         return Section("environment", "Versions and hardware", ())
-    facts = [("device", saved.record.get("device") or "CPU"), ("threads", saved.record.get("threads"))]
+    facts = [
+        ("device", saved.record.get("device") or "CPU"),
+        ("threads", saved.record.get("threads")),
+    ]
     rows = [*versions.items(), *((name, str(value)) for name, value in facts if value)]
     cells = tuple((Cell(name), Cell(str(value))) for name, value in rows)
     columns = (Column("What"), Column("Version or value"))
@@ -62,13 +65,21 @@ def _time(saved: Saved) -> Section:
 
 def _time_row(name: str, entry: dict) -> tuple[Cell, ...]:
     memory = entry.get("peak_memory_mb", 0) / 1024
-    return (Cell(name), Cell(f"{entry['seconds'] / 60:.1f}"), Cell(f"{memory:.1f}" if memory else "–"))
+    return (
+        Cell(name),
+        Cell(f"{entry['seconds'] / 60:.1f}"),
+        Cell(f"{memory:.1f}" if memory else "–"),
+    )
 
 
 def _sums(saved: Saved) -> Section:
     fingerprint = saved.record.get("data_fingerprint") or _of_results(saved)
     lines = tuple(f"{source}: {what}" for source, what in fingerprint.items())
-    return Section("sums", "Checksums", (Items(lines), Paragraph(SUMS))) if lines else Section("sums", "", ())
+    return (
+        Section("sums", "Checksums", (Items(lines), Paragraph(SUMS)))
+        if lines
+        else Section("sums", "", ())
+    )
 
 
 def _of_results(saved: Saved) -> dict[str, str]:

@@ -50,7 +50,10 @@ def main_names(saved: Saved, notebook: str) -> tuple[list[str], list[str]]:
     words = chapters_in_words().get(notebook)
     if words is None:  # somebody's own notebook: all that it shows
         result = saved.results[notebook]
-        return ([one["name"] for one in result["figures"]], [one["name"] for one in result["tables"]])
+        return (
+            [one["name"] for one in result["figures"]],
+            [one["name"] for one in result["tables"]],
+        )
     figures, tables = ELSEWHERE.get(notebook, ([], []))
     return (
         [name for name in words["figures"] if name not in figures],

@@ -1,13 +1,13 @@
 """What a run saved, as the report reads it: results, tables, figures and run.json."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from brainlib.record import paths
 from brainlib.show import chapters
 from brainlib.show.findings import Found, found_in
 
@@ -23,7 +23,7 @@ class Saved:
         folder: where it lies.
         results: what each chapter handed on, by its notebook.
         record: run.json; empty where the notebooks ran by hand.
-        with_participants: whether tables that name people are printed.
+        with_participants: whether sex, age and the like stand beside people's names.
     """
 
     folder: Path
@@ -95,7 +95,10 @@ def read_run(folder: Path | str, *, with_participants: bool = False) -> Saved:
         NotRunYet: no chapter has a result.
     """
     folder = Path(folder)
-    results = {result["notebook"]: result for result in chapters.read_results(folder)}
+    results = {}
+    for result in chapters.read_results(folder):
+        parameters = paths.plain(result.get("parameters", {}), ())
+        results[result["notebook"]] = {**result, "parameters": parameters}
     return Saved(folder, results, _record(folder), with_participants)
 
 
@@ -104,24 +107,10 @@ def read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
-def all_tables(saved: Saved) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
-    """Every table with rows: (notebook, its entry, the table)."""
-    for notebook, result in saved.results.items():
-        for entry in result["tables"]:
-            frame = read_table(saved.folder / next(iter(entry["files"])))
-            if len(frame):
-                yield notebook, entry, frame
-
-
-def names_people(frame: pd.DataFrame) -> bool:
-    """Whether a table has rows of single people."""
-    return bool({"subject", "volume", "worst_subject_name"} & set(frame.columns))
-
-
 def _record(folder: Path) -> dict[str, Any]:
-    """run.json of a folder; empty where there is none that can be read."""
+    """run.json of a folder, without the machine's paths; empty where there is none to read."""
     try:
         content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return paths.plain(content, ()) if isinstance(content, dict) else {}

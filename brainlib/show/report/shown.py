@@ -5,7 +5,7 @@ from typing import Any
 
 from brainlib.show.report.document import Block, Figure, Paragraph, Table, label
 from brainlib.show.report.human_tables import for_people
-from brainlib.show.report.saved import Saved, names_people, read_table
+from brainlib.show.report.saved import Saved, read_table
 
 SYNTHETIC = "Synthetic phantom"
 IXI = "Images: IXI, brain-development.org, CC BY-SA 3.0"
@@ -17,10 +17,8 @@ def figures(saved: Saved, notebook: str, names: Iterable[str]) -> list[Figure]:
     return [_figure(saved, notebook, entries[name]) for name in names if name in entries]
 
 
-def tables(
-    saved: Saved, notebook: str, names: Iterable[str], *, rows: int = 20
-) -> list[Table]:
-    """The named tables of a chapter that are there, have rows, and name nobody."""
+def tables(saved: Saved, notebook: str, names: Iterable[str], *, rows: int = 20) -> list[Table]:
+    """The named tables of a chapter that are there and have rows."""
     entries = {entry["name"]: entry for entry in _entries(saved, notebook, "tables")}
     made = [_table(saved, notebook, entries[name], rows) for name in names if name in entries]
     return [table for table in made if table is not None]
@@ -29,7 +27,9 @@ def tables(
 def other_names(saved: Saved, notebook: str, kind: str, shown: Iterable[str]) -> list[str]:
     """Names of a chapter's figures or tables that are not among these."""
     known = set(shown)
-    return [entry["name"] for entry in _entries(saved, notebook, kind) if entry["name"] not in known]
+    return [
+        entry["name"] for entry in _entries(saved, notebook, kind) if entry["name"] not in known
+    ]
 
 
 def pointing_to(blocks: Sequence[Block], before: str = "") -> list[Paragraph]:
@@ -46,7 +46,9 @@ def credit(source: str) -> str:
     """Whose data a figure shows: a phantom is called one, IXI is named."""
     credits = [SYNTHETIC] if "ynthetic" in source else []
     credits += [IXI] if "brain-development.org" in source else []
-    others = [part for part in source.split("; ") if part.startswith("Data: ") and "IXI" not in part]
+    others = [
+        part for part in source.split("; ") if part.startswith("Data: ") and "IXI" not in part
+    ]
     credits += [part.split(" (n =")[0] for part in others]
     return "; ".join(credits)
 
@@ -65,8 +67,15 @@ def _figure(saved: Saved, notebook: str, entry: dict[str, Any]) -> Figure:
 def _table(saved: Saved, notebook: str, entry: dict[str, Any], rows: int) -> Table | None:
     path = next(iter(entry["files"]))
     frame = read_table(saved.folder / path)
-    if not len(frame) or (names_people(frame) and not saved.with_participants):
+    if not len(frame):
         return None
     caption = entry["caption"] or entry["name"].replace("_", " ")
     key = f"{notebook}/{entry['name']}"
-    return for_people(frame, key=key, caption=caption, csv=path, rows=rows)
+    return for_people(
+        frame,
+        key=key,
+        caption=caption,
+        csv=path,
+        rows=rows,
+        with_participants=saved.with_participants,
+    )

@@ -1,4 +1,4 @@
-"""Every table of the report as LaTeX, beside the CSV files of the run, for those who write in it."""
+"""Every table of the report as LaTeX, for those who write in it."""
 
 from pathlib import Path
 

@@ -1,0 +1,52 @@
+"""`./run_all.sh --report`: the report again, from what a run folder holds; nothing is computed."""
+
+import argparse
+import time
+from pathlib import Path
+
+from brainlib.record import NotRunYet
+from brainlib.run.command import check_data, check_folder, display_path
+from brainlib.run.refused import Refused, closest
+from brainlib.show import findings, report
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the report of a run folder, or one over several; returns the exit code.
+
+    Raises:
+        Refused: an unknown form, or a folder without results.
+    """
+    forms = _forms(options.report)
+    began = time.monotonic()
+    words = {"author": options.author or "", "place": options.place or ""}
+    words["title"] = options.title or report.TITLE
+    folders = [Path(name).resolve() for name in options.compare] or [_folder(options)]
+    try:
+        if len(folders) > 1:
+            paths = report.compare(folders, forms=forms, **words)
+        else:
+            words["with_participants"] = options.with_participants
+            paths = report.build(folders[0], forms=forms, **words)
+            print("\n".join(findings.in_lines(folders[0])))
+    except NotRunYet as error:
+        raise Refused(str(error)) from None
+    for path in paths:
+        print(f"report: {display_path(path)} ({path.stat().st_size / 1e6:.1f} MB)")
+    print(f"written in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    return check_folder(options.out, options.profile, check_data(options.data))
+
+
+def _forms(text: str) -> list[str]:
+    """The forms named after --report."""
+    forms = [word.strip() for word in text.split(",")]
+    for form in forms:
+        if form not in report.FORMS:
+            known = ", ".join(report.FORMS)
+            raise Refused(
+                f"--report {text}: expected some of {known}.{closest(form, report.FORMS)}"
+            )
+    return forms
