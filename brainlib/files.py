@@ -19,7 +19,9 @@ from typing import Any, BinaryIO
 
 PROJECT = Path(__file__).resolve().parents[1]  # the checkout: data/ and notebooks/ lie in it
 PART = ".part-"  # begins the names of files that are being written
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # the disk's fault, never that of a file read
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+# The machine's faults, never those of a file that is read: a disk that fails, too many open files.
+OF_THE_MACHINE = NO_ROOM | {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 LONGEST_NAME = 150  # bytes; with what is added to it, a name stays below the usual limit of 255
 RESERVED_NAME = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.I)  # devices of Windows
 _caches_without_room: set[Path] = set()  # folders that were warned of
@@ -94,13 +96,20 @@ def write_cache(path: Path | str, write: Callable[[BinaryIO], None]) -> None:
         )
 
 
-def raise_if_no_room(error: Exception) -> None:
-    """Raises an error again that a full or read-only disk caused.
+def raise_if_no_room(error: Exception, path: Path | str | None = None) -> None:
+    """Raises an error again that a full, failing or read-only disk or too many open files caused.
 
-    For the places that name a file that cannot be used and go on: the disk is full for all of them.
+    For the places that name a file that cannot be used and go on: the next one fares no better.
+
+    Args:
+        error: what was caught.
+        path: of the file, for errors that do not name one.
     """
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
-        raise error
+    if not isinstance(error, OSError) or error.errno not in OF_THE_MACHINE:
+        return
+    if path is not None and error.filename is None:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    raise error
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainlib.heads import formats
 from brainlib.heads.contents import may_be_tissue, shows_tissue
 from brainlib.heads.identity import Identity, identities
 from brainlib.heads.names import (
@@ -32,7 +33,6 @@ from brainlib.heads.names import (
 from brainlib.heads.problems import first_few, problem
 from brainlib.record.checksums import HEADS_CSV  # names the heads where the layout says too little
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 COLUMNS = (
     "subject",
     "visit",
@@ -50,6 +50,7 @@ COLUMNS = (
     "height_cm",
     "weight_kg",
 )
+CONVERT_FIRST = "Convert the scans first, for instance with dcm2niix."
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,9 @@ def read_layout(folder: Path, cohort: str, modality: str) -> tuple[pd.DataFrame,
     if _is_atlas(listing):
         table.loc[table.group == "", "group"] = "stroke"
     problems = _guesses(listing) + left_out + unclaimed
+    others = formats.scans_of_other_formats(folder)
+    if others:
+        problems.append(problem("no NIfTI", f"left out: {others}"))
     return table, problems + _unused(listing, {*heads, *first}, table, modality)
 
 
@@ -152,8 +156,8 @@ def list_folder(folder: Path) -> Listing:
     if not paths:
         raise FileNotFoundError(
             f"{folder}: expected NIfTI files (IXI names, BIDS sub-*/anat/*_T1w.nii.gz, BraTS "
-            "*_t1.nii.gz, ATLAS *t1w*, or plain .nii/.nii.gz), found none. Convert the scans "
-            "first, for instance with dcm2niix."
+            "*_t1.nii.gz, ATLAS *t1w*, or plain .nii/.nii.gz), found none. "
+            f"{formats.scans_of_other_formats(folder) or CONVERT_FIRST}"
         )
     sources = [path for path in paths if "sourcedata" not in path.relative_to(folder).parts]
     paths = sources or paths  # BIDS keeps there what the raw scans were made from
@@ -172,7 +176,7 @@ def list_folder(folder: Path) -> Listing:
 
 def _is_nifti(path: Path, folder: Path) -> bool:
     """Whether a path is a NIfTI file by its name, and neither a folder nor hidden."""
-    if not path.name.lower().endswith(NIFTI_SUFFIXES) or path.is_dir():
+    if not path.name.lower().endswith(formats.NIFTI) or path.is_dir():
         return False
     return not any(part.startswith(".") for part in path.relative_to(folder).parts)
 

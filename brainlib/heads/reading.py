@@ -153,6 +153,7 @@ def read_every_file(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             read_lesion(person.lesion_path, volume)
             _refuse_second_copy(volume, person.subject, name_of_picture)
         except (OSError, ValueError) as error:
+            files.raise_if_no_room(error)
             left_out.append({"subject": person.subject, "reason": str(error)})
             continue
         known = {name: getattr(person, name) for name in ("subject", "cohort", "site", "group")}

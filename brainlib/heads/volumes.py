@@ -10,10 +10,10 @@ from typing import NamedTuple
 import nibabel
 import numpy as np
 
-from brainlib.heads import plausibility
+from brainlib import files
+from brainlib.heads import formats, plausibility
 
 PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}  # the RAS+ axis that a slice's number runs along
-SUFFIXES = (".nii", ".nii.gz")
 MAX_VOXELS = 2**28  # 1 GB as float32; the largest head of the field is 1/5 of it
 MAX_GZIP = 1032  # bytes that a byte of gzip can stand for at most
 # NIfTI's codes of length, in mm. Many real files leave it at 0 and mean mm; so is an unknown code
@@ -89,6 +89,7 @@ def first_readable(paths: Sequence[Path | str]) -> tuple[int, Volume]:
         try:
             return place, load(path)
         except (OSError, ValueError) as error:
+            files.raise_if_no_room(error)
             if place == 0:
                 first_reason = str(error)
     raise ValueError(
@@ -197,6 +198,7 @@ def _open(path: Path) -> nibabel.Nifti1Pair:
             ValueError, path, "a valid NIfTI header", str(error), "Write the file again."
         ) from error
     except Exception as error:  # a damaged header makes nibabel stumble over whatever it holds
+        files.raise_if_no_room(error, path)
         raise _refusal(
             OSError,
             path,
@@ -240,38 +242,28 @@ def _refuse_wrong_files(path: Path) -> None:
         raise _refusal(
             FileNotFoundError, path, "a NIfTI file", "nothing at this path", "Check the name."
         )
-    if not path.name.lower().endswith(SUFFIXES):
-        raise _refusal(
-            OSError,
-            path,
-            "a name ending in .nii or .nii.gz",
-            f"'{path.suffix}'",
-            "Convert it to NIfTI, for instance with dcm2niix.",
+    if not path.name.lower().endswith(formats.NIFTI):
+        found = formats.format_of_name(path) or formats.Format(
+            f"'{path.suffix}'", "Convert it to NIfTI, for instance with dcm2niix."
         )
+        wanted = "a name ending in .nii or .nii.gz"
+        raise _refusal(OSError, path, wanted, found.name, found.remedy)
     if path.stat().st_size == 0:
         raise _refusal(OSError, path, "a NIfTI file", "an empty file", "Copy or download it again.")
-    _refuse_pointers_and_wrong_suffixes(path)
+    _refuse_other_formats(path)
 
 
-def _refuse_pointers_and_wrong_suffixes(path: Path) -> None:
-    """Raises OSError for a pointer of git, and where the name and the content differ on gzip."""
-    with open(path, "rb") as handle:
-        begin = handle.read(352)
-    is_packed, says_packed = begin[:2] == b"\x1f\x8b", path.name.lower().endswith(".gz")
-    if begin.startswith(b"version https://git-lfs"):
-        found, remedy = "a pointer of Git LFS", "Fetch the file itself: git lfs pull."
-    elif b"annex/objects/" in begin:
-        found, remedy = (
-            "a pointer of git-annex",
-            "Fetch the file itself: datalad get, or git annex get.",
-        )
-    elif is_packed and not says_packed:
-        found, remedy = "a gzipped file", "Rename it to .nii.gz."
-    elif says_packed and not is_packed and begin[344:347] == b"n+1":
-        found, remedy = "a NIfTI file that is not gzipped", "Rename it to .nii, or gzip it."
-    else:
-        return
-    raise _refusal(OSError, path, "a NIfTI file as its name says", found, remedy)
+def _refuse_other_formats(path: Path) -> None:
+    """Raises OSError where a file is not what its name says, such as a pointer of git."""
+    try:
+        found = formats.format_of_bytes(path)
+    except PermissionError as error:
+        remedy = "Give yourself the right to read it: chmod u+r."
+        raise _refusal(
+            OSError, path, "a NIfTI file", "one that must not be read", remedy
+        ) from error
+    if found:
+        raise _refusal(OSError, path, "a NIfTI file as its name says", found.name, found.remedy)
 
 
 def _checked_shape(path: Path, header: nibabel.Nifti1Header) -> tuple[int, int, int]:
@@ -398,6 +390,7 @@ def _voxels(path: Path, image: nibabel.Nifti1Pair, shape: tuple[int, int, int]) 
             while stored.read(2**20):
                 pass
     except Exception as error:
+        files.raise_if_no_room(error, path)
         raise _refusal(
             OSError,
             path,

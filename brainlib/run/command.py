@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from brainlib import record
+from brainlib.heads import formats
 from brainlib.run import catalogue, given_paths, settings
 from brainlib.run.catalogue import Notebook, Table
 from brainlib.run.refused import Refused, closest
@@ -270,8 +271,9 @@ def _check_source(source: str, text: str) -> str:
         raise Refused(f"--data {source}: {why}. Rename it.")
     if not any(path.name.lower().endswith(SCANS) for path in Path(source).rglob("*")):
         wanted = "expected NIfTI files (.nii, .nii.gz) somewhere in this folder, found none"
-        what_to_do = "Convert the scans first, for instance with dcm2niix"
-        raise Refused(f"--data {source}: {wanted}. {what_to_do}.")
+        others = formats.scans_of_other_formats(Path(source))
+        what_to_do = others or "Convert the scans first, for instance with dcm2niix."
+        raise Refused(f"--data {source}: {wanted}. {what_to_do}")
     return absolute
 
 
