@@ -6,7 +6,7 @@ The names that others call are gathered here; `splits`, `pipeline`, `corruptions
 
 from brainlib.heads.quality import outliers, quality
 from brainlib.slices.measuring import MeasuredHeads, measure_heads, median_of_brain
-from brainlib.slices.planes import EDGES, pictures, pixel_mm
+from brainlib.slices.planes import EDGES, pictures, pixel_mm, volume_of
 from brainlib.slices.preparation import (
     FIELD_MM,
     SCALINGS,

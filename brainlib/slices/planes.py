@@ -39,3 +39,10 @@ def pixel_mm(voxel_mm: Sequence[float], plane: str) -> tuple[float, float]:
     """(row, column) spacing of a plane's pictures in mm. voxel_mm: along the three RAS+ axes."""
     columns, rows = (side for axis, side in enumerate(voxel_mm) if axis != _axis(plane))
     return rows, columns
+
+
+def volume_of(picture: np.ndarray, plane: str) -> np.ndarray:
+    """An upright picture (rows, columns) as a RAS+ array of one slice: what `pictures` undoes."""
+    axis = _axis(plane)
+    turned = picture[:, ::-1] if plane == "sagittal" else picture
+    return np.expand_dims(turned[::-1].T, axis)

@@ -136,8 +136,8 @@ class OpenNotebook:
             self.elsewhere.append(request.url)
 
     def command(self, name: str, arguments: dict | None = None) -> None:
-        """A command of JupyterLab, as its menus call it."""
-        call = "([name, given]) => window.jupyterapp.commands.execute(name, given)"
+        """A command of JupyterLab, as its menus call it; it is not waited for."""
+        call = "([name, given]) => { window.jupyterapp.commands.execute(name, given); }"
         self.page.evaluate(call, [name, arguments or {}])
 
     def run(self) -> None:

@@ -9,6 +9,7 @@ from brainlib.evaluation.studies.age_and_sex import (
     GUESS,
     HEADS,
     REGRESSION,
+    age_direction,
     age_errors,
     answers_by_person,
     batches_with_answers,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -50,6 +51,56 @@ def codes_of_people(
 def enough_ages_and_sexes(people: pd.DataFrame) -> bool:
     """Whether a linear model on age and sex makes sense: 6 ages or more, and both sexes."""
     return bool(people.age.notna().sum() >= FEWEST_AGES and set(SEXES) <= set(people.sex))
+
+
+class AgeDirection(NamedTuple):
+    """A direction of the code that tells the age.
+
+    Attributes:
+        slope: (D,) change of the code per year.
+        correlation: of known ages with those told of people who were left out of the fit.
+        people: how many.
+    """
+
+    slope: np.ndarray
+    correlation: float
+    people: int
+
+
+def age_direction(
+    codes: pd.DataFrame, people: pd.DataFrame, *, least: float = 0.3
+) -> AgeDirection | None:
+    """What a year does to a code; None where it does not tell the age of people left out.
+
+    Args:
+        codes: of `codes_of_people`.
+        people: their `age` and `sex`, in the same order.
+        least: correlation from which on a direction counts as found.
+    """
+    if not enough_ages_and_sexes(people):
+        return None
+    known = people.age.notna().to_numpy() & people.sex.isin(SEXES).to_numpy()
+    ages = people.age.to_numpy(float)[known]
+    female = (people.sex == "female").to_numpy(float)[known]
+    means = codes.to_numpy()[known]
+    told = []
+    for number in range(len(means)):
+        others = np.arange(len(means)) != number
+        start, slope = _age_slope(means[others], ages[others], female[others])
+        told.append((means[number] - start) @ slope)
+    correlation = float(np.corrcoef(told, ages)[0, 1])
+    if not correlation >= least:  # NaN neither
+        return None
+    return AgeDirection(_age_slope(means, ages, female)[1], correlation, len(means))
+
+
+def _age_slope(
+    means: np.ndarray, ages: np.ndarray, female: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(mean code, change of it per year at the same sex), each (D,)."""
+    design = np.column_stack([np.ones_like(ages), ages - ages.mean(), female])
+    solution = np.linalg.lstsq(design, means, rcond=None)[0]
+    return means.mean(axis=0), solution[1]
 
 
 def head_targets(slices: SplitSlices, *, weight: float) -> HeadTargets:

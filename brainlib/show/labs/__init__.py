@@ -13,12 +13,10 @@ Each is a pure function from a state to a picture (`view` of its module), and co
 
 from brainlib.show.labs.corruption_lab import corruption
 from brainlib.show.labs.figure_labs import (
-    latent_at,
-    latent_sampler,
     png,
-    render_latent,
     render_slice,
     slice_browser,
 )
 from brainlib.show.labs.lab import Lab, Words
 from brainlib.show.labs.lab import show_still as still
+from brainlib.show.labs.latent_lab import latent

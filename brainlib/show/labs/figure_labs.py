@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from IPython.display import Image
-
-    from brainlib.evaluation.generation import LatentDensity
-
-Decoder = Callable[[np.ndarray], np.ndarray]  # latents (B, D) -> images (B, H, W, 1)
 
 
 def png(figure: Figure) -> bytes:
@@ -151,123 +147,3 @@ class _SliceBrowser:
         upper = ipywidgets.HBox([self.subject, self.plane])
         lower = ipywidgets.HBox([self.number, self.window])
         return ipywidgets.VBox([upper, lower, self.refusal, self.picture])
-
-
-# ------------------------------------------------------------------------------------- latents
-
-
-def render_latent(
-    decode: Decoder, latent: np.ndarray, *, plane: str = "", title: str = ""
-) -> Figure:
-    """The image of one latent (D,) as a figure."""
-    figure = Figure(figsize=(4.0, 4.2), dpi=90, layout="constrained")
-    image = np.asarray(decode(latent[None]))[0]
-    plots.brain(image, ax=figure.subplots(), plane=plane, title=title)
-    return figure
-
-
-def latent_at(
-    density: LatentDensity, scores: Sequence[float], *, temperature: float, seed: int
-) -> np.ndarray:
-    """A draw from a density, moved along its principal directions. -> (D,).
-
-    Args:
-        density: of `generation.fit_latent`.
-        scores: steps along the first directions, in standard deviations.
-        temperature: factor on the draw's distance from the mean of all; 0 leaves that mean.
-        seed: random seed of the draw.
-    """
-    centre = density.pca.mean_
-    drawn = density.sample(1, seed=seed, temperature=1.0)[0]
-    steps = density.at([scores])[0] - centre
-    return (centre + temperature * (drawn - centre) + steps).astype("float32")
-
-
-def latent_sampler(
-    decode: Decoder,
-    density: LatentDensity,
-    *,
-    plane: str = "",
-    note: str = "",
-    directions: int = 6,
-    seed: int = 0,
-    headless: bool = False,
-) -> ipywidgets.HBox | Image:
-    """Plays with the latent: a slider for each principal direction, a random draw, its temperature.
-
-    The image is that of the draw (temperature 0: the mean of all) plus the steps of the sliders,
-    in standard deviations.
-
-    Args:
-        decode: latents (B, D) -> images (B, H, W, 1), see `generation.fast_decoder`.
-        density: of `generation.fit_latent`.
-        plane: for the orientation letters.
-        note: words in the title, such as "synthetic".
-        directions: most sliders.
-        seed: random seed of the first draw.
-        headless: True returns a still picture in place of controls.
-    """
-    count = min(directions, density.pca.n_components_)
-    if headless:
-        latent = latent_at(density, [0] * count, temperature=0.7, seed=seed)
-        title = f"random seed {seed}, temperature 0.7 {note}"
-        return still(render_latent(decode, latent, plane=plane, title=title))
-    return _LatentSampler(decode, density, count, plane=plane, note=note, seed=seed).box()
-
-
-class _LatentSampler:
-    """The controls of `latent_sampler` and the picture that follows them."""
-
-    WIDE = {"description_width": "6.5em"}  # "temperature" is cut off otherwise
-
-    def __init__(
-        self,
-        decode: Decoder,
-        density: LatentDensity,
-        directions: int,
-        *,
-        plane: str,
-        note: str,
-        seed: int,
-    ):
-        self.decode, self.density, self.plane, self.note = decode, density, plane, note
-        self.sliders = [self._slider(number) for number in range(1, directions + 1)]
-        self.temperature = ipywidgets.FloatSlider(
-            description="temperature", min=0, max=1.5, step=0.05, value=0.7, style=self.WIDE
-        )
-        self.seed = ipywidgets.IntText(description="random seed", value=seed, style=self.WIDE)
-        self.reset = ipywidgets.Button(description="sliders to 0")
-        self.picture = ipywidgets.Image(format="png", width=380)
-        self.reset.on_click(self.to_zero)
-        for control in (*self.sliders, self.temperature, self.seed):
-            control.observe(self.draw, "value")
-        self.draw()
-
-    def _slider(self, number: int) -> ipywidgets.FloatSlider:
-        return ipywidgets.FloatSlider(
-            description=f"direction {number}",
-            min=-3,
-            max=3,
-            step=0.1,
-            value=0,
-            style=self.WIDE,
-            readout_format="+.1f",
-        )
-
-    def draw(self, *_) -> None:
-        """Draws the picture that the controls say."""
-        seed, temperature = self.seed.value, self.temperature.value
-        scores = [slider.value for slider in self.sliders]
-        latent = latent_at(self.density, scores, temperature=temperature, seed=seed)
-        title = f"random seed {seed}, temperature {temperature:.2f} {self.note}"
-        self.picture.value = png(render_latent(self.decode, latent, plane=self.plane, title=title))
-
-    def to_zero(self, _) -> None:
-        """Puts all sliders back."""
-        for slider in self.sliders:
-            slider.value = 0
-
-    def box(self) -> ipywidgets.HBox:
-        """The controls beside the picture."""
-        controls = [self.seed, self.temperature, *self.sliders, self.reset]
-        return ipywidgets.HBox([ipywidgets.VBox(controls), self.picture])

@@ -18,3 +18,9 @@ def open_quietly(run: Run) -> studies.SplitSlices:
     """As `studies.open_slices`; its line about the data was printed by the chapter already."""
     with contextlib.redirect_stdout(io.StringIO()):
         return studies.open_slices(run)
+
+
+def pixel_mm_of(run: Run) -> float:
+    """Side of a pixel of the stored slices, in mm."""
+    parameters = run.needs("02_slice_selection")["parameters"]
+    return parameters["field_mm"] / parameters["size"]
