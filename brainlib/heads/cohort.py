@@ -97,7 +97,11 @@ def _people_of_several_sources(table: pd.DataFrame) -> tuple[pd.DataFrame, list[
     first = table.cohort.groupby(person).transform("first")
     again = table[table.cohort != first]
     problems = [
-        problem("in two sources", f"left out: {head.path}", subject=head.subject)
+        problem(
+            "in two sources",
+            f"left out: {Path(head.path).name} of {head.cohort}",
+            subject=head.subject,
+        )
         for head in again.itertuples()
     ]
     table = table[table.cohort == first].reset_index(drop=True)

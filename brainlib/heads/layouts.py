@@ -65,6 +65,7 @@ class Listing:
         who: of each path, who it is of.
         made: pictures that a program made of another file, with that file.
         people: folders that were taken as people.
+        aside: files that were not looked at, by the reason.
     """
 
     folder: Path
@@ -73,6 +74,7 @@ class Listing:
     who: dict[Path, Identity]
     made: dict[Path, Path]
     people: list[str]
+    aside: dict[str, list[Path]]
 
     def of_kind(self, kind: str) -> list[Path]:
         return [path for path in self.paths if self.kinds[path] == kind]
@@ -152,17 +154,20 @@ def list_folder(folder: Path) -> Listing:
             f"{folder}: expected a folder of heads, got nothing at this path. "
             "Check the name, or take --data phantom."
         )
-    paths = sorted(path for path in folder.rglob("*") if _is_nifti(path, folder))
+    everything = sorted(path for path in folder.rglob("*") if _is_nifti(path))
+    hidden = [path for path in everything if _is_hidden(path, folder)]
+    paths = [path for path in everything if path not in set(hidden)]
     if not paths:
         raise FileNotFoundError(
             f"{folder}: expected NIfTI files (IXI names, BIDS sub-*/anat/*_T1w.nii.gz, BraTS "
             "*_t1.nii.gz, ATLAS *t1w*, or plain .nii/.nii.gz), found none. "
             f"{formats.scans_of_other_formats(folder) or CONVERT_FIRST}"
         )
-    sources = [path for path in paths if "sourcedata" not in path.relative_to(folder).parts]
-    paths = sources or paths  # BIDS keeps there what the raw scans were made from
-    made = _made_from_others(paths)
-    paths = [path for path in paths if path not in made]
+    raw = [path for path in paths if "sourcedata" not in path.relative_to(folder).parts]
+    raw = raw or paths  # BIDS keeps in sourcedata what the raw scans were made from
+    aside = {"hidden files": hidden, "files in sourcedata": sorted({*paths} - {*raw})}
+    made = _made_from_others(raw)
+    paths = [path for path in raw if path not in made]
     kinds = {path: kind_of_file(path, folder) for path in paths}
     for path in _tissues_of_fast(paths):
         kinds[path] = "tissue"
@@ -171,14 +176,16 @@ def list_folder(folder: Path) -> Listing:
             kinds[path] = "tissue"
     heads = {path for path in paths if kinds[path] == "head"}
     who, people = identities([path for path in paths if kinds[path] != "other"], folder, heads)
-    return Listing(folder, paths, kinds, who, made, people)
+    return Listing(folder, paths, kinds, who, made, people, aside)
 
 
-def _is_nifti(path: Path, folder: Path) -> bool:
-    """Whether a path is a NIfTI file by its name, and neither a folder nor hidden."""
-    if not path.name.lower().endswith(formats.NIFTI) or path.is_dir():
-        return False
-    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _is_nifti(path: Path) -> bool:
+    """Whether a path is a NIfTI file by its name, and no folder."""
+    return path.name.lower().endswith(formats.NIFTI) and not path.is_dir()
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 # SPM and CAT12: y_ deformations, c1 to c6 and p0 to p3 tissues; m bias-corrected, w normalised,
@@ -301,13 +308,13 @@ def _one_head_per_visit(listing: Listing, heads: list[Path]) -> tuple[list[Path]
     for path in heads:
         visit = listing.who[path][:2]
         if visit in first:
-            detail = f"left out: {path}; used: {first[visit].name}"
+            detail = f"left out: {_name(listing, path)}; used: {_name(listing, first[visit])}"
             left_out.append(problem("several scans", detail, subject=visit[0]))
         else:
             first[visit] = path
     for path, original in listing.made.items():
         if original in first.values():
-            detail = f"left out: {path}, made from {original.name}"
+            detail = f"left out: {_name(listing, path)}, made from {original.name}"
             left_out.append(problem("processed copy", detail, subject=listing.who[original].person))
     return sorted(first.values()), left_out
 
@@ -358,13 +365,18 @@ def _lesions_of_heads(
             owned[head].append(lesion)
             ill.add(listing.who[head].person)
         elif who.person not in first_of:
-            name = lesion.relative_to(listing.folder).as_posix()
-            detail = f"{name}: of nobody's head, or of several. Name it in {HEADS_CSV}"
+            detail = (
+                f"{_name(listing, lesion)}: of nobody's head, or of several. Name it in {HEADS_CSV}"
+            )
             problems.append(problem("lesion of no head", detail))
         else:  # of a visit without a head in use: the person is ill all the same
             ill.add(who.person)
             problems.append(
-                problem("lesion of another visit", f"not used: {lesion}", subject=who.person)
+                problem(
+                    "lesion of another visit",
+                    f"not used: {_name(listing, lesion)}",
+                    subject=who.person,
+                )
             )
     return dict(owned), ill, problems
 
@@ -401,23 +413,60 @@ def _group(group: str, lesions: Sequence[Path], is_ill: bool) -> str:
 
 
 def _unused(listing: Listing, heads: set[Path], table: pd.DataFrame, modality: str) -> list[dict]:
-    """Problems: how many files that are no lesions and of no other modality are unused."""
+    """Problems: every file that is neither a head in use, nor another scan, nor a lesion.
+
+    Those that may be heads of another layout come first; of the rest the kinds are counted.
+    """
     used = {str(path) for path in heads} | set(table.brain_path)
     others = [
         path
         for path in listing.paths
-        if str(path) not in used
-        and listing.kinds[path] != "lesion"
-        and path.parent.name != "twin"
-        and not is_of_another_modality(path, modality)
-        and not re.search("(^|/)sub-[^/]+/", path.relative_to(listing.folder).as_posix())
+        if str(path) not in used and listing.kinds[path] != "lesion" and path.parent.name != "twin"
     ]
-    if not others:
-        return []
-    others.sort(key=lambda path: listing.kinds[path] != "head")
-    names = [path.relative_to(listing.folder).as_posix() for path in others]
-    detail = (
-        f"{len(others)} NIfTI files, such as {first_few(names)}, are no heads in the layout "
-        f"of the others. If they are, name all heads in {HEADS_CSV}"
+    of_kinds = defaultdict(list)
+    for path in others:
+        of_kinds[_what_it_is(listing, path, modality)].append(path)
+    unclear = of_kinds.pop(UNCLEAR, []) + of_kinds.get(MASKS, [])
+    problems = []
+    if unclear and _may_be_missed(listing, unclear):
+        of_kinds.pop(MASKS, None)
+        detail = (
+            f"{_counted(listing, unclear)}, are no heads in the layout of the others. If they are, "
+            f"name all heads in {HEADS_CSV}"
+        )
+        problems.append(problem("files not used", detail))
+    aside = {**of_kinds, **listing.aside}
+    return problems + [
+        problem(kind, _counted(listing, paths)) for kind, paths in aside.items() if paths
+    ]
+
+
+UNCLEAR, MASKS = "files not used", "masks and labels"
+
+
+def _what_it_is(listing: Listing, path: Path, modality: str) -> str:
+    """What a file that is not used was taken for, in words."""
+    if is_of_another_modality(path, modality):
+        return "pictures of another kind"
+    words = {"head": UNCLEAR, "tissue": "tissue maps", "brain": "brain masks of no head in use"}
+    return words.get(listing.kinds[path], MASKS)
+
+
+def _may_be_missed(listing: Listing, paths: Sequence[Path]) -> bool:
+    """Whether files that are not used lie outside of BIDS's folders, or might be heads."""
+    in_bids = re.compile("(^|/)sub-[^/]+/")
+    return any(
+        listing.kinds[path] == "head" or not in_bids.search(_name(listing, path)) for path in paths
     )
-    return [problem("files not used", detail)]
+
+
+def _counted(listing: Listing, paths: Sequence[Path]) -> str:
+    """How many files, with some names."""
+    ordered = sorted(paths, key=lambda path: listing.kinds.get(path) != "head")
+    names = [_name(listing, path) for path in ordered]
+    return f"{len(paths)} NIfTI files, such as {first_few(names)}"
+
+
+def _name(listing: Listing, path: Path) -> str:
+    """A file's path below the folder."""
+    return path.relative_to(listing.folder).as_posix()

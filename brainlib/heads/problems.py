@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+# Kinds of problems of tables of participants; the others are about files.
+ABOUT_TABLES = (
+    "unreadable table",
+    "no table of participants",
+    "no row",
+    "rows without a scan",
+    "no id",
+    "repeated id",
+    "implausible age",
+    "no age",
+)
+
 
 def problem(fault: str, detail: str, *, subject: str = "all") -> dict[str, str]:
     """One problem: whom it is about, its kind in a few words, and the particulars."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
@@ -13,8 +14,13 @@ import pandas as pd
 from brainlib import files
 from brainlib.heads import masks, plausibility, volumes
 from brainlib.heads.contents import label_map_reason
+from brainlib.heads.exclusions import (  # noqa: F401 (reading.read_exclusions)
+    head_names,
+    read_exclusions,
+    without_excluded,
+)
 from brainlib.heads.names import split_paths
-from brainlib.heads.problems import problem
+from brainlib.heads.problems import ABOUT_TABLES, problem
 from brainlib.heads.volumes import Volume
 
 MASKS = files.PROJECT / "data" / "masks"  # where brain masks are kept, of all runs
@@ -41,16 +47,12 @@ PLANE_ACROSS = {  # what a slice across an axis in that direction shows
 
 
 def first_of_each_group(cohort: pd.DataFrame, count: int) -> pd.DataFrame:
-    """The first `count` people of each source and group; everybody where `count` is 0."""
+    """All heads of the first `count` people of each source and group; 0: of everybody."""
     if not count:
         return cohort
-    groups = cohort.groupby(["cohort", "group"], sort=False)
-    return groups.head(count).reset_index(drop=True)
-
-
-def head_names(cohort: pd.DataFrame) -> pd.Series:
-    """A name for each head alone: the person's, with the visit where there are several."""
-    return cohort.subject.where(cohort.visit == "", cohort.subject + "_" + cohort.visit)
+    people = cohort.drop_duplicates("subject")
+    first = people.groupby(["cohort", "group"], sort=False).head(count)
+    return cohort[cohort.subject.isin(first.subject)].reset_index(drop=True)
 
 
 def first_visits(cohort: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
@@ -61,31 +63,59 @@ def first_visits(cohort: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
     Two heads of one person resemble each other like two slices of one head. The chapters count
     people, so each takes part with one head.
     """
-    has_mask = (cohort.lesion_path != "") & (cohort.group != "healthy")
-    by_use = cohort.assign(masked=has_mask).sort_values("masked", ascending=False, kind="stable")
-    used = by_use.drop_duplicates("subject").index
-    later = cohort[~cohort.index.isin(used)]
+    used = _in_order_of_use(cohort).drop_duplicates("subject").index
+    used = cohort[cohort.index.isin(used)]
+    return used.reset_index(drop=True), other_visits(cohort, used)[1]
+
+
+def other_visits(cohort: pd.DataFrame, used: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
+    """(heads, problems): what a cohort holds besides the heads in use, next to be used first.
+
+    Args:
+        cohort: with all visits.
+        used: the rows of it that are in use.
+    """
+    others = _in_order_of_use(cohort[~cohort.path.isin(used.path)])
     problems = [
-        problem("another visit", f"left out: {head.visit}, {head.path}", subject=head.subject)
-        for head in later.itertuples()
+        problem(
+            "another visit",
+            f"left out: {head.visit}, {Path(head.path).name}",
+            subject=head.subject,
+        )
+        for head in others.sort_index().itertuples()
     ]
-    return cohort[cohort.index.isin(used)].reset_index(drop=True), problems
+    return others.reset_index(drop=True), problems
 
 
-def who_is_who(cohort: pd.DataFrame, problems: list[dict]) -> pd.DataFrame:
+def _in_order_of_use(cohort: pd.DataFrame) -> pd.DataFrame:
+    """The cohort with the heads of an ill person that have a mask before those that have none."""
+    has_mask = (cohort.lesion_path != "") & (cohort.group != "healthy")
+    order = has_mask.sort_values(ascending=False, kind="stable").index
+    return cohort.loc[order]
+
+
+def who_is_who(
+    cohort: pd.DataFrame, problems: list[dict], excluded: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """How a source was understood, person by person: one row per head.
 
     Args:
         cohort: of `datasets.cohort`, with all visits.
         problems: its `attrs["problems"]`.
+        excluded: of `read_exclusions`.
 
     Returns:
-        subject, visit, group, head and lesion (names of files), left_out (number of the person's
-        other files that are named in `problems`).
+        subject, visit, group, head and lesion (names of files), use ("yes", "another visit",
+        "exclude.csv"), left_out (number of the person's other files that are named in `problems`).
     """
     left_out = pd.Series(
         [each["subject"] for each in problems if each["detail"].startswith("left out")], dtype=str
     ).value_counts()
+    trusted = cohort if excluded is None else without_excluded(cohort, excluded)
+    first, _ = first_visits(trusted)
+    use = pd.Series("another visit", cohort.index)
+    use = use.mask(cohort.path.isin(first.path), "yes")
+    use = use.mask(~cohort.path.isin(trusted.path), "exclude.csv")
     return pd.DataFrame(
         {
             "subject": cohort.subject,
@@ -93,6 +123,7 @@ def who_is_who(cohort: pd.DataFrame, problems: list[dict]) -> pd.DataFrame:
             "group": cohort.group,
             "head": cohort.path.map(_file_names),
             "lesion": cohort.lesion_path.map(_file_names),
+            "use": use,
             "left_out": cohort.subject.map(left_out).fillna(0).astype(int),
         }
     )
@@ -132,35 +163,87 @@ def refuse_too_few(usable: pd.DataFrame, left_out: pd.DataFrame) -> None:
 # ---- every file
 
 
-def read_every_file(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Reads each head of a cohort whole; what cannot be used is named, and the others go on.
+class TriedHeads(NamedTuple):
+    """What became of the heads of a cohort.
 
-    A head that is there twice, under another name or stored along other axes, counts once: as two
-    people it could train and test at once.
+    Attributes:
+        used: rows of the heads in use, one per person.
+        results: what was made of each of them.
+        left_out: one row per head that cannot be used: subject, visit, reason.
+    """
+
+    used: pd.DataFrame
+    results: list
+    left_out: pd.DataFrame
+
+
+def try_heads(
+    cohort: pd.DataFrame,
+    use: Callable[[Any], Any],
+    *,
+    others: pd.DataFrame | None = None,
+    say: Callable[[str], None] = lambda words: None,
+) -> TriedHeads:
+    """Uses the head of each person; where it cannot be used, the person's next one is tried.
 
     Args:
-        cohort: of `datasets.cohort`.
+        cohort: one row per person.
+        use: makes something of a row; it raises OSError or ValueError where the head cannot be
+            used, with the reason in words.
+        others: further heads of these people, see `other_visits`.
+        say: is told how far it is, every ten heads.
+    """
+    parts = [cohort] if others is None else [cohort, others[list(cohort)]]
+    rows = pd.concat(parts, ignore_index=True)
+    heads_of = {name: list(part.itertuples()) for name, part in rows.groupby("subject")}
+    used, results, left_out = [], [], []
+    for number, subject in enumerate(cohort.subject, 1):
+        for head in heads_of[subject]:
+            try:
+                results.append(use(head))
+            except (OSError, ValueError) as error:
+                files.raise_if_no_room(error)
+                reason = " ".join(str(error).split())
+                left_out.append({"subject": subject, "visit": head.visit, "reason": reason})
+                continue
+            used.append(head.Index)
+            break
+        if number % 10 == 0 or number == len(cohort):
+            say(f"head {number}/{len(cohort)}")
+    refused = pd.DataFrame(left_out, columns=["subject", "visit", "reason"])
+    return TriedHeads(rows.loc[used].reset_index(drop=True), results, refused)
+
+
+def read_every_file(
+    cohort: pd.DataFrame, others: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Reads each head of a cohort whole; what cannot be used is named, and the others go on.
+
+    Where a person's head cannot be used, the person's next one is tried. A head that is there
+    twice, under another name or stored along other axes, counts once: as two people it could train
+    and test at once.
+
+    Args:
+        cohort: of `datasets.cohort`, one row per person.
+        others: further heads of these people, see `other_visits`.
 
     Returns:
         (heads, left_out): one row per readable head, with the columns of `describe_head` after
-        subject, cohort, site and group; and one row per other one, with subject and reason.
+        subject, visit, cohort, site, group and path; and one row per other one, with subject, visit
+        and reason.
     """
-    heads, left_out = [], []
     name_of_picture: dict[tuple, str] = {}
-    for person in cohort.itertuples():
-        try:
-            volume = read_head(person.path)
-            read_lesion(person.lesion_path, volume)
-            _refuse_second_copy(volume, person.subject, name_of_picture)
-        except (OSError, ValueError) as error:
-            files.raise_if_no_room(error)
-            left_out.append({"subject": person.subject, "reason": str(error)})
-            continue
-        known = {name: getattr(person, name) for name in ("subject", "cohort", "site", "group")}
-        heads.append({**known, **describe_head(volume)})
-    columns = ["subject", "reason"]
-    table = pd.DataFrame(heads) if heads else pd.DataFrame(columns=["subject"])
-    return table, pd.DataFrame(left_out, columns=columns)
+
+    def describe(person: Any) -> dict[str, object]:
+        volume = read_head(person.path)
+        read_lesion(person.lesion_path, volume)
+        _refuse_second_copy(volume, person.subject, name_of_picture)
+        known = ("subject", "visit", "cohort", "site", "group", "path")
+        return {**{name: getattr(person, name) for name in known}, **describe_head(volume)}
+
+    tried = try_heads(cohort, describe, others=others)
+    table = pd.DataFrame(tried.results) if tried.results else tried.used
+    return table, tried.left_out
 
 
 def _refuse_second_copy(volume: Volume, subject: str, name_of_picture: dict[tuple, str]) -> None:
@@ -349,7 +432,7 @@ def pixel_sizes(volume: Volume) -> pd.DataFrame:
 
 
 def faults_of(problems: list[dict], cohort: pd.DataFrame) -> pd.DataFrame:
-    """The problems of a cohort's people and of its folders: columns subject, fault, detail.
+    """The faults of the tables of participants, of a cohort's people: subject, fault, detail.
 
     Args:
         problems: `cohort.attrs["problems"]` of `datasets.cohort`, which may name more people.
@@ -358,5 +441,17 @@ def faults_of(problems: list[dict], cohort: pd.DataFrame) -> pd.DataFrame:
     names = {"all", *cohort.subject}
     for source, subject in zip(cohort.cohort, cohort.subject):
         names.add(subject.removeprefix(f"{source}-"))
-    known = [each for each in problems if each["subject"] in names]
+    known = [
+        each for each in problems if each["subject"] in names and each["fault"] in ABOUT_TABLES
+    ]
     return pd.DataFrame(known, columns=["subject", "fault", "detail"])
+
+
+def remarks_on_files(problems: list[dict]) -> pd.DataFrame:
+    """What was left out, guessed or not used of a source's files: subject, fault, detail.
+
+    What concerns the whole source comes first, then what concerns single people.
+    """
+    about = [each for each in problems if each["fault"] not in ABOUT_TABLES]
+    about.sort(key=lambda each: each["subject"] != "all")
+    return pd.DataFrame(about, columns=["subject", "fault", "detail"])

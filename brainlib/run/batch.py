@@ -30,7 +30,6 @@ from brainlib.run.channel import now
 from brainlib.run.command import Request, display_path
 from brainlib.run.executed import Unfinished
 
-EXCLUSIONS_FROM = "03"  # the split and all after it respect exclude.csv
 EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 MOST_REASONS = 3
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -302,7 +301,6 @@ class Batch:
             inputs=inputs,
             threads=self.request.threads,
             folder=self.folder,
-            reads_exclusions=notebook.name >= EXCLUSIONS_FROM,
             missing=sorted(set(missing) & set(self.request.table[name])),
         )
         self.made_from[name] = json.loads(json.dumps(made_from))

@@ -25,7 +25,6 @@ def made_from(
     inputs: dict[str, str],
     threads: int,
     folder: Path,
-    reads_exclusions: bool,
     missing: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All that a notebook's result depends on, but for the results of the notebooks before it.
@@ -37,20 +36,18 @@ def made_from(
         inputs: parameter that names a file or a folder -> one line.
         threads: with how many it computes.
         folder: run folder.
-        reads_exclusions: whether exclude.csv of the run folder counts.
         missing: needed notebooks that are left out on purpose (a partial report).
 
     Returns:
         JSON-like: what `differences` compares, and whose digest decides.
     """
     exclusions = folder / "exclude.csv"
-    excluding = reads_exclusions and exclusions.exists()
     return {
         "cells": cells_digest(cells),
         "parameters": {name: value for name, value in parameters.items() if name != "out"},
         "data": data_fingerprint,
         "inputs": inputs,
-        "exclude.csv": files.sha256(exclusions) if excluding else None,
+        "exclude.csv": files.sha256(exclusions) if exclusions.exists() else None,
         "modules": {
             path.relative_to(LIBRARY).as_posix(): files.sha256(path) for path in modules(cells)
         },

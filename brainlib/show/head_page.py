@@ -13,8 +13,8 @@ from brainlib.show import labs, pages, plots
 ODD = "a measure lies more than 3.5 robust standard deviations from the cohort's median"
 OUTLINES = (
     "Look at the outlines: the mask should hold the whole brain and nothing else. To leave a "
-    "person out, add a line 'subject,reason' to exclude.csv in the run folder; chapter 03 and "
-    "all later ones respect it."
+    "person out, add a line 'subject,reason' to exclude.csv in the run folder; all "
+    "chapters respect it."
 )
 
 

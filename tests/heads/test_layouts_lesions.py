@@ -153,7 +153,8 @@ def test_brats_2023(tmp_path):
             for row in table.itertuples()
         ), modality
         assert {problem["fault"] for problem in table.attrs["problems"]} == {
-            "no table of participants"
+            "no table of participants",
+            "pictures of another kind",
         }
 
 

@@ -1,4 +1,4 @@
-"""Heads, masks and lesions that cannot be what they are named: one table of limits, one line each."""
+"""Heads, masks and lesions that cannot be what they are named: one table of limits."""
 
 from pathlib import Path
 

@@ -81,9 +81,11 @@ def test_grey_values_of_a_few_heads_of_each_site(tmp_path):
 
 
 def test_the_first_of_each_group():
-    cohort = pd.DataFrame({"cohort": "a", "group": ["ill", "healthy", "ill", "ill"]})
-    assert reading.first_of_each_group(cohort, 2).group.tolist() == ["ill", "healthy", "ill"]
-    assert len(reading.first_of_each_group(cohort, 0)) == 4
+    cohort = pd.DataFrame({"cohort": "a", "group": ["ill", "ill", "healthy", "ill", "ill"]})
+    cohort["subject"] = ["p1", "p1", "p2", "p3", "p4"]  # p1 came twice
+    first = reading.first_of_each_group(cohort, 2)
+    assert first.subject.tolist() == ["p1", "p1", "p2", "p3"]
+    assert len(reading.first_of_each_group(cohort, 0)) == 5
 
 
 def test_faults_are_those_of_the_people_in_use():
@@ -126,3 +128,36 @@ def test_one_visit_of_each_person_takes_part(tmp_path):
     assert used.subject.tolist() == ["p1", "p2", "p3"]
     assert used.visit.tolist() == ["visit2", "pre", "v2"]  # of the ill, one with a mask
     assert [each["fault"] for each in problems] == ["another visit"] * 3
+    assert tree.use.tolist() == ["yes", "another visit", "yes", "another visit"] + [
+        "another visit",
+        "yes",
+    ]
+
+
+def test_where_a_visit_cannot_be_used_the_next_one_is_tried(tmp_path):
+    for name in ("p1_v1", "p1_v2", "p1_v3", "p2_v1", "p3_v1", "p3_v2"):
+        write(tmp_path / f"{name}.nii.gz", HEAD + len(name) * np.arange(9) + ord(name[1]))
+    (tmp_path / "p1_v1.nii.gz").write_bytes(b"")
+    write(tmp_path / "p1_v2.nii.gz", affine=np.diag([1.0, 1, 1, 1]))  # a field of 9 mm
+    (tmp_path / "p2_v1.nii.gz").write_bytes(b"no head")
+    everybody = datasets.cohort(str(tmp_path))
+    first, _ = reading.first_visits(everybody)
+    others, _ = reading.other_visits(everybody, first)
+    heads, left_out = reading.read_every_file(first, others)
+    assert dict(zip(heads.subject, heads.visit)) == {"p1": "v3", "p3": "v1"}
+    assert list(zip(left_out.subject, left_out.visit)) == [("p1", "v1"), ("p1", "v2"), ("p2", "")]
+    assert "empty file" in left_out.reason[0] and "field of view" in left_out.reason[1]
+    used = everybody[everybody.path.isin(heads.path)]
+    _, problems = reading.other_visits(everybody, used)
+    assert {each["subject"] for each in problems} == {"p1", "p2", "p3"}
+
+
+def test_exclude_csv_leaves_out_people_and_single_visits(tmp_path):
+    for name in ("p1_v1", "p1_v2", "p2_v1", "p2_v2"):
+        (tmp_path / f"{name}.nii").touch()
+    (tmp_path / "exclude.csv").write_text("subject,reason\np1,moved\np2_v1,broken\n")
+    everybody = datasets.cohort(str(tmp_path))
+    excluded = reading.read_exclusions(tmp_path / "exclude.csv")
+    tree = reading.who_is_who(everybody, [], excluded)
+    assert tree.use.tolist() == ["exclude.csv"] * 3 + ["yes"]
+    assert reading.without_excluded(everybody, excluded).visit.tolist() == ["v2"]

@@ -559,11 +559,11 @@ def test_what_is_unchanged_is_skipped_and_what_is_stale_says_why(chain, finished
     (out / "tables/02_two/numbers.csv").unlink()
     changed = plan()
     assert (
-        changed["01_one"] == "skipped, unchanged"
+        changed["01_one"] == "runs: exclude.csv changed"
         and changed["04_side"] == "runs: its cells changed; exclude.csv changed"
     )
     assert (
-        changed["02_two"] == "runs: tables/02_two/numbers.csv is gone"
+        "tables/02_two/numbers.csv is gone" in changed["02_two"]
         and "exclude.csv changed" in changed["03_three"]
     )
     source.write_text(kept)

@@ -29,6 +29,7 @@ def cohort(tmp_path):
     parts = {"a": slice(1, 6), "b": slice(2, 5)}
     places = [head(tmp_path / name, part) for name, part in parts.items()]
     table = pd.DataFrame(places, columns=["path", "brain_path"]).assign(subject=list(parts))
+    table = table.assign(visit="", lesion_path="")
     return table.assign(cohort="made up", group="healthy", site="HH", synthetic=True)
 
 
@@ -44,8 +45,18 @@ def test_a_head_without_a_mask_is_named(cohort, tmp_path):
     assert heads.slices.groupby("volume").size().to_dict() == {"a": 7, "b": 7}
     assert heads.quality.subject.tolist() == ["a", "b"] and said == ["head 3/3"]
     assert heads.left_out.subject.tolist() == ["c"]
+    assert heads.cohort.subject.tolist() == ["a", "b"]
     with pytest.raises(ValueError, match="none of the 1 heads .*none.nii.gz"):
         measured(bad, tmp_path)
+
+
+def test_the_next_visit_of_a_person_without_a_usable_mask(cohort, tmp_path):
+    tiny = head(tmp_path / "tiny", slice(0, 0))[1]  # no voxel of brain
+    first = cohort.assign(brain_path=[tiny, cohort.brain_path[1]])
+    heads = slices.measure_heads(
+        first, "sagittal", others=cohort.assign(visit="2"), method="given", cache=tmp_path
+    )
+    assert heads.cohort.visit.tolist() == ["2", ""] and len(heads.left_out) == 1
 
 
 def test_what_rules_keep_is_counted(cohort, tmp_path):
