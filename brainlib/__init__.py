@@ -50,6 +50,7 @@ ROOMS = {
     "masking": "heads.masks",
     "datasets": "heads.cohort",
     "participants": "heads.participants",
+    "plausibility": "heads.plausibility",
     "reading": "heads.reading",
     "datasets_participants": "heads.participants",
     "phantom": "heads.phantom",

@@ -169,7 +169,7 @@ class TriedHeads(NamedTuple):
     Attributes:
         used: rows of the heads in use, one per person.
         results: what was made of each of them.
-        left_out: one row per head that cannot be used: subject, visit, reason.
+        left_out: one row per head that cannot be used: subject, visit, path, reason.
     """
 
     used: pd.DataFrame
@@ -204,13 +204,14 @@ def try_heads(
             except (OSError, ValueError) as error:
                 files.raise_if_no_room(error)
                 reason = " ".join(str(error).split())
-                left_out.append({"subject": subject, "visit": head.visit, "reason": reason})
+                known = {"subject": subject, "visit": head.visit, "path": head.path}
+                left_out.append({**known, "reason": reason})
                 continue
             used.append(head.Index)
             break
         if number % 10 == 0 or number == len(cohort):
             say(f"head {number}/{len(cohort)}")
-    refused = pd.DataFrame(left_out, columns=["subject", "visit", "reason"])
+    refused = pd.DataFrame(left_out, columns=["subject", "visit", "path", "reason"])
     return TriedHeads(rows.loc[used].reset_index(drop=True), results, refused)
 
 
@@ -229,8 +230,8 @@ def read_every_file(
 
     Returns:
         (heads, left_out): one row per readable head, with the columns of `describe_head` after
-        subject, visit, cohort, site, group and path; and one row per other one, with subject, visit
-        and reason.
+        subject, visit, cohort, site, group and path; and one row per other one, with subject, visit,
+        path and reason.
     """
     name_of_picture: dict[tuple, str] = {}
 

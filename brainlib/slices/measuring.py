@@ -22,7 +22,7 @@ class MeasuredHeads:
     Attributes:
         slices: one row per slice, see `slices.measure`.
         quality: one row per head: subject, site, group and the measures of `slices.quality`.
-        left_out: one row per head without a usable mask: subject, visit and reason.
+        left_out: one row per head without a usable mask: subject, visit, path and reason.
         cohort: the heads in use, one row per person.
     """
 
