@@ -55,6 +55,7 @@ HH_URL = (
 )
 HH_SUMS = Path(__file__).with_name("ixi_hh_sums.csv")  # file there, SHA-256
 HH_FOLDERS = {"t1": "t1/", "dlmuse_seg": "brain/", "participants": ""}  # there: here
+IXI_HEADS = 581  # T1 volumes in IXI-T1.tar
 RETRIES = 4
 
 
@@ -225,10 +226,15 @@ def _hh_sums() -> dict[str, str]:
         return {row["file"]: row["sha256"] for row in csv.DictReader(table)}
 
 
-def ixi(folder: Path | str, *, url: str = IXI_URL) -> Path:
+def ixi(folder: Path | str, *, url: str = IXI_URL, count: int | None = None) -> Path:
     """The IXI T1 set and IXI.xls; returns the folder.
 
-    The archive has no published checksum: its own is kept beside it.
+    The archive has no published checksum: its own is kept beside it, and its heads are counted.
+
+    Args:
+        folder: where they lie, or will lie.
+        url: of both files.
+        count: of the heads in the archive; IXI's 581 when absent, any number from another address.
 
     Raises:
         OSError: it could not be fetched, or is damaged: then it is deleted, so that the next call
@@ -242,7 +248,7 @@ def ixi(folder: Path | str, *, url: str = IXI_URL) -> Path:
         archive = fetch([url + "IXI-T1.tar"], folder / "IXI-T1.tar", None)
         files.write_text(folder / "IXI-T1.tar.sha256", f"{files.sha256(archive)}  IXI-T1.tar\n")
         try:
-            unpack(archive, heads)
+            unpack(archive, heads, count or (IXI_HEADS if url == IXI_URL else None))
         # No other error: a full disk is not the archive's fault.
         except (tarfile.TarError, EOFError, zlib.error) as error:
             archive.unlink()
@@ -300,12 +306,17 @@ def fetch(
     )
 
 
-def unpack(archive: Path | str, folder: Path | str) -> Path:
+def unpack(archive: Path | str, folder: Path | str, count: int | None = None) -> Path:
     """Unpacks a tar archive into a new folder: whole or not at all, and never outside of it.
+
+    Args:
+        archive: the tar.
+        folder: the new folder.
+        count: of the NIfTI files that it must hold; any number when absent.
 
     Raises:
         ValueError: a member is a link or a device, or would leave the folder; it is named.
-        tarfile.ReadError: the archive is damaged, cut off or empty.
+        tarfile.ReadError: the archive is damaged, cut off or empty, or holds another number.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -326,6 +337,9 @@ def unpack(archive: Path | str, folder: Path | str) -> Path:
                         "Do not use this archive."
                     ) from error
             _refuse_without_end(tar)
+        found = sum(1 for path in temporary.rglob("*.nii.gz") if path.stat().st_size)
+        if count is not None and found != count:
+            raise tarfile.ReadError(f"it holds {found} heads, not {count}")
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -129,6 +129,27 @@ def test_a_damaged_archive_is_deleted_and_fetched_anew(tmp_path, bad):
         ).read_bytes() == NEW
 
 
+@pytest.mark.parametrize("lacks", ["a head", "the content of a head"])
+def test_an_archive_of_too_few_heads_leaves_nothing(tmp_path, lacks):
+    names = [f"IXI00{number}-HH-000{number}-T1.nii.gz" for number in (1, 2, 3)]
+    members = [(tarfile.TarInfo(name), b"head") for name in names]
+    whole = make_tar(tmp_path / "whole.tar", *members).read_bytes()
+    few = members[:2] + ([] if lacks == "a head" else [(tarfile.TarInfo(names[2]), b"")])
+    contents = {
+        "IXI.xls": b"table",
+        "IXI-T1.tar": make_tar(tmp_path / "few.tar", *few).read_bytes(),
+    }
+    with server(contents) as (url, _):
+        with pytest.raises(OSError, match="it holds 2 heads, not 3.* deleted"):
+            downloads.ixi(tmp_path / "ixi", url=url, count=3)
+        left = {path.name for path in (tmp_path / "ixi").iterdir()}
+        assert "t1" not in left and "IXI-T1.tar" not in left
+        contents["IXI-T1.tar"] = whole
+        downloads.ixi(tmp_path / "ixi", url=url, count=3)
+    assert sorted(path.name for path in (tmp_path / "ixi" / "t1").iterdir()) == names
+    assert downloads.IXI_HEADS == 581
+
+
 def test_an_archive_is_kept_where_it_is_not_at_fault(tmp_path, monkeypatch):
     def full_disk(*_):
         raise OSError(28, "No space left on device")
