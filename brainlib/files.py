@@ -48,6 +48,10 @@ def whole_file(path: Path | str) -> Iterator[Path]:
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename in (None, name):
+            error.filename = str(path)  # the file that a person knows; writing names none at all
+        raise
     finally:
         temporary.unlink(missing_ok=True)
         os.close(handle)

@@ -83,10 +83,18 @@ def guarded(work: Callable[[Stop], int]) -> int:
         print("Interrupted; what is done stays done.", file=sys.stderr)
         return EXIT_CODES["interrupted"]
     except (workflow.PlanError, OSError) as error:
-        print(f"run_all.sh: {error}", file=sys.stderr)
-        return 1
+        print(f"run_all.sh: {_in_words(error)}", file=sys.stderr)
+        return EXIT_CODES["failed"]
     finally:
         stop.end()
+
+
+def _in_words(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.errno not in files.NO_ROOM:
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    advice = "Make room, or give --out on another disk, and call again: what is done stays done"
+    return f"{where}{error.strerror}. {advice}."
 
 
 def run_locked(request: Request, words: Sequence[str], stop: Stop) -> int:
@@ -209,7 +217,8 @@ class Batch:
         entries = content["notebooks"]
         if content.get("status") == "running" and not self.request.dry_run:
             cut = [name for name, entry in entries.items() if entry.get("status") == "running"]
-            during = f" while {', '.join(cut)} was running" if cut else ""
+            verb = "was" if len(cut) == 1 else "were"
+            during = f" while {', '.join(cut)} {verb} running" if cut else ""
             print(f"The run before this one (started {content.get('started')}) was killed{during}.")
             for name in cut:
                 entries[name] |= {"status": "interrupted", "reason": "the run was killed"}
@@ -406,9 +415,15 @@ class Batch:
             self.stop.process = process
             if self.stop.signals:
                 os.killpg(process.pid, signal.SIGINT)
-            self._listen(process.stdout, log)
-            process.wait()
-            self.stop.process = None
+            try:
+                self._listen(process.stdout, log)
+            except OSError:  # run.json or the log cannot be written: nobody would know the results
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGINT)
+                raise
+            finally:
+                process.wait()
+                self.stop.process = None
         self._mark_cut_off()
         self.display.close()
 
@@ -507,6 +522,7 @@ class Batch:
             problem = Unfinished("killed", words, cell=cell)
             entry.update(status="failed", ended=now(), error=problem.as_dict())
             self._leave_executed(name, problem)
+            self.display.say(f"{name}  failed")
             self._say_failure(name, problem)
 
     # The end

@@ -133,6 +133,9 @@ def parser() -> argparse.ArgumentParser:
 
 def read(words: Sequence[str]) -> argparse.Namespace:
     """The options, as argparse gives them. Raises Refused for what it does not know."""
+    for word in words:
+        if not word.isprintable() and word != word.encode(errors="replace").decode():
+            raise Refused(f"{ascii(word)}: expected text in UTF-8. Rename the file or the folder.")
     shape = parser()
     options, unknown = shape.parse_known_intermixed_args(words)
     if unknown:

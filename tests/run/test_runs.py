@@ -201,6 +201,7 @@ run.note("threads", [os.environ.get(name) for name in threads])"""
         (["--from", "03"], "has no result of 01_one, 02_two"),
         (["--out", "{folder}/notebooks"], "holds something else"),
         (["--out", "a{b}"], "without braces"),
+        (["--out", "bad\udcff"], "expected text in UTF-8"),
         (["--out", "x" * 300], "expected a path"),
         (["--out", "/proc/nowhere"], "expected a folder that can be made here"),
     ],
