@@ -1,7 +1,9 @@
 """Files that are whole or not there, and what killed processes leave."""
 
+import errno
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,3 +48,10 @@ def test_no_two_people_share_a_file_name_and_none_leaves_its_folder(tmp_path):
 @given(st.lists(st.text(max_size=12) | st.sampled_from(HOSTILE), unique=True, max_size=12))
 def test_any_names_of_people_make_names_of_files(tmp_path_factory, names):
     are_safe(files.unique_file_names(names), tmp_path_factory.mktemp("names"))
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError) as caught, files.whole_file(tmp_path / "table.csv"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "table.csv")
+    assert not list(tmp_path.iterdir())

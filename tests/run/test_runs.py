@@ -17,7 +17,16 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from brainlib import files
 from brainlib import record as runs
 from brainlib.run import __main__ as command_line
-from brainlib.run import catalogue, channel, parameters, progress, provenance, settings
+from brainlib.run import (
+    batch,
+    catalogue,
+    channel,
+    command,
+    parameters,
+    progress,
+    provenance,
+    settings,
+)
 from brainlib.run.refused import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -747,6 +756,31 @@ def test_an_interrupted_run_ends_at_once_and_tidily(sleeper, number, whole_group
     banner = nbformat.read(out / "notebooks/01_sleeps.ipynb", as_version=4).cells[0].source
     assert "did not finish: interrupted" in banner and "in cell 4" in banner
     assert not list((out / "results").glob("*")) and not list((out / "notebooks").glob(".*"))
+
+
+@pytest.mark.parametrize("left", [".lock", ".config.json"])
+def test_a_run_that_was_stopped_before_it_began_is_begun_again(chain, tmp_path, left):
+    out = tmp_path / "out"
+    process = start_all(chain, "--out", str(out))
+    wait_for(lambda: (out / left).exists())
+    os.kill(process.pid, signal.SIGINT)
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in printed
+    assert command.check_folder(out, "quick", "phantom") == out
+    assert batch.locked(out, lambda held: 7) == 7  # nothing of it lives on
+
+
+def test_signals_that_must_not_interrupt_are_counted():
+    stop = batch.Stop()
+    try:
+        with stop.counted():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.signals == 1
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        stop.end()
+    assert signal.getsignal(signal.SIGTERM) == stop.handlers[signal.SIGTERM]
 
 
 def test_one_run_a_folder_and_a_killed_run_is_noticed(sleeper, monkeypatch):

@@ -149,7 +149,7 @@ def test_a_wrong_sweep_is_refused_before_anything_starts(workbook, change, said)
         (["--sweep", "rates", "-p", "seed=1"], "seed is set by the sweep"),
         (["--sweep", "rates", "-p", "epoch=1"], "Did you mean epochs"),
         (["--sweep", "rates", "--keep-going"], "leave --keep-going out"),
-        (["--sweep", "rates", "-j", "no"], "whole number above 0"),
+        (["--sweep", "rates", "-j", "no"], "whole number from 1"),
         (["--sweep", "rates", "--data", "phantm"], "Did you mean phantom"),
     ],
 )
