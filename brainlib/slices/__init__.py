@@ -35,6 +35,6 @@ from brainlib.slices.selection import (
 )
 from brainlib.slices.store import Writer, export_png, read
 from brainlib.slices.storing import every_nth, index_of_pictures, store_pictures
-from brainlib.slices.whole_heads import HeadSlices, cut_head
+from brainlib.slices.whole_heads import HeadSlices, cut_head, slices_with_brain
 
 __all__ = [name for name in dir() if not name.startswith("_")]

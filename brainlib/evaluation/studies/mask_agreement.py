@@ -13,11 +13,11 @@ import pandas as pd
 from brainlib.evaluation.restore import Preparation
 from brainlib.evaluation.studies.split_slices import SplitSlices
 from brainlib.heads import masks, reading
+from brainlib.heads.volumes import Volume
 from brainlib.record import Run
 from brainlib.slices import corruptions, cut_head
 
 Restore = Callable[[np.ndarray], np.ndarray]
-AS_CUT = "original at the pictures' size"
 CORRUPTED = "corrupted"
 
 
@@ -33,7 +33,8 @@ def mask_agreement(
 ) -> pd.DataFrame:
     """Dice of DeepBrain's mask of each version of a head with that of the original head.
 
-    Every slice with brain is cut, corrupted, restored and put back into the head.
+    Every slice with brain is cut, corrupted and restored at the pictures' size. What changed is
+    added to the head, so that the head keeps its detail and the damage is all that differs.
 
     Args:
         run: of the chapter: 02 says how slices are prepared.
@@ -45,8 +46,8 @@ def mask_agreement(
         strength: factor on the preset.
 
     Returns:
-        One row per person and version: `subject`, `version` ("original at the pictures' size",
-        which is what the smaller pictures cost; "corrupted"; the names of `ways`), `dice`.
+        One row per person and version: `subject`, `version` ("corrupted", then the names of
+        `ways`) and `dice`.
     """
     as_in_02 = run.needs("02_slice_selection")["parameters"]
     options = {name: as_in_02[name] for name in asdict(Preparation())}
@@ -56,16 +57,17 @@ def mask_agreement(
         volume, brain = reading.read_with_mask(heads.loc[subject], method="deepbrain")
         cut = cut_head(volume, brain, size=slices.image_shape[0], **options)
         damaged = corruptions.corrupt(cut.pictures, corruption, seed=seed, strength=strength)
-        versions = {AS_CUT: cut.pictures, CORRUPTED: damaged}
+        versions = {CORRUPTED: damaged}
         versions |= {name: restore(damaged) for name, restore in ways.items()}
         for name, pictures in versions.items():
-            found = _mask_or_none(replace(volume, array=cut.put_back(np.clip(pictures, 0, 1))))
+            head = cut.put_back(np.clip(pictures, 0, 1), keep_detail=True)
+            found = _mask_or_none(replace(volume, array=head))
             dice = 0.0 if found is None else masks.dice(found, brain)
             rows.append({"subject": subject, "version": name, "dice": dice})
     return pd.DataFrame(rows)
 
 
-def _mask_or_none(volume) -> np.ndarray | None:
+def _mask_or_none(volume: Volume) -> np.ndarray | None:
     """DeepBrain's mask; None where it finds no brain at all."""
     try:
         return masks.brain_mask(volume)

@@ -69,6 +69,7 @@ def beside_run(
     data: str,
     size: int,
     loss: str,
+    l2: bool = False,
 ) -> pd.DataFrame:
     """Published numbers beside those of the run's networks of the same name and loss.
 
@@ -80,6 +81,7 @@ def beside_run(
         data: what the run's numbers stand on, in words.
         size: side of the run's pictures.
         loss: of the run's trainings.
+        l2: whether they had thesis 004's penalty.
 
     Returns:
         `published` with `our_psnr_clean`, `our_psnr_damaged`, `our_dssim_clean`,
@@ -90,7 +92,8 @@ def beside_run(
     rows = []
     for row in published.itertuples(index=False):
         training = trainings.get(row.model)
-        if training is None or row.loss != loss or _trained_on(training) != row.trained_on:
+        recipe = (loss, "yes" if l2 else "no", _trained_on(training))
+        if training is None or (row.loss, row.l2, row.trained_on) != recipe:
             rows.append({"what_differs": "not trained in this run"})
             continue
         numbers = {}
@@ -108,7 +111,9 @@ def beside_run(
     return joined.sort_values("our_setting", kind="stable", na_position="last", ignore_index=True)
 
 
-def _trained_on(training: Mapping) -> str:
+def _trained_on(training: Mapping | None) -> str:
+    if training is None:
+        return ""
     return CLEAN if training["trained_on"] == "clean pictures" else DAMAGED
 
 

@@ -634,7 +634,7 @@ def line_panels(
         baselines: models that need no network.
     """
     groups = list(table.groupby(panel, sort=False)) if panel else [("", table)]
-    figure, axes = panels(len(groups), height=2.9, width=3.4)
+    figure, axes = panels(len(groups), height=2.9, width=3.4 if panel else 5.6)
     names = list(table[by].unique())
     for ax, (title, part) in zip(axes, groups):
         colours = iter(COLOURS)
