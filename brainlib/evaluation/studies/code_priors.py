@@ -180,18 +180,40 @@ def bits_by_person(priors: TrainedPriors, slices: SplitSlices) -> pd.DataFrame:
 
 def guesses(prior: CodePrior, pages: Mapping[str, Pages], slices: SplitSlices) -> pd.DataFrame:
     """Bits per code of every test page under each guess: one row per page."""
-    train, test, size = pages["train"].codes, pages["test"], prior.codebook_size
-    bits = {
-        "uniform": np.full(len(test.codes), np.log2(size)),
-        "unigram": unigram_bits(train, test.codes, size)[1],
-        "unigram_by_place": unigram_bits(train, test.codes, size, by_place=True)[1],
-        "prior": surprise(prior, test.codes, conditions=test.known or None).mean(axis=(1, 2)),
-    }
+    test = pages["test"]
+    bits = bits_by_guess(prior, pages["train"].codes, test.codes, conditions=test.known or None)
     if test.ranges and len(np.unique(test.subjects)) > 1:
         others = others_age_and_sex(test, slices)
         bits["prior_nothing_known"] = bits_a_code(prior, test.codes)[1]
         bits["prior_others_age_and_sex"] = bits_a_code(prior, test.codes, others)[1]
     return pd.DataFrame(bits)
+
+
+def bits_by_guess(
+    prior: CodePrior,
+    known: np.ndarray,
+    codes: np.ndarray,
+    *,
+    conditions: Known | None = None,
+) -> dict[str, np.ndarray]:
+    """Bits per code of each page under each guess, the guess that knows least first.
+
+    Args:
+        prior: over these codes.
+        known: (N, h, w) pages of training slices, whose shares the simple guesses know.
+        codes: (M, h, w) pages.
+        conditions: what the prior is told of each page.
+
+    Returns:
+        {"uniform", "unigram", "unigram_by_place", "prior": (M,)}.
+    """
+    size = prior.codebook_size
+    return {
+        "uniform": np.full(len(codes), np.log2(size)),
+        "unigram": unigram_bits(known, codes, size)[1],
+        "unigram_by_place": unigram_bits(known, codes, size, by_place=True)[1],
+        "prior": bits_a_code(prior, codes, conditions)[1],
+    }
 
 
 def others_age_and_sex(pages: Pages, slices: SplitSlices) -> Known:

@@ -1,6 +1,6 @@
 """New slices of a VQGAN: what its codes cost under a prior, and draws judged beside real slices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,18 +8,24 @@ import pandas as pd
 from brainlib import models
 from brainlib.evaluation import features
 from brainlib.evaluation.stats import finding, paired_difference
+from brainlib.evaluation.studies import code_draws
+from brainlib.evaluation.studies.code_draws import BY_PLACE, FLOOR, REBUILT, Draw, ways_to_draw
+from brainlib.evaluation.studies.code_priors import PARTS, bits_by_guess
 from brainlib.evaluation.studies.sharpness import Energy
 from brainlib.evaluation.studies.split_slices import SplitSlices
 from brainlib.models.prior import CodePrior
-from brainlib.models.prior_draw import bits_a_code, sample, sample_independent, unigram_bits
+from brainlib.models.prior_draw import sample
 from brainlib.models.vq import VQVAE, codes_of, decode_codes
 
-PARTS = ("train", "validation", "test")
 INDEPENDENT, PRIOR, COOL = "independent codes", "from the prior", "temperature 0.7"
-REBUILT, FLOOR = "rebuilt training slices", "floor: training slices"
+GUESSES = {  # as the table of chapter 06 calls those of `bits_by_guess`
+    "uniform": "nothing known",
+    "unigram": "shares of all places",
+    "unigram_by_place": "shares of each place",
+    "prior": "prior",
+}
 
 Codes = Mapping[str, np.ndarray]  # {"train", "validation", "test": maps (N, h, w)}
-Draw = Callable[[int, object], np.ndarray]  # (count, random seed) -> code maps
 
 
 def codes_of_round(model: VQVAE, slices: SplitSlices) -> dict[str, np.ndarray]:
@@ -35,13 +41,8 @@ def bits_of_guesses(prior: CodePrior, codes: Codes) -> dict[str, np.ndarray]:
         prior: over these codes.
         codes: of `codes_of_round`.
     """
-    size, known, test = prior.codebook_size, codes["train"], codes["test"]
-    return {
-        "nothing known": np.full(len(test), np.log2(size)),
-        "shares of all places": unigram_bits(known, test, size)[1],
-        "shares of each place": unigram_bits(known, test, size, by_place=True)[1],
-        "prior": bits_a_code(prior, test)[1],
-    }
+    bits = bits_by_guess(prior, codes["train"], codes["test"])
+    return {GUESSES[name]: values for name, values in bits.items()}
 
 
 def bits_of_slices(bits: Mapping[str, np.ndarray], grid: tuple[int, int]) -> pd.DataFrame:
@@ -80,17 +81,12 @@ def ways_to_draw_codes(prior: CodePrior, known: np.ndarray) -> dict[str, Draw]:
         prior: over these codes.
         known: (N, h, w) codes of training slices, whose frequencies the simple way has.
     """
-
-    def independent(count: int, seed: object) -> np.ndarray:
-        return sample_independent(known, count, prior.codebook_size, by_place=True, seed=seed)
-
-    def from_prior(count: int, seed: object) -> np.ndarray:
-        return sample(prior, count, seed=seed)
+    simple = ways_to_draw(prior, known)
 
     def cool(count: int, seed: object) -> np.ndarray:
         return sample(prior, count, seed=seed, temperature=0.7)
 
-    return {INDEPENDENT: independent, PRIOR: from_prior, COOL: cool}
+    return {INDEPENDENT: simple[BY_PLACE], PRIOR: simple[code_draws.PRIOR], COOL: cool}
 
 
 def held_out(slices: SplitSlices) -> np.ndarray:
