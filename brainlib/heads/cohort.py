@@ -23,6 +23,8 @@ from brainlib.heads.names import IXI_NAME, MODALITIES
 from brainlib.heads.participants import read_ixi_table  # noqa: F401 (datasets.read_ixi_table)
 from brainlib.heads.problems import problem
 
+T1_SOURCES = ("phantom", "ixi-sample", "ixi-hh", "ixi")
+
 
 def cohort(
     data: str | Sequence[str],
@@ -69,6 +71,11 @@ def cohort(
     counts = {"healthy": healthy, "tumour": tumour, "stroke": stroke}
     parts, problems, names = [], [], set()
     for source in _distinct_sources(data):
+        if modality != "t1" and source in T1_SOURCES:
+            raise ValueError(
+                f"modality {modality}: the heads of {source} are T1. Name a folder of yours that "
+                f"holds {modality} heads (BIDS, BraTS or IXI's names), or leave the modality at t1."
+            )
         if source == "phantom":
             part, found = _synthetic_heads(data_dir, counts, seed, size, jobs)
         else:

@@ -12,6 +12,7 @@ from brainlib.evaluation import probes
 from brainlib.inspector.answers import all_findings, answers, reasons, verdict
 from brainlib.inspector.findings import Finding
 from brainlib.inspector.known_faults import FAULTS, Fault, faults
+from brainlib.inspector.probes import photographs
 from brainlib.inspector.reading import load, read_pictures
 from brainlib.inspector.report import Report, inspect
 

@@ -4,10 +4,11 @@ Each function gives arrays; drawing them is done in `show.inspector_figures`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
+import pandas as pd
 
 from brainlib import models
 from brainlib.inspector.layer_access import (
@@ -283,3 +284,48 @@ def _mean_without(values: np.ndarray, place: tuple[slice, slice]) -> np.ndarray:
     rest = np.ones(values.shape[1:], bool)
     rest[place] = False
     return values[:, rest].mean(axis=1) if rest.any() else np.zeros(len(values))
+
+
+EDGE = 1 / 3  # |sum of weights| over their sizes, below which a kernel takes differences
+
+
+def filter_table(kernels: Mapping[str, np.ndarray], *, seed: int = 0) -> pd.DataFrame:
+    """First filters of several networks in numbers, random ones of the same size beside them.
+
+    Thesis 004 (section 6.1) wished to see how the filters of residual networks and of networks
+    with skips differ.
+
+    Args:
+        kernels: {network: (filters, height, width, channels)} of `first_filters`.
+        seed: of the random filters.
+
+    Returns:
+        One row per network: model, filters, edges (share of filters that take differences: the sum
+        of weights is less than a third of their sizes), edges_random, alike (median size of the
+        correlation between two filters; 1: all the same), alike_random.
+    """
+    rows = []
+    for name, filters in kernels.items():
+        random = np.random.default_rng(seed).normal(size=(200, *filters.shape[1:]))
+        row = {"model": name, "filters": len(filters)}
+        for suffix, some in (("", filters), ("_random", random)):
+            row[f"edges{suffix}"] = float(np.mean(_balance(some) < EDGE))
+            row[f"alike{suffix}"] = _alike(some)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _balance(filters: np.ndarray) -> np.ndarray:
+    """|sum of weights| over the sum of their sizes: 1 for a mean, 0 for a difference. (n,)."""
+    flat = filters.reshape(len(filters), -1)
+    return np.abs(flat.sum(axis=1)) / np.maximum(np.abs(flat).sum(axis=1), 1e-12)
+
+
+def _alike(filters: np.ndarray) -> float:
+    """Median size of the correlation between two filters; NaN for a single one."""
+    if len(filters) < 2:
+        return float("nan")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlations = np.corrcoef(filters.reshape(len(filters), -1))
+    pairs = correlations[np.triu_indices(len(filters), k=1)]
+    return float(np.nanmedian(np.abs(pairs)))

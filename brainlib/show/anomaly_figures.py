@@ -330,3 +330,56 @@ def _draw_error_ratio(means, places, ax):
         ax.text(0.5, 0.5, text, ha="center", transform=ax.transAxes, fontsize=9)
     ax.axhline(1, linestyle=":", color="0.6")
     ax.set(ylabel="error in lesions / outside")
+
+
+def areas_by_code_size(table: pd.DataFrame, appendix: str) -> Figure | None:
+    """Thesis 002's figures A.1 to A.3, B.1 to B.3 or C.1 to C.3: networks as columns.
+
+    Args:
+        table: of `study.areas_by_code_size`; None is drawn without rows.
+        appendix: "A" (by sample), "B" (by slice) or "C" (by pixel).
+    """
+    part = table[table.appendix == appendix]
+    if not len(part):
+        return None
+    measures, names = part.measure.unique(), list(part.model.unique())
+    figure, axes = plt.subplots(
+        len(measures),
+        len(names),
+        figsize=(3.4 * len(names) + 1.6, 2.5 * len(measures) + 0.4),
+        sharey="row",
+        squeeze=False,
+    )
+    for line, measure in zip(axes, measures):
+        for ax, name in zip(line, names):
+            _draw_code_sizes(part[(part.measure == measure) & (part.model == name)], ax)
+        line[0].set_ylabel(f"{measure}, by {part.level.iloc[0]}")
+    for ax, name in zip(axes[0], names):
+        ax.set_title(name)
+        plots.legend_beside(ax) if name == names[-1] else ax.legend(fontsize=6.5, frameon=False)
+    for ax in axes[-1]:
+        ax.set_xlabel("numbers in the code")
+    return figure
+
+
+def _draw_code_sizes(rows: pd.DataFrame, ax: Axes) -> None:
+    """A line per kind of lesion and codebook; bars: standard deviation over random seeds."""
+    kinds = list(rows.group.unique())
+    styles = ("-", "--", "-.", ":")
+    books = sorted(rows.codebook_size.dropna().unique())
+    for (kind, book), line in rows.groupby(["group", "codebook_size"], dropna=False, sort=True):
+        single = np.isnan(book)
+        ax.errorbar(
+            line.embedding_dim,
+            line.value,
+            yerr=line.sd.fillna(0),
+            fmt="o",
+            linestyle=styles[0 if single else books.index(book) % len(styles)],
+            color=COLOURS[kinds.index(kind) % len(COLOURS)],
+            markersize=4,
+            capsize=2,
+            label=kind if single else f"{kind}, {book:.0f} codes",
+        )
+    ticks = sorted(rows.embedding_dim.unique())
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

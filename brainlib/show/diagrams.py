@@ -31,6 +31,7 @@ COLOURS = {
 }
 OTHER = "#BBBBBB"
 ARROW = "#555555"
+LONGEST_ROW = 20  # boxes, where no arc runs above them
 LEVEL_STEP = 0.11  # between the heights at which arcs run
 ARC_ASIDE = 0.05  # of an arc's ends from a box's middle
 
@@ -41,31 +42,46 @@ def model_diagram(model: keras.Model, *, step: float = 0.72, height: float = 4.2
     """A model as a row of boxes, from the image on the left to the output on the right.
 
     Each box is a block of layers: as high as its picture's sides, as wide as it has feature maps
-    (both on a logarithmic scale). What passes a neighbour by is an arc above.
+    (both on a logarithmic scale). What passes a neighbour by is an arc above. A long row without
+    arcs goes on below itself.
 
     Args:
         model: functional, such as `models.build` makes.
         step: inches from box to box.
-        height: inches of the figure.
+        height: inches of the figure, of each row where there are several.
 
     Returns:
         the figure.
     """
     boxes = _boxes(model)
-    arcs = _arcs(boxes)
-    levels = _levels(arcs)
-    figure, ax = plt.subplots(figsize=(1.0 + step * len(boxes), height))
+    levels = _levels(_arcs(boxes))
+    longest = len(boxes) if levels or len(boxes) <= LONGEST_ROW else LONGEST_ROW
+    rows = [range(start, start + longest) for start in range(0, len(boxes), longest)]
+    size = (1.0 + step * longest, height * len(rows))
+    figure, axes = plt.subplots(len(rows), 1, figsize=size, squeeze=False)
+    top = 1.2 + LEVEL_STEP * max([1, *levels.values()])
+    for ax, row in zip(axes[:, 0], rows):
+        _draw_row(ax, row, boxes, levels)
+        ax.set(xlim=(row.start - 0.7, row.stop - 0.3), ylim=(-1.9, top), xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    axes[0, 0].set_title(_title(model))
+    _legend(axes[0, 0], boxes)
+    return figure
+
+
+def _draw_row(ax: Axes, row: range, boxes: Sequence[dict], levels: Mapping[Arc, int]) -> None:
+    """The boxes of a row, and what connects them; short arrows lead from row to row."""
     tallest = max(_side(box) for box in boxes)
-    for place, box in enumerate(boxes):
+    for place in [place for place in row if place < len(boxes)]:
+        box, half = boxes[place], _size(boxes[place], tallest)[0] / 2
         _draw_box(ax, place, box, tallest)
         for parent in box["inputs"]:
-            _draw_connection(ax, (parent, place), levels, boxes, tallest)
-    top = 1.2 + LEVEL_STEP * max([1, *levels.values()])
-    ax.set(xlim=(-0.7, len(boxes) - 0.3), ylim=(-1.9, top), xticks=[], yticks=[])
-    ax.set_title(_title(model))
-    ax.spines[:].set_visible(False)
-    _legend(ax, boxes)
-    return figure
+            if parent in row:
+                _draw_connection(ax, (parent, place), levels, boxes, tallest)
+            else:
+                _draw_arrow(ax, (place - 0.65, 0), (place - half, 0))
+        if place == row.stop - 1 and place < len(boxes) - 1:
+            _draw_arrow(ax, (place + half, 0), (place + 0.65, 0))
 
 
 def _boxes(model: keras.Model) -> list[dict]:

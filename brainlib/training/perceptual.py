@@ -5,6 +5,7 @@ the workbook trains on degraded slices of its own (see `features`). It is never 
 the two are no common scale.
 """
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from keras import layers, ops
 
 LEVELS = ("level0", "level1", "level2", "level3")  # of `features.feature_network`
 VGG16_LEVELS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
+VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 VGG16_MEANS = (103.939, 116.779, 123.68)  # of ImageNet: blue, green, red
 SMALL = 1e-3  # keeps the direction of features that are almost nothing still
 
@@ -46,6 +48,15 @@ def maps_of(space: Any) -> Maps:
         network.input, [network.get_layer(name).output for name in LEVELS], name="feature_maps"
     )
     return Maps(_fixed(found), space.name)
+
+
+def vgg16_weights(file: Path | str = "") -> str:
+    """The file of VGG16's weights: the one that is named, else Keras's own copy, else ""."""
+    if file:
+        return str(file)
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    kept = Path(home) / "models" / VGG16_FILE
+    return str(kept) if kept.is_file() else ""
 
 
 def vgg16_maps(weights: Path | str) -> Maps:

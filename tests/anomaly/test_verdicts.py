@@ -223,7 +223,7 @@ def test_the_theses_grid_of_codes_can_be_swept():
     of_codes = published[published.model != "VAE"]
     assert {32, 64, 128, 256} == vaes >= set(
         published[published.model == "VAE"].embedding_dim.astype(int)
-    ) and len(vaes) + len(pairs) == 17
+    ) and len(vaes) + len(pairs) == 4 + 16 + 9
     assert {
         (f"{row.model.lower()}_uad", int(row.embedding_dim), int(row.codebook_size))
         for row in of_codes.itertuples()

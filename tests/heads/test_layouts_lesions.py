@@ -318,3 +318,9 @@ def test_a_modality_that_is_not_there(tmp_path):
         datasets.cohort(str(tmp_path), modality="flair")
     with pytest.raises(ValueError, match="t1ce"):
         datasets.cohort(str(tmp_path), modality="pet")
+
+
+@pytest.mark.parametrize("source", ["phantom", "ixi-sample", "ixi-hh", "ixi"])
+def test_sources_that_are_t1_say_so(source):
+    with pytest.raises(ValueError, match=f"the heads of {source} are T1"):
+        datasets.cohort(source, modality="flair")

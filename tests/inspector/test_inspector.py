@@ -151,3 +151,17 @@ def test_the_theses_faults_name_findings_that_exist():
     assert table.flagged["A network that copies what it is given"] == "yes"
     assert table.flagged["2x2 places of 128 codes: 28 bits"] == "not asked"
     assert list(inspector.faults().columns) == ["fault", "finding", "needs"]
+
+
+def test_filters_of_two_networks_are_told_apart():
+    """Means of one sign against differences of two, and against copies of one filter."""
+    rng = np.random.default_rng(0)
+    means = rng.uniform(0.1, 1, (6, 3, 4, 1))
+    edges = means - means.mean(axis=(1, 2, 3), keepdims=True)
+    same = np.repeat(edges[:1], 5, axis=0)
+    kernels = {"means": means, "edges": edges, "same": same, "one": edges[:1]}
+    table = inspector_filters.filter_table(kernels, seed=0).set_index("model")
+    assert table.edges.tolist() == [0, 1, 1, 1] and table.filters.tolist() == [6, 6, 5, 1]
+    assert table.alike["same"] == pytest.approx(1) and table.alike["edges"] < 0.8
+    assert np.isnan(table.alike["one"])
+    assert 0.3 < table.edges_random["means"] < 1 and table.alike_random["means"] < 0.4

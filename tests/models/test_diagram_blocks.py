@@ -82,7 +82,7 @@ def test_blocks_know_skips_and_repeats():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_model_has_a_diagram(name):
     figure = diagrams.model_diagram(_small(name))
-    texts = [text.get_text() for text in figure.axes[0].texts]
+    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert len(texts) == len(models.blocks(_small(name))) + 1 and texts[0].startswith(
         "64x64x1\nimage"
     )
@@ -103,3 +103,15 @@ def test_a_class_without_a_graph_has_no_diagram():
     model(keras.ops.zeros((1, 8, 8, 1)))
     with pytest.raises(ValueError, match="plain is a class without a graph"):
         models.blocks(model)
+
+
+def test_a_long_network_without_arcs_is_drawn_in_rows():
+    network = models.build(
+        "vqgan_uad", image_shape=(48, 40), width=0.05, codebook_size=8, code_dim=4
+    )
+    boxes = len(models.blocks(network)) + 1
+    figure = diagrams.model_diagram(network)
+    rows = -(-boxes // diagrams.LONGEST_ROW)
+    assert rows > 1 and len(figure.axes) == rows
+    assert sum(len(ax.texts) for ax in figure.axes) == boxes  # each box has its words once
+    assert figure.get_figwidth() < 16

@@ -19,11 +19,13 @@ from brainlib.anomaly.study.audits import (
     healing_means,
     healthy_slices,
     painted_back_by,
+    photographs_table,
     planted_slices,
     vaes_by_latent,
 )
 from brainlib.anomaly.study.by_hand import compare_maps, example_slice
 from brainlib.anomaly.study.choice import Choice, choose_detectors, search_in_words
+from brainlib.anomaly.study.code_sizes import areas_by_code_size
 from brainlib.anomaly.study.detectors import (
     ALL,
     BASELINES,
@@ -82,6 +84,7 @@ from brainlib.anomaly.study.judged import (
     lesions_table,
     levels_table,
     operating_table,
+    patients_table,
     pixel_auprcs,
     score_test_heads,
     site_control_table,
@@ -89,7 +92,12 @@ from brainlib.anomaly.study.judged import (
     verdict_by_kind,
     verdict_table,
 )
-from brainlib.anomaly.study.levels import areas_by_group, areas_by_level, sample_score_table
+from brainlib.anomaly.study.levels import (
+    areas_by_group,
+    areas_by_level,
+    areas_by_patient,
+    sample_score_table,
+)
 from brainlib.anomaly.study.networks import (
     central_slices,
     network_shape,
@@ -102,6 +110,11 @@ from brainlib.anomaly.study.networks import (
 from brainlib.anomaly.study.people import StudyHeads, open_heads
 from brainlib.anomaly.study.pictures import pictures_of_one_head, preparation_pictures
 from brainlib.anomaly.study.published import beside_published
+from brainlib.anomaly.study.thesis_order import (
+    beside_the_thesis,
+    residual_detectors,
+    thesis_order_in_words,
+)
 from brainlib.anomaly.study.thresholds import (
     detector_thresholds,
     dice_by_head,
@@ -112,6 +125,7 @@ from brainlib.anomaly.study.thresholds import (
     threshold_for,
 )
 from brainlib.anomaly.study.trainings import (
+    PerceptualLoss,
     ScoringByRound,
     TrainedNetworks,
     model_folder,

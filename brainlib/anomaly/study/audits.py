@@ -285,3 +285,28 @@ def healing_means(healing: Healing) -> pd.DataFrame:
     by_way = healing.table.groupby(["model", "way", "group"])
     means = by_way[["healed", "spoilt_outside"]].mean()
     return means.assign(heads=by_way.size()).reset_index()
+
+
+def photographs_table(
+    networks: Mapping[str, keras.Model], photographs: np.ndarray, brains: np.ndarray
+) -> pd.DataFrame:
+    """How well each network repeats photographs, beside healthy slices (thesis 002, section 5.4).
+
+    Args:
+        networks: {name: model}.
+        photographs: (N, H, W, 1) in [0, 1].
+        brains: healthy slices (M, H, W, 1).
+
+    Returns:
+        One row per network: model, error_photographs and error_brains (mean absolute error), and
+        both divided by the standard deviation of the pictures' grey values.
+    """
+    rows = []
+    for name, model in networks.items():
+        row = {"model": name}
+        for kind, pictures in (("photographs", photographs), ("brains", brains)):
+            error = np.abs(scores.reconstruct(model, pictures) - pictures).mean()
+            row[f"error_{kind}"] = error
+            row[f"of_their_spread_{kind}"] = error / pictures.std()
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -13,7 +13,11 @@ from brainlib.anomaly.measures import ScoredHead
 from brainlib.anomaly.study.choice import Choice
 from brainlib.anomaly.study.detectors import Detector, Scoring, detector_table, group_heads
 from brainlib.anomaly.study.examples import detection_example
-from brainlib.anomaly.study.levels import areas_by_group, sample_score_table
+from brainlib.anomaly.study.levels import (
+    areas_by_group,
+    areas_by_patient,
+    sample_score_table,
+)
 from brainlib.anomaly.study.people import StudyHeads
 from brainlib.anomaly.study.thresholds import (
     FALSE_ALARMS_5,
@@ -108,6 +112,13 @@ def levels_table(judged: JudgedHeads, **options: Any) -> pd.DataFrame:
     for detector, sets in judged.scored.items():
         sets_of_test = sets["ill"], sets["healthy"], sets["unmasked"]
         rows[detector] = areas_by_group(*sets_of_test, **options)
+    return detector_table(rows)
+
+
+def patients_table(judged: JudgedHeads, *, seed: int = 0) -> pd.DataFrame:
+    """AUROC and AUPRC inside of each patient, mean over patients, see `areas_by_patient`."""
+    ill = {detector: judged.ill(detector) for detector in judged.scored}
+    rows = {one: areas_by_patient(part, seed=seed) for one, part in ill.items() if part}
     return detector_table(rows)
 
 

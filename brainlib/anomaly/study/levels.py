@@ -10,6 +10,7 @@ from brainlib.anomaly import measures
 from brainlib.anomaly.curve_counts import count_scores
 from brainlib.anomaly.measures import ScoredHead
 from brainlib.anomaly.study.detectors import group_heads, heads_of_group
+from brainlib.evaluation import stats
 
 
 def areas_by_group(
@@ -91,6 +92,38 @@ def _level_row(level, areas, intervals, numbers):
         "ill_subjects": ill_subjects,
         "healthy_subjects": healthy_subjects,
     }
+
+
+def areas_by_patient(ill: Sequence[ScoredHead], *, seed: int = 0) -> list[dict]:
+    """AUROC and AUPRC by pixel inside of each patient, and their means over patients.
+
+    Thesis 002, section 4.2.4: areas "for entire images and also patient-wise". Pooled pixels let a
+    patient with a large lesion speak loudest; here each patient counts once.
+
+    Args:
+        ill: scored heads with a lesion that is drawn.
+        seed: of the bootstrap over patients.
+
+    Returns:
+        list of dicts, one per kind of lesion: group, auroc, auroc_std, auroc_low, auroc_high, the
+        same of auprc, prevalence (mean), patients.
+    """
+    rows = []
+    for group, part in group_heads(ill).items():
+        found = [measures.pixel_counter([head]).curves() for head in part if head.lesion.any()]
+        row = {"group": group}
+        for name in ("auroc", "auprc"):
+            values = np.array([getattr(areas, name) for areas in found])
+            interval = stats.bootstrap_interval(values, np.arange(len(values)), seed=seed)
+            row |= {name: values.mean(), f"{name}_std": _spread(values)}
+            row |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+        prevalence = float(np.mean([areas.prevalence for areas in found]))
+        rows.append({**row, "prevalence": prevalence, "patients": len(found)})
+    return rows
+
+
+def _spread(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else np.nan
 
 
 def sample_score_table(heads: Sequence[ScoredHead]) -> pd.DataFrame:

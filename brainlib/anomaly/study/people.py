@@ -116,7 +116,7 @@ class StudyHeads:
             seed: random seed of the order.
         """
         shape = network_shape(name, self.size, options)
-        path = self.folder / f"anomaly_{one_round.name}_{shape[0]}x{shape[1]}.npy"
+        path = self._file_of_slices(one_round, shape)
         subjects = {part: self._prepared_of(one_round, part) for part in PARTS[:2]}
         if path not in self._stored:
             chosen = {name: self.prepared[name] for part in subjects.values() for name in part}
@@ -128,6 +128,22 @@ class StudyHeads:
         )
         shared = {"batch_size": batch_size, "seed": seed}
         return Slices(path, indices=train, **shared), Slices(path, indices=validation, **shared)
+
+    def training_slices(
+        self, one_round: Round, name: str, options: Mapping | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A round's training slices as a network takes them: (images, subjects, places).
+
+        Places are shares of the box's height.
+        """
+        train, _ = self.batches(one_round, name, options)
+        shape = network_shape(name, self.size, options)
+        rows = self._stored[self._file_of_slices(one_round, shape)]
+        chosen = train.indices
+        return train.images(), rows["subject"][chosen], rows["slice"][chosen] / self.size[0]
+
+    def _file_of_slices(self, one_round, shape):
+        return self.folder / f"anomaly_{one_round.name}_{shape[0]}x{shape[1]}.npy"
 
     def _prepared_of(self, one_round, part):
         return [subject for subject in getattr(one_round, part) if subject in self.prepared]

@@ -19,9 +19,10 @@ from brainlib.anomaly.model_records import ModelRecord
 from brainlib.anomaly.study.detectors import ALL, Detector, Scoring
 from brainlib.anomaly.study.networks import prior_options
 from brainlib.anomaly.study.people import StudyHeads
+from brainlib.evaluation import features
 from brainlib.evaluation.studies import Round
 from brainlib.record import Run
-from brainlib.training import Recipe, recipe
+from brainlib.training import Recipe, perceptual, recipe
 
 TrainOne = Callable[[str, Round, Path, Mapping], tuple[keras.Model, pd.DataFrame]]
 PROBE = 64  # slices on which the time of a network is taken
@@ -58,10 +59,65 @@ def model_folder(run: Run, name: str, one_round: Round) -> Path:
 
 
 def recipe_for(name: str, usual: str, epochs: int) -> str | Recipe:
-    """The recipe of a network: a VQGAN has its own, whose critic joins after a third."""
-    if name == "vqgan_uad":
-        return recipe("vqgan", adversarial_start=epochs // 3)
-    return usual
+    """The recipe of a network: that of a VQGAN says when its critic joins.
+
+    Ours lets it in after a third of the epochs. Thesis 002 says nothing of it; with its recipe the
+    critic joins after 100 epochs, or a third of fewer.
+    """
+    if name != "vqgan_uad":
+        return usual
+    if usual == "002":
+        return recipe("002", loss="l1", adversarial_start=min(100, epochs // 3))
+    return recipe("vqgan", adversarial_start=epochs // 3)
+
+
+@dataclass
+class PerceptualLoss:
+    """Through which network a VQGAN's perceptual loss looks (thesis 002, section 3.3).
+
+    VGG16 where its weights are at hand, else a feature network that is trained here on the slices
+    of the round's training people.
+
+    Attributes:
+        run: its folder `models/uad_features/<round>` gets each feature network.
+        heads: of `open_heads`.
+        vgg16: file of VGG16's weights; "": Keras's own copy, where it has one.
+        training: epochs, least_steps and seed of the feature network.
+    """
+
+    run: Run
+    heads: StudyHeads
+    vgg16: str
+    training: Mapping
+    _names: dict = field(default_factory=dict, repr=False)
+
+    def options_for(self, name: str, one_round: Round, options: Mapping) -> dict[str, Any]:
+        """What `training.load_or_fit` needs for a network: maps for a VQGAN, nothing for others."""
+        if name != "vqgan_uad":
+            return {}
+        weights = perceptual.vgg16_weights(self.vgg16)
+        if weights:
+            maps = perceptual.vgg16_maps(weights)
+        else:
+            maps = perceptual.maps_of(self._feature_space(name, one_round, options))
+        self._names[one_round.name] = maps.name
+        return {"maps": maps}
+
+    def _feature_space(self, name, one_round, options):
+        images, subjects, places = self.heads.training_slices(one_round, name, options)
+        folder = self.run.path("models", "uad_features", one_round.name)
+        return features.train(images, subjects, places, folder, **self.training)
+
+    @property
+    def name(self) -> str:
+        """The network that it looked through in the first round that asked; "" where none did."""
+        return next(iter(self._names.values()), "")
+
+    def in_words(self) -> str:
+        """Which network it was, as a sentence."""
+        if not self.name:
+            return "No VQGAN among the networks, so no perceptual loss."
+        return f"The VQGAN's perceptual loss looks through: **{self.name}**."
 
 
 def train_each_round(

@@ -101,6 +101,7 @@ from brainlib.evaluation.studies.experiment import (
 from brainlib.evaluation.studies.independence import false_alarms, within_head_correlation
 from brainlib.evaluation.studies.learning_curves import learning_curve, learning_curve_table
 from brainlib.evaluation.studies.mask_agreement import mask_agreement
+from brainlib.evaluation.studies.loss_strip import loss_strip, nearest_slice
 from brainlib.evaluation.studies.model_comparison import ModelComparison, training_pictures
 from brainlib.evaluation.studies.photographs import lost_by_kind, strange_pictures
 from brainlib.evaluation.studies.plain_codes import (
@@ -119,9 +120,20 @@ from brainlib.evaluation.studies.preparation import (
     Restored,
     preparation_table,
     prepare_again,
+    rebuild_each_preparation,
     restore_each_preparation,
 )
 from brainlib.evaluation.studies.published import beside_run, published_reconstructions
+from brainlib.evaluation.studies.published_rows import (
+    errors_by_slice,
+    p_values,
+    rows_of_004,
+    sides_and_centre,
+    sides_of_heads,
+    sweep_histories,
+    sweep_restorations,
+    with_blocks,
+)
 from brainlib.evaluation.studies.quality import (
     METRICS,
     mean_over_people,
@@ -134,6 +146,19 @@ from brainlib.evaluation.studies.rate_distortion import (
     rate_distortion_table,
     thesis_variance,
     variance_in_words,
+)
+from brainlib.evaluation.studies.resnets import (
+    DAMAGES as DAMAGES_003,
+)
+from brainlib.evaluation.studies.resnets import (
+    best_losses,
+    encoder_sizes,
+    filled_holes,
+    image_counts,
+    joint_histories,
+    recipe_003,
+    spread_over_slices,
+    trained_sides,
 )
 from brainlib.evaluation.studies.restoration import (
     DOING_NOTHING,
@@ -174,5 +199,6 @@ from brainlib.evaluation.studies.sharpness import (
     targets_table,
 )
 from brainlib.evaluation.studies.split_slices import Round, SplitSlices, open_slices, read_rounds
+from brainlib.evaluation.studies.sweep_points import how_to_sweep, sweep_points, sweeps_folder
 
 __all__ = [name for name in dir() if not name.startswith("_")]

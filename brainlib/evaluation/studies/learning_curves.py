@@ -39,8 +39,8 @@ def learning_curve(
 
     Returns:
         One row per number of people, input ("clean" and the corruption), random seed and test
-        slice: `training_subjects`, `steps_an_epoch`, `input`, `random_seed`, `row`, `subject`,
-        `dssim`.
+        slice: `training_subjects`, `steps_an_epoch`, `input`, `random_seed`, `row`,
+        `subject`, `dssim`, `psnr` (dB) and `sharpness` (mean gradient over the clean slice's).
     """
     first = slices.first
     shared = {"corruption": corruption, "batch_size": batch_size}
@@ -60,7 +60,7 @@ def learning_curve(
                 network = _trained_on_few(run, slices, train_one, count, random_seed, steps, shared)
             known = {"training_subjects": count, "steps_an_epoch": steps}
             for kind, inputs in (("clean", target), (corruption, corrupted)):
-                found = _dssim_by_slice(network, inputs, target, test)
+                found = _errors_by_slice(network, inputs, target, test)
                 rows.append(found.assign(**known, input=kind, random_seed=random_seed))
     return pd.concat(rows, ignore_index=True)
 
@@ -87,35 +87,54 @@ def _trained_on_few(
     return train_one(train, validation, folder, random_seed)[0]
 
 
-def _dssim_by_slice(
+def _errors_by_slice(
     network: keras.Model, inputs: np.ndarray, target: np.ndarray, table: pd.DataFrame
 ) -> pd.DataFrame:
-    errors = metrics.dssim(target, models.reconstruct(network, inputs), data_range=1.0)
-    return table[["row", "subject"]].reset_index(drop=True).assign(dssim=errors)
+    output = models.reconstruct(network, inputs)
+    edges = gradient_length(target)
+    return (
+        table[["row", "subject"]]
+        .reset_index(drop=True)
+        .assign(
+            dssim=metrics.dssim(target, output, data_range=1.0),
+            psnr=metrics.psnr(target, output, data_range=1.0),
+            sharpness=gradient_length(output) / np.where(edges > 0, edges, np.nan),
+        )
+    )
 
 
-def learning_curve_table(curve: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """Test DSSIM with its 95 % interval over people, one row per number of people and input.
+def gradient_length(pictures: np.ndarray) -> np.ndarray:
+    """Mean length of the gradient of each picture: (N, H, W, 1) -> (N,), grey values per pixel."""
+    down = np.diff(pictures[..., 0], axis=1)[:, :, :-1]
+    right = np.diff(pictures[..., 0], axis=2)[:, :-1]
+    return np.hypot(down, right).mean(axis=(1, 2))
+
+
+def learning_curve_table(
+    curve: pd.DataFrame, *, value: str = "dssim", seed: int = 0
+) -> pd.DataFrame:
+    """A test measure with its 95 % interval over people, one row per number of people and input.
 
     Args:
         curve: of `learning_curve`.
+        value: the measure: "dssim", "psnr" or "sharpness".
         seed: of the bootstrap over people.
 
     Returns:
-        `training_subjects`, `steps_an_epoch`, `input`, `dssim` (mean of the random seeds), `low`,
+        `training_subjects`, `steps_an_epoch`, `input`, the measure (mean of random seeds), `low`,
         `high`, `test_subjects`, `random_seeds`, and `sd_of_random_seeds`, how far trainings of one
         point are apart (NaN for a single one).
     """
     rows = []
     known = ["training_subjects", "steps_an_epoch", "input"]
     for values, part in curve.groupby(known, sort=False):
-        by_slice = part.groupby(["subject", "row"]).dssim.mean().reset_index()
-        interval = stats.bootstrap_interval(by_slice.dssim, by_slice.subject, seed=seed)
-        of_random_seeds = part.groupby("random_seed").dssim.mean()
+        by_slice = part.groupby(["subject", "row"])[value].mean().reset_index()
+        interval = stats.bootstrap_interval(by_slice[value], by_slice.subject, seed=seed)
+        of_random_seeds = part.groupby("random_seed")[value].mean()
         rows.append(
             {
                 **dict(zip(known, values)),
-                "dssim": interval.mean,
+                value: interval.mean,
                 "low": interval.low,
                 "high": interval.high,
                 "test_subjects": interval.subjects,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import keras
 import numpy as np
 import pandas as pd
 from skimage.transform import AffineTransform, warp
@@ -19,6 +20,7 @@ from brainlib.slices.pipeline import Slices
 
 AS_STORED = "as in 02"
 MOVED = "shear_shift_rotation"  # of training slices: thesis 000 tried it and rejected it
+NOISY = "noise"  # added to the inputs of the training slices: a wish of thesis 000
 PREPARATIONS = {  # what changes against chapter 02: options of `slices.prepare`
     AS_STORED: {},
     "brain_only": {"brain_only": True},
@@ -26,6 +28,7 @@ PREPARATIONS = {  # what changes against chapter 02: options of `slices.prepare`
     "slice_scaling": {"scaling": "slice"},
     "brain_scaling": {"scaling": "brain"},
     MOVED: {},
+    NOISY: {},
 }
 PARTS = ("train", "validation", "test")
 
@@ -48,6 +51,9 @@ class Prepared:
 @dataclass(frozen=True)
 class Restored:
     """Test slices of one preparation: clean, corrupted and restored, each (n, H, W, 1).
+
+    Where nothing was corrupted, `corrupted` is the mean picture of the training slices: a
+    reconstruction gains against that.
 
     Attributes:
         target, corrupted, output: the slices.
@@ -187,21 +193,69 @@ def restore_each_preparation(
     seed = run.parameters["seed"]
     restored = {}
     for name, parts in preparations.items():
-        file_name = name.replace(" ", "_")
-        stored = run.path("slices", f"ablation_{file_name}.npy")
-        count, others = len(parts.train), len(parts.validation)
-        with slices.Writer(stored, (count + others, *parts.train.shape[1:])) as writer:
-            writer.add(parts.train)
-            writer.add(parts.validation)
         shared = {"batch_size": batch_size, "corruption": corruption, "seed": seed}
-        train = Slices(stored, indices=np.arange(count), **shared).at_least(steps)
-        validation = Slices(stored, indices=np.arange(count, count + others), **shared)
-        folder = run.path("models", "ablations", file_name)
-        network, _ = train_one(train, validation, folder, seed)
+        network = _trained_on(run, "ablations", name, parts, train_one, steps, shared)
         corrupted = corruptions.corrupt(parts.test, corruption, seed=seed)
         output = models.reconstruct(network, corrupted)
         restored[name] = Restored(parts.test, corrupted, output, parts.people)
     return restored
+
+
+def rebuild_each_preparation(
+    run: Run,
+    preparations: dict[str, Prepared],
+    train_one: TrainOne,
+    *,
+    place: str,
+    batch_size: int,
+    steps: int,
+) -> dict[str, Restored]:
+    """Trains a network on each preparation, alike in all else, and rebuilds its clean test slices.
+
+    `Restored.corrupted` is the mean picture of the preparation's training slices. With `NOISY` the
+    network sees noisy inputs in training; its targets are clean.
+
+    Args:
+        run: gets `models/<place>/<preparation>` and `slices/<place>_<preparation>.npy`.
+        preparations: of `prepare_again`.
+        train_one: as of `train_each_round`.
+        place: a name of this comparison.
+        batch_size: of the batches.
+        steps: of an epoch.
+    """
+    rebuilt = {}
+    for name, parts in preparations.items():
+        corruption = "noise" if name == NOISY else "none"
+        shared = {"batch_size": batch_size, "corruption": corruption}
+        shared["seed"] = run.parameters["seed"]
+        network = _trained_on(run, place, name, parts, train_one, steps, shared)
+        mean = np.broadcast_to(parts.train.mean(axis=0), parts.test.shape)
+        output = models.reconstruct(network, parts.test)
+        rebuilt[name] = Restored(parts.test, mean, output, parts.people)
+    return rebuilt
+
+
+def _trained_on(
+    run: Run,
+    place: str,
+    name: str,
+    parts: Prepared,
+    train_one: TrainOne,
+    steps: int,
+    shared: dict[str, object],
+) -> keras.Model:
+    """A network that was trained on the slices of one preparation."""
+    file_name = name.replace(" ", "_")
+    stem = "ablation" if place == "ablations" else place
+    stored = run.path("slices", f"{stem}_{file_name}.npy")
+    count, others = len(parts.train), len(parts.validation)
+    with slices.Writer(stored, (count + others, *parts.train.shape[1:])) as writer:
+        writer.add(parts.train)
+        writer.add(parts.validation)
+    train = Slices(stored, indices=np.arange(count), **shared).at_least(steps)
+    validation = Slices(stored, indices=np.arange(count, count + others), **shared)
+    folder = run.path("models", place, file_name)
+    return train_one(train, validation, folder, run.parameters["seed"])[0]
 
 
 def preparation_table(restored: dict[str, Restored], *, seed: int = 0) -> pd.DataFrame:

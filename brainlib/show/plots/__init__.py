@@ -2,7 +2,8 @@
 
 Functions draw on axes or return a figure; they neither show nor save. How figures look stands in
 `look.py`, pictures of heads in `pictures.py`, charts of numbers in `charts.py`, what a codebook
-does in `codebook.py`, which slices are kept in `selection.py`, how a VQGAN trains in `vqgan.py`.
+does in `codebook.py`, networks beside each other in `networks.py`, which slices are kept in
+`selection.py`, how a VQGAN trains in `vqgan.py`.
 """
 
 from brainlib.show.plots.charts import (
@@ -57,6 +58,7 @@ from brainlib.show.plots.look import (
     ticks_apart,
     wrapped,
 )
+from brainlib.show.plots.networks import metric_bars, p_value_maps, validation_curves
 from brainlib.show.plots.people import sets_of_people
 from brainlib.show.plots.pictures import (
     Scale,

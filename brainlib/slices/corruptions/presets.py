@@ -93,6 +93,8 @@ PRESETS = {
         dropout_block=2,
     ),
     "seed003_test": Preset(dropout=(0.1, 0.1)),
+    # Thesis 000's wish (section 4.2): noise added to the inputs alone.
+    "noise": Preset(noise_sigma=(0, 0.04)),
     # Masked patches, as in ceVAE.
     "context": Preset(square_probability=1.0, squares=2, square_side=(0.1, 0.3)),
     # The ones of magnetic resonance that the theses wish for.

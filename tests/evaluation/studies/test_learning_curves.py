@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from brainlib import models, record, studies
-from brainlib.evaluation.studies import Round, SplitSlices, Trained
+from brainlib.evaluation.studies import Round, SplitSlices, Trained, learning_curves
 
 ROUND = Round("holdout", "", ("a", "b", "c", "d"), ("e",), ("f", "g"))
 BATCHES = {"corruption": "none", "batch_size": 4, "least_steps": 6}
@@ -51,3 +51,20 @@ def test_the_table_has_intervals_over_people_and_the_spread_of_trainings(curve):
     assert clean.dssim[1] > clean.dssim[2] > clean.dssim[4] > 0
     assert clean.test_subjects.tolist() == [2, 2, 2] and (clean.random_seeds == 2).all()
     assert (clean.sd_of_random_seeds > 0).all() and (clean.low <= clean.dssim + 1e-12).all()
+
+
+def test_sharpness_and_psnr_are_measured_too(curve):
+    """A constant that is added leaves every edge as it is, and even slices have none."""
+    found = curve[0]
+    clean = found[found["input"] == "clean"]
+    first = clean[(clean.training_subjects == 4) & (clean.random_seed == 0)]
+    np.testing.assert_allclose(first.psnr, 40, atol=1e-3)  # 0.01 off
+    table = studies.learning_curve_table(clean, value="psnr").set_index("training_subjects")
+    assert table.psnr[4] > table.psnr[2] > table.psnr[1]
+
+
+def test_a_blurred_picture_has_shorter_gradients():
+    ramp = np.tile(np.linspace(0, 1, 13), (12, 1))[None, ..., None]  # 1/12 per pixel, one way
+    np.testing.assert_allclose(learning_curves.gradient_length(ramp), 1 / 12)
+    np.testing.assert_allclose(learning_curves.gradient_length(0.5 * ramp), 1 / 24)
+    assert learning_curves.gradient_length(np.full((2, 12, 13, 1), 0.4)).tolist() == [0, 0]

@@ -78,3 +78,31 @@ def test_each_preparation_is_trained_on_its_own_slices(tmp_path, monkeypatch):
     assert (tmp_path / "slices" / "ablation_as_in_02.npy").exists()
     after = metrics.dssim(parts[2], parts[2] + 0.1, data_range=1.0)
     np.testing.assert_allclose(restored["as in 02"].by_slice.after, after, rtol=1e-4)
+
+
+def test_a_reconstruction_gains_against_the_mean_picture_of_its_preparation(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    parts = [rng.random((count, 12, 13, 1)).astype("float32") for count in (5, 3, 2)]
+    monkeypatch.setattr(models, "reconstruct", lambda network, inputs: inputs)
+    noisy = {}
+
+    def train_one(train, validation, folder, random_seed):
+        inputs, target = next(iter(train.stream(0)))[:2]
+        noisy[folder.name] = float(np.abs(np.asarray(inputs) - np.asarray(target)).max())
+        return None, pd.DataFrame()
+
+    both = {name: Prepared(*parts, people=np.array(["a", "b"])) for name in ("as in 02", "noise")}
+    rebuilt = studies.rebuild_each_preparation(
+        record.start("mine", out=str(tmp_path)),
+        both,
+        train_one,
+        place="vae_preparations",
+        batch_size=2,
+        steps=2,
+    )
+    assert noisy["as_in_02"] == 0 < noisy["noise"]  # the targets stay clean
+    for pictures in rebuilt.values():
+        np.testing.assert_allclose(pictures.gains, [1, 1])  # a perfect copy
+        np.testing.assert_array_equal(pictures.target, parts[2])  # tested without noise
+        np.testing.assert_allclose(pictures.corrupted[0], parts[0].mean(axis=0))
+    assert (tmp_path / "slices" / "vae_preparations_noise.npy").exists()
