@@ -9,10 +9,10 @@ in the theses; `answers.py` lays the answers of several models beside each other
 """
 
 from brainlib.evaluation import probes
+from brainlib.evaluation.probes import photographs
 from brainlib.inspector.answers import all_findings, answers, reasons, verdict
 from brainlib.inspector.findings import Finding
 from brainlib.inspector.known_faults import FAULTS, Fault, faults
-from brainlib.inspector.probes import photographs
 from brainlib.inspector.reading import load, read_pictures
 from brainlib.inspector.report import Report, inspect
 

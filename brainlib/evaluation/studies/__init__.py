@@ -100,8 +100,8 @@ from brainlib.evaluation.studies.experiment import (
 )
 from brainlib.evaluation.studies.independence import false_alarms, within_head_correlation
 from brainlib.evaluation.studies.learning_curves import learning_curve, learning_curve_table
-from brainlib.evaluation.studies.mask_agreement import mask_agreement
 from brainlib.evaluation.studies.loss_strip import loss_strip, nearest_slice
+from brainlib.evaluation.studies.mask_agreement import mask_agreement
 from brainlib.evaluation.studies.model_comparison import ModelComparison, training_pictures
 from brainlib.evaluation.studies.photographs import lost_by_kind, strange_pictures
 from brainlib.evaluation.studies.plain_codes import (
