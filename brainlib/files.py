@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 PROJECT = Path(__file__).resolve().parents[1]  # the checkout: data/ and notebooks/ lie in it
+# Downloads, the synthetic cohort and what is computed once for all runs. ./run_all.sh sets the
+# variable where the project cannot be written.
+DATA = Path(os.environ.get("BRAINLIB_DATA") or PROJECT / "data").absolute()
 PART = ".part-"  # begins the names of files that are being written
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 # The machine's faults, never those of a file that is read: a disk that fails, too many open files.

@@ -67,7 +67,7 @@ def cohort(
     """
     if modality not in MODALITIES:
         raise ValueError(f"modality: expected one of {', '.join(MODALITIES)}, got {modality!r}.")
-    data_dir = Path(data_dir or files.PROJECT / "data")
+    data_dir = Path(data_dir or files.DATA)
     counts = {"healthy": healthy, "tumour": tumour, "stroke": stroke}
     parts, problems, names = [], [], set()
     for source in _distinct_sources(data):

@@ -23,7 +23,7 @@ from brainlib.heads.names import split_paths
 from brainlib.heads.problems import ABOUT_TABLES, problem
 from brainlib.heads.volumes import Volume
 
-MASKS = files.PROJECT / "data" / "masks"  # where brain masks are kept, of all runs
+MASKS = files.DATA / "masks"  # where brain masks are kept, of all runs
 LEAST_HEALTHY = 3  # people: one trains, one validates, one tests
 SCALED_FROM, SCALED_TO = 0.5, 99.5  # percentiles of a head that become 0 and 1
 DIRECTIONS = {

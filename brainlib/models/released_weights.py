@@ -22,7 +22,7 @@ URL = (
     "9312df9f0ed9256c4468203e05d35e4aafa5a217/"
 )
 TABLE = Path(__file__).with_name("released_weights.csv")
-FOLDER = files.PROJECT / "data" / "released"
+FOLDER = files.DATA / "released"
 KINDS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 MOST_WITHOUT_DOUBLED_NORM = 461000  # weights of shallow_residual; more means doubled_norm=True
 

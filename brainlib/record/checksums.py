@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from brainlib import files
-from brainlib.record import notebooks
 
 DATA_SUFFIXES = (".nii", ".nii.gz", ".xls", ".xlsx", ".csv", ".tsv", ".json")
 HEADS_CSV = "heads.csv"  # may name files anywhere
@@ -50,7 +49,7 @@ def in_one_line(paths: Iterable[Path], base: Path) -> str:
 
     Names are relative to `base`, so that a folder may move as a whole.
     """
-    cache_path = notebooks.NOTEBOOKS.parent / "data" / ".checksums.json"
+    cache_path = files.DATA / ".checksums.json"
     known = _remembered(cache_path)
     cache, sums = dict(known), []
     for path in sorted(set(paths)):

@@ -15,7 +15,7 @@ LOCAL_COPIES = {"ixi-sample": "BRAINLIB_IXI_SAMPLE", "ixi-hh": "BRAINLIB_IXI_HH"
 
 def data_folders(data: str) -> list[Path]:
     """The folders that sources of --data stand for."""
-    folders = [files.PROJECT / "data"]
+    folders = [files.DATA]
     for source in str(data).split(","):
         named = os.environ.get(LOCAL_COPIES.get(source, ""), source)
         if os.path.isabs(named):

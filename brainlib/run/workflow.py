@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from brainlib import record
+from brainlib import files, record
 from brainlib.run import environment
 
 PLUGINS = Path(__file__).parent / "plugins"  # on the path: Snakemake finds loggers by name
@@ -49,13 +49,14 @@ def command(
 def environment_in(folder: Path) -> dict[str, str]:
     """Environment of Snakemake and what it starts: no settings of the person's own.
 
-    folder: of the run; caches go there where neither HOME nor the project can be written.
+    folder: of the run; what belongs into data/ or HOME goes there where these cannot be written.
     """
     values = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
     paths = [str(record.PROJECT), str(PLUGINS), values.get("PYTHONPATH", "")]
     values["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    places = [record.PROJECT / "data" / ".home", folder / ".home"]
-    return values | environment.of_person() | environment.of_folders(places)
+    data = files.DATA if environment.is_writable(files.DATA) else folder / "data"
+    own = {"BRAINLIB_DATA": str(data), **environment.of_person()}
+    return values | own | environment.of_folders([data / ".home", folder / ".home"])
 
 
 def plan(words: Sequence[str], variables: dict[str, str]) -> dict[str, str]:

@@ -9,11 +9,11 @@ import pytest
 
 from brainlib import files
 from brainlib import record as runs
-from brainlib.record import checksums, display, notebooks
+from brainlib.record import checksums, display
 
 
 def test_folder_fingerprint_follows_contents_not_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(files, "DATA", tmp_path / "data")
     heads = tmp_path / "heads"
     (heads / "t1").mkdir(parents=True)
     (heads / "t1" / "a.nii.gz").write_bytes(b"one")
@@ -36,7 +36,7 @@ def test_folder_fingerprint_follows_contents_not_times(tmp_path, monkeypatch):
 
 
 def test_all_that_heads_are_read_from_is_in_the_fingerprint(tmp_path, monkeypatch):
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(files, "DATA", tmp_path / "data")
     heads, others = tmp_path / "study" / "heads", tmp_path / "others"
     (heads / ".hidden").mkdir(parents=True)
     others.mkdir()
@@ -60,7 +60,7 @@ def test_all_that_heads_are_read_from_is_in_the_fingerprint(tmp_path, monkeypatc
 
 
 def test_a_file_that_cannot_be_read_is_for_the_notebook_to_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(files, "DATA", tmp_path / "data")
     heads = tmp_path / "heads"
     heads.mkdir()
     (heads / "a.nii").write_bytes(b"one")

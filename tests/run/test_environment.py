@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from brainlib import record
+from brainlib import files, record
 from brainlib.run import command, environment, workflow
 from brainlib.run.refused import Refused
 
@@ -55,11 +55,18 @@ def test_snakemake_gets_a_home_in_the_run_where_the_project_cannot_be_written(
     person, file, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("HOME", str(file / "x"))
-    monkeypatch.setattr(record, "PROJECT", file)
+    monkeypatch.setattr(files, "DATA", file / "data")
     monkeypatch.setenv("SNAKEMAKE_PROFILE", "of the person")
     found = workflow.environment_in(tmp_path / "run")
-    assert found["HOME"] == str(tmp_path / "run/.home")
+    assert found["BRAINLIB_DATA"] == str(tmp_path / "run/data")
+    assert found["HOME"] == str(tmp_path / "run/data/.home")
     assert "SNAKEMAKE_PROFILE" not in found and found["PATH"] == os.environ["PATH"]
+
+
+def test_what_belongs_to_all_runs_stays_where_it_can_be_written(person, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "DATA", tmp_path / "data")
+    found = workflow.environment_in(tmp_path / "run")
+    assert found["BRAINLIB_DATA"] == str(tmp_path / "data") and found["HOME"] == str(person)
 
 
 def test_who_is_not_known_to_the_system_gets_a_name(monkeypatch):

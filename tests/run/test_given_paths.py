@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from brainlib.record import notebooks as record_notebooks
+from brainlib import files
 from brainlib.run import catalogue, given_paths, parameters, settings, sweeps
 from brainlib.run.refused import Refused
 
@@ -105,7 +105,7 @@ def test_paths_of_a_sweep_are_checked_before_it_starts(notebooks, tmp_path, mode
 
 
 def test_contents_are_followed(notebooks, tmp_path, monkeypatch):
-    monkeypatch.setattr(record_notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(files, "DATA", tmp_path / "data")
     _, known = notebooks
     masks = tmp_path / "masks"
     (masks / "deep").mkdir(parents=True)

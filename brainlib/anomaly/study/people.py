@@ -26,7 +26,7 @@ from brainlib.record import Run
 from brainlib.slices.pipeline import Slices
 
 PARTS = ("train", "validation", "test")
-MASKS, PREPARED = (files.PROJECT / "data" / name for name in ("masks", "prepared"))  # caches
+MASKS, PREPARED = (files.DATA / name for name in ("masks", "prepared"))  # caches
 
 
 @dataclass(frozen=True)
