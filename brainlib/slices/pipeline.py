@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from brainlib import files
 from brainlib.slices import augmentation, corruptions
+from brainlib.slices import scanners as other_scanners
 
 CHUNK = 1024  # slices looked at together when they are checked
 HELD = 2**27  # bytes: slices of up to 128 MB are held in memory, more are read batch by batch
@@ -43,6 +44,10 @@ class Slices:
             (plateau, early stop, validation) treats both alike.
         labels: (N, K) float32, one row per slice of the source: targets are then
             {"image", "answers"}, see `supervised`.
+        scanners: how often a slice changes as another scanner would have it, see `scanners`; 0 for
+            never. Input and target share it.
+        brains: brain masks of the source's slices, (N, H, W, 1) or (N, H, W) bool, or their `.npy`
+            file; needed where `scanners` is above 0.
 
     Raises:
         ValueError: the slices are not as described, or their values are not from 0 to 1.
@@ -60,6 +65,8 @@ class Slices:
         augment: float = 0.0,
         passes: int = 1,
         labels: np.ndarray | None = None,
+        scanners: float = 0.0,
+        brains: np.ndarray | Path | str | None = None,
     ):
         self.source = Path(source) if isinstance(source, (str, Path)) else np.asarray(source)
         images = self._images()
@@ -78,12 +85,19 @@ class Slices:
                 f"{self._name()}: labels: expected a row for each of the {len(images)} slices, "
                 f"got shape {self.labels.shape}."
             )
+        self.scanners, self.brains = _strength(scanners, "scanners"), _open(brains)
+        if self.scanners and (self.brains is None or len(self.brains) != len(images)):
+            found = "none" if brains is None else len(self.brains)
+            raise ValueError(
+                f"{self._name()}: scanners: expected brain masks of the {len(images)} slices, "
+                f"got {found}. Pass brains=."
+            )
         self._check(images)
 
     def _set(self, batch_size, corruption, seed, shuffle, augment, passes):
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
         self.corruption = corruptions.preset(corruption)
-        self.augment, self.passes = _strength(augment), _passes(passes)
+        self.augment, self.passes = _strength(augment, "augment"), _passes(passes)
 
     def with_options(self, **options: Any) -> "Slices":
         """The same slices with other `OPTIONS`; nothing is checked again."""
@@ -129,6 +143,7 @@ class Slices:
             self.shuffle,
             *([self.augment] if self.augment else []),
             *([f"{self.passes} passes"] if self.passes > 1 else []),
+            *([f"scanners {self.scanners:g}"] if self.scanners else []),
             *([] if self.labels is None else [hashlib.sha256(self.labels.tobytes()).hexdigest()]),
         )
 
@@ -215,6 +230,12 @@ class Slices:
         return inputs, {"image": targets, "answers": tf.gather(self.labels, indices)}
 
     def _corrupt(self, images, indices, epoch):
+        if self.scanners:
+            brains = tf.numpy_function(self._brains_of, [indices], tf.bool)
+            brains.set_shape((None, *self.image_shape[:2]))
+            images = other_scanners.vary_batch(
+                images, brains, indices, strength=self.scanners, seed=self.seed, epoch=epoch
+            )
         images = augmentation.change_batch(
             images, indices, strength=self.augment, seed=self.seed, epoch=epoch
         )
@@ -222,6 +243,10 @@ class Slices:
             images, indices, name=self.corruption, seed=self.seed, epoch=epoch
         )
         return corrupted, images
+
+    def _brains_of(self, indices):
+        masks = np.asarray(self.brains[indices]).reshape(len(indices), *self.image_shape[:2])
+        return masks > 0
 
     def _images(self):
         """The array, or a new mapping of the file: pages of an old one would stay in memory."""
@@ -309,13 +334,20 @@ def _order(count, seed, epoch):
     return order
 
 
-def _strength(augment):
-    if not 0 <= augment <= 3:
+def _strength(value, name):
+    if not 0 <= value <= 3:
         raise ValueError(
-            f"augment: expected 0 (none) to 3, got {augment!r}. 1 is about the spread of healthy "
-            "heads."
+            f"{name}: expected 0 (none) to 3, got {value!r}. 1 is about the spread of healthy "
+            "heads and of scanners."
         )
-    return float(augment)
+    return float(value)
+
+
+def _open(brains):
+    """The brain masks, mapped where they are a file."""
+    if isinstance(brains, (str, Path)):
+        return np.load(brains, mmap_mode="r", allow_pickle=False)
+    return brains
 
 
 def _passes(passes):

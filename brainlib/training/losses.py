@@ -70,11 +70,11 @@ class LogMSE(keras.losses.Loss):
     """Logarithm of each image's mean squared error: -0.23 times its PSNR in dB.
 
     The MSE is ruled by the pictures that are hardest; here halving the error of any picture counts
-    alike. Errors below `floor` count as that (1e-5: 50 dB), so that no picture can be worth
-    everything.
+    alike. Errors far below `floor` count as that (1e-4: 40 dB), so that no clean picture can be
+    worth everything.
     """
 
-    floor = 1e-5
+    floor = 1e-4
 
     def __init__(self, name: str = "log_mse", **kwargs: Any):
         super().__init__(name=name, **kwargs)

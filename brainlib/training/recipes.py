@@ -114,6 +114,10 @@ RECIPES = {
         adversarial_start=4,
         adversarial_weight=0.8,
     ),
+    # For any head: outputs/reference/README.md tells what it reached.
+    "restorer": replace(
+        _FAST, learning_rate=4e-3, batch_size=64, epochs=20, steps=8000, warm_up=0.04
+    ),
     "004": Recipe(
         optimizer="rmsprop",
         corruption="seed004",

@@ -2,7 +2,7 @@
 
 Run as a script, it prints the table of outputs/reference/README.md:
 
-    .venv/bin/python tests/reference/test_restorer.py [MODEL.keras]
+    PYTHONPATH=. .venv/bin/python tests/reference/test_restorer.py [MODEL.keras]
 
 Real heads beside the checkout (`../shared`): people of the scanner that it was trained on, and of
 other scanners, some without skull or face. Eight sagittal slices of a head at 128x128, each scaled
@@ -13,13 +13,8 @@ of sigma 0.6 on a third.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 
 import keras
 import numpy as np
@@ -30,6 +25,7 @@ from brainlib import corruptions, filters, metrics, volumes
 from brainlib.slices import planes
 from brainlib.slices.preparation import fit_square, scale, window
 
+ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "outputs" / "reference"
 RECORD = json.loads((REFERENCE / "restorer.json").read_text())
 SHARED = ROOT.parent / "shared"
@@ -50,7 +46,7 @@ SETS = {
 
 
 def head_slices(path: Path) -> np.ndarray:
-    """(8, 128, 128, 1) in [0, 1]: sagittal slices spread over the part that holds most of a head."""
+    """(8, 128, 128, 1) in [0, 1]: sagittal slices, spread over the middle of a head."""
     volume = volumes.load(path)
     array = np.clip(volume.array, 0, np.percentile(volume.array, 99.9))
     stack = planes.pictures(array, "sagittal")

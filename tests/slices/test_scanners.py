@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from brainlib.slices import scanners
+from brainlib.slices import corruptions, scanners
+from brainlib.slices.pipeline import Slices
 
 SIDES = (40, 56)
 
@@ -79,3 +80,23 @@ def test_the_grey_scale_stays_in_order_where_it_is_not_inverted(heads):
     assert 0.85 < rising.mean()
     assert changed.min() >= 0
     assert changed.max() <= 1.01
+
+
+def test_batches_of_other_scanners_keep_input_and_target_together(heads):
+    images, brains = heads
+    train = Slices(images, brains=brains, scanners=1.0, batch_size=16, seed=2)
+    inputs, targets = next(iter(train.epoch()))
+    np.testing.assert_array_equal(inputs, targets)
+    assert np.abs(np.asarray(targets) - images[:16]).max() > 0.1
+    assert train.digest() != Slices(images, batch_size=16, seed=2).digest()
+
+
+def test_masks_are_needed(heads):
+    with pytest.raises(ValueError, match="expected brain masks of the 64 slices, got none"):
+        Slices(heads[0], scanners=1.0)
+
+
+def test_the_restorers_damage_leaves_a_quarter_of_the_slices_alone(heads):
+    damaged = corruptions.corrupt(heads[0], "restorer", seed=1)
+    whole = (damaged == heads[0]).all(axis=(1, 2, 3))
+    assert 0.1 < whole.mean() < 0.4

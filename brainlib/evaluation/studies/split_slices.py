@@ -111,6 +111,8 @@ class SplitSlices:
             least_steps: steps of an epoch at least; few slices pass through several times.
             **options: of `pipelines.Slices`: batch_size, seed, corruption, augment, ...
         """
+        if options.get("scanners"):
+            options["brains"] = self.path.with_name("brains.npy")
         return Slices(self.path, indices=self.rows(people), **options).at_least(least_steps)
 
 

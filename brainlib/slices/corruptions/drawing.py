@@ -34,7 +34,7 @@ def draw(
     uniform = image_random.uniform(image_keys, 32, STREAM)  # (B, 32)
     with_squares, with_dropout = _squares_and_dropout(chosen, uniform[:, 0], uniform[:, 1])
     with_blur = uniform[:, 2] < chosen.blur_probability
-    return {
+    drawn = {
         "dropout": tf.where(with_dropout, _between(chosen.dropout, uniform[:, 3]), 0.0),
         "noise_sigma": _between(chosen.noise_sigma, uniform[:, 4]),
         "blur_sigma": tf.where(with_blur, _between(chosen.blur_sigma, uniform[:, 5]), 0.0),
@@ -44,6 +44,15 @@ def draw(
         "ghost": _between(chosen.ghost, uniform[:, 18]),
         "rician_sigma": _between(chosen.rician_sigma, uniform[:, 19]),
     }
+    if chosen.clean_probability:
+        damaged = uniform[:, 20] >= chosen.clean_probability
+        drawn = {name: _where(damaged, values) for name, values in drawn.items()}
+    return drawn
+
+
+def _where(damaged: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Values (B, ...) of the images that are damaged, 0 for the others."""
+    return values * tf.cast(tf.reshape(damaged, [-1] + [1] * (len(values.shape) - 1)), values.dtype)
 
 
 def _between(limits: Limits, uniform: tf.Tensor) -> tf.Tensor:

@@ -37,6 +37,7 @@ class Preset:
         either: 0 to 2 of {squares, dropout} happen, equally likely (imgaug's SomeOf);
             square_probability is ignored.
         rescale: the corrupted image is min-max scaled again; otherwise it is clipped to [0, 1].
+        clean_probability: chance that nothing at all happens to an image.
     """
 
     dropout: Limits = (0.0, 0.0)
@@ -55,6 +56,7 @@ class Preset:
     rician_sigma: Limits = (0.0, 0.0)
     either: bool = False
     rescale: bool = False
+    clean_probability: float = 0.0
 
 
 # A name with `_code` is what an author's program does where it differs from the text. Where thesis
@@ -95,6 +97,17 @@ PRESETS = {
     "seed003_test": Preset(dropout=(0.1, 0.1)),
     # Thesis 000's wish (section 4.2): noise added to the inputs alone.
     "noise": Preset(noise_sigma=(0, 0.04)),
+    # Thesis 004's damage for a restorer of any head: more squares and blurs, and clean slices, so
+    # that it learns to leave alone what is whole.
+    "restorer": Preset(
+        dropout=(0, 0.05),
+        noise_sigma=(0, 0.04),
+        square_probability=0.5,
+        square_side=(10 / 128, 40 / 128),
+        blur_probability=1 / 3,
+        blur_sigma=(0.45, 0.75),
+        clean_probability=0.25,
+    ),
     # Masked patches, as in ceVAE.
     "context": Preset(square_probability=1.0, squares=2, square_side=(0.1, 0.3)),
     # The ones of magnetic resonance that the theses wish for.
