@@ -11,6 +11,7 @@ Each is a pure function from a state to a picture (`view` of its module), and co
 (`lab`). Headless the same line gives a still, and words where a network is missing.
 """
 
+from brainlib.show.labs.code_lab import codes
 from brainlib.show.labs.corruption_lab import corruption
 from brainlib.show.labs.figure_labs import (
     png,
