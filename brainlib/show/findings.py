@@ -25,6 +25,7 @@ ORDER = (  # of the first page: what a reader asks first
     "12_inspector",
     "03_split",
 )
+INTERVAL = re.compile(r"\[([+-]?[\d.]+), ([+-]?[\d.]+)\]")
 SIGNS = {"shown": "+", "not shown": "-", "too few to decide": "?"}
 
 
@@ -54,10 +55,19 @@ class Found:
     @property
     def speaks_against(self) -> bool:
         """Whether the whole interval lies on the wrong side: the opposite of the claim holds."""
-        low, high = self.numbers.get("low"), self.numbers.get("high")
-        if self.verdict != "not shown" or low is None or high is None:
+        limits = self.limits
+        if self.verdict != "not shown" or limits is None:
             return False
-        return "worse on" in self.words and (low > 0) == (high > 0) and low * high > 0
+        return "worse on" in self.words and limits[0] * limits[1] > 0
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The interval, from the numbers or else from the words; None where there is none."""
+        low, high = self.numbers.get("low"), self.numbers.get("high")
+        if low is not None and high is not None:
+            return low, high
+        match = INTERVAL.search(self.words)
+        return (float(match[1]), float(match[2])) if match else None
 
     @property
     def against_nothing(self) -> bool:
@@ -120,9 +130,15 @@ def in_lines(folder: Path | str) -> list[str]:
         lines.append(f"      {verdict_in_words(one)}: {one.words}")
     reached = aims(found)
     if reached:
-        met = sum(one.verdict == "shown" for one in reached)
-        lines.append(f"  aims of the profile: {met} of {len(reached)} reached")
+        lines.append(f"  {aims_in_words(reached)}")
     return lines
+
+
+def aims_in_words(reached: Sequence[Found]) -> str:
+    """How many aims the numbers meet, and how many of those beyond doubt."""
+    met = sum(bool(one.numbers.get("met", one.verdict == "shown")) for one in reached)
+    sure = sum(one.verdict == "shown" for one in reached)
+    return f"Aims of the profile: {met} of {len(reached)} met, {sure} of them beyond doubt."
 
 
 def verdict_in_words(one: Found) -> str:

@@ -9,12 +9,16 @@ from brainlib.record import NOTEBOOKS
 from brainlib.show.chapters import heading
 from brainlib.show.findings import chapters_in_words
 from brainlib.show.report import shown
-from brainlib.show.report.document import Cell, Column, Paragraph, Section, Table
+from brainlib.show.report.document import Cell, Column, Paragraph, Section, Table, cells
 from brainlib.show.report.saved import Saved
 
-ROWS = 12
+ROWS, LONG = 12, 60  # longer tables are named, not printed
 COMMENT = re.compile(r"^(\w+) = .*?  # (.*)$")
 PARAMETERS = "The parameters of each chapter, as this run set them."
+ALL_TABLES = (
+    "The run folder holds every table whole, as CSV. What is printed in this report lies there as "
+    "LaTeX, too, in `report/tables_latex/`."
+)
 UNNAMED = (
     "What the text leaves out. Sex, age and size stand beside nobody's name unless "
     "`--with-participants` asks for them."
@@ -30,7 +34,11 @@ def appendix(saved: Saved) -> tuple[Section, ...]:
     )
     tables = tuple(_parameters(saved, notebook) for notebook in saved.results)
     words = Paragraph(PARAMETERS)
-    return (further, Section("parameters", "Parameters", (words, *tables)))
+    return (
+        further,
+        Section("parameters", "Parameters", (words, *tables)),
+        Section("all-tables", "All tables of the run", (Paragraph(ALL_TABLES), _all_tables(saved))),
+    )
 
 
 def _further(saved: Saved, notebook: str) -> Section:
@@ -42,9 +50,21 @@ def _further(saved: Saved, notebook: str) -> Section:
         saved, notebook, "figures", [*words["figures"], *words.get("methods", [])]
     )
     tables = shown.other_names(saved, notebook, "tables", words["tables"])
+    lengths = {entry["name"]: entry.get("rows", 0) for entry in saved.results[notebook]["tables"]}
+    tables = [name for name in tables if lengths[name] <= LONG]
     pictures = shown.figures(saved, notebook, figures)
     made = shown.tables(saved, notebook, tables, rows=ROWS)
     return Section(key, heading(notebook).title, (*pictures, *made))
+
+
+def _all_tables(saved: Saved) -> Table:
+    rows = []
+    for result in saved.results.values():
+        for entry in result["tables"]:
+            path = next(iter(entry["files"]))
+            rows.append(cells(f"`{path}`", entry.get("rows", ""), entry["caption"]))
+    columns = (Column("File"), Column("Rows", True), Column("What it says"))
+    return Table("tables/all", "Every table of the run.", columns, tuple(rows))
 
 
 def _parameters(saved: Saved, notebook: str) -> Table:

@@ -113,9 +113,8 @@ def _aims(found: Sequence[Found]) -> list[Block]:
     aims = found_things.aims(found)
     if not aims:
         return []
-    met = sum(one.verdict == "shown" for one in aims)
     lines = [f"*{one.verdict}*: {one.claim} ({one.words.rstrip('.')})" for one in aims]
-    return [Paragraph(f"**Aims:** {met} of {len(aims)} are reached."), Items(tuple(lines))]
+    return [Paragraph(found_things.aims_in_words(aims)), Items(tuple(lines))]
 
 
 def _opening(saved: Saved) -> str:

@@ -86,6 +86,8 @@ def for_people(
         with_participants: whether sex, age and the like stand beside people's names.
     """
     columns = record.display.shown_columns(frame, with_participants=with_participants)
+    if "verdict" in columns:  # the findings above the table hold the sentence
+        columns = [name for name in columns if name != "words"]
     frame = _measures_side_by_side(frame[columns])
     frame = baselines_first(frame)
     shown, constant = _without_constants(_columns(frame))

@@ -58,7 +58,7 @@ def _network(saved: Saved, notebook: str) -> Section:
     words = chapters_in_words()[notebook]
     diagrams = shown.figures(saved, notebook, words.get("methods", []))
     blocks: list[Block] = [Paragraph(words["how"]), *settings_in_words(saved, notebook)]
-    blocks += shown.pointing_to(diagrams, "The network: ")
+    blocks += shown.pointing_to(diagrams, "how the network is built")
     return Section(f"methods-{notebook[:2]}", words["title"], (*blocks, *diagrams))
 
 

@@ -1,5 +1,6 @@
 """The report as PDF, set by typst with the fonts that it carries."""
 
+import math
 import tempfile
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from brainlib.show.report.pictures import for_paper, size_of
 STYLE = Path(__file__).with_name("report.typ")
 TEXT_WIDTH_MM, TEXT_HEIGHT_MM = 162, 205  # of a page, a caption's lines left out
 NATIVE_DPI = 150  # of the saved figures
-NARROW = 18  # letters that a column of words holds without wrapping
+PRINT_SCALE = 0.72  # figures are drawn for a screen, with letters of 11 points
+LETTER_MM, CELL_MM = 1.62, 2.6  # of a table: a letter, and the space beside a cell's words
+WIDEST_WORDS, HEADER_LINES, BOLD = 26, 3, 1.2
 WRAPS = {"emphasis": ("#emph[", "]"), "strong": ("#strong[", "]")}
 
 
@@ -62,13 +65,14 @@ def as_typst(document: Document, pictures: Path, *, marked: bool = False) -> str
         *(writer.section(one, 1, outlined=False) for one in document.front),
         "#pagebreak()\n#outline(title: [Contents], depth: 2)",
         "#in-list.update(true)",
-        "#pagebreak()\n#outline(title: [List of figures], target: figure.where(kind: image))",
-        "#outline(title: [List of tables], target: figure.where(kind: table))",
+        "#pagebreak()\n#outline(title: [List of figures], "
+        "target: figure.where(kind: image).before(<appendix>))",
+        "#outline(title: [List of tables], target: figure.where(kind: table).before(<appendix>))",
         "#in-list.update(false)\n]",
         "#show: body-style",
         *(writer.section(one, 1) for one in document.body),
         writer.bibliography(),
-        "#show: appendix-style",
+        "#metadata(none) <appendix>\n#show: appendix-style",
         *(writer.section(one, 1) for one in document.appendix),
     ]
     return "\n\n".join(parts)
@@ -175,7 +179,7 @@ def width_mm(path: Path) -> float:
     """How wide a figure stands on the page: as it was drawn, or as the page allows."""
     width, height = size_of(path)
     native = width / NATIVE_DPI * 25.4
-    return min(TEXT_WIDTH_MM, native, TEXT_HEIGHT_MM * width / height)
+    return min(TEXT_WIDTH_MM, native * PRINT_SCALE, TEXT_HEIGHT_MM * width / height)
 
 
 def _captioned(body: str, caption: str, outlined: str, kind: str, key: str) -> str:
@@ -193,15 +197,34 @@ def _short(caption: str) -> str:
 
 
 def _widths(table: Table) -> list[str]:
-    """Widths of the columns: numbers as wide as they are, words share the rest by their length."""
-    widths = []
-    for place, column in enumerate(table.columns):
-        longest = max([0, *(len(row[place].text) for row in table.rows)])
-        if column.numeric or longest <= NARROW:
-            widths.append("auto")
-        else:
-            widths.append(f"{min(longest, 90) ** 0.5:.1f}fr")
-    return widths
+    """Widths of the columns in mm: what their cells need, more for words where there is room."""
+    needed = [_letters(table, place) * LETTER_MM + CELL_MM for place in range(len(table.columns))]
+    total = sum(needed)
+    if total > TEXT_WIDTH_MM:
+        return [f"{width:.1f}fr" for width in needed]
+    wishes = [_longest(table, place) * LETTER_MM + CELL_MM for place in range(len(needed))]
+    wanting = [max(0, wish - width) for wish, width in zip(wishes, needed)]
+    share = min(1, (TEXT_WIDTH_MM - total) / sum(wanting)) if sum(wanting) else 0
+    return [f"{width + share * more:.1f}mm" for width, more in zip(needed, wanting)]
+
+
+def _letters(table: Table, place: int) -> int:
+    """How many letters of a line a column needs: whole numbers, words that may wrap."""
+    column = table.columns[place]
+    longest = _longest(table, place)
+    words = max((len(word) for word in _words_of(table, place)), default=1)
+    header = max(map(len, column.heading.split()), default=1)
+    header = max(header, -(-len(column.heading) // HEADER_LINES))
+    header = math.ceil(BOLD * header)
+    return max(header, longest if column.numeric else max(words, min(longest, WIDEST_WORDS)))
+
+
+def _longest(table: Table, place: int) -> int:
+    return max([1, *(len(row[place].text) for row in table.rows)])
+
+
+def _words_of(table: Table, place: int) -> list[str]:
+    return " ".join(row[place].text for row in table.rows).split()
 
 
 def _key(block: Section | Figure | Table) -> str:

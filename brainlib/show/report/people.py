@@ -146,5 +146,5 @@ def _chapter(
     made = shown.tables(saved, notebook, tables or words["tables"])
     texts = [Paragraph(words["how"])] if notebook in saved.results else []
     texts += settings_in_words(saved, notebook)
-    texts += shown.pointing_to([*pictures, *made], "How it came out: ")
+    texts += shown.pointing_to([*pictures, *made])
     return Section(f"data-{notebook[:2]}", heading, (*texts, *pictures, *made))

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from PIL import Image
 
 SMALL_BYTES = 40_000  # so small a PNG stays as it is
-SMALL_VECTOR_BYTES = 150_000
-WIDEST_PX = 1200
-QUALITY = 76
+SMALL_VECTOR_BYTES = 80_000
+WIDEST_PX = 1100
+QUALITY = 72
 
 
 class Picture(NamedTuple):

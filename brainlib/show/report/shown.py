@@ -32,14 +32,14 @@ def other_names(saved: Saved, notebook: str, kind: str, shown: Iterable[str]) ->
     ]
 
 
-def pointing_to(blocks: Sequence[Block], before: str = "") -> list[Paragraph]:
+def pointing_to(blocks: Sequence[Block], what: str = "what came out") -> list[Paragraph]:
     """A sentence that names figures and tables, so that none stands without a word of the text."""
     marks = [f"[{label(one)}]" for one in blocks if isinstance(one, (Figure, Table))]
     if not marks:
         return []
     listed = marks[0] if len(marks) == 1 else f"{', '.join(marks[:-1])} and {marks[-1]}"
     verb = "shows" if len(marks) == 1 else "show"
-    return [Paragraph(f"{before or 'What was measured: '}{listed} {verb} it.", "generated")]
+    return [Paragraph(f"{listed} {verb} {what}.", "generated")]
 
 
 def credit(source: str) -> str:
