@@ -75,7 +75,7 @@ PUBLIC_ID = re.compile(
     re.I,
 )
 
-DATE = r"(?:19|20)\d\d[-.]?(?:0[1-9]|1[0-2])[-.]?(?:0[1-9]|[12]\d|3[01])(?:[_T]\d[\d_.]*)?"
+DATE = r"(?:19|20)\d\d[-.]?(?:0[1-9]|1[0-2])[-.]?(?:0[1-9]|[12]\d|3[01])(?:\d{6}|[_T]\d[\d_.]*)?"
 VISIT = (
     r"(?:ses|session|visit|tp|time|timepoint|wave|month|year|week|follow[_-]?up|fu)[_ -]?\d{1,4}|"
     r"v\d{1,2}|m\d\d|y\d|d\d{4}|t0|baseline|bl|follow[_-]?up|fu|pre|post|"
@@ -104,8 +104,10 @@ GENERIC = re.compile(
 FOLDER_OF_MASKS = re.compile(r"lesions?|tumou?rs?[_-]?masks?", re.I)
 # Folders that say what lies in them, and nothing about who.
 STRUCTURE = re.compile(
-    r"t1w?|t2w?|flair|anat|mri|mninonlinear|unprocessed|3t|nii|nifti|niftis|raw|rawdata|data|scans?|"
-    r"images?|imagest[rs]|train(ing)?|test(ing)?|val(idation)?|stripped|processed|orig|"
+    r"t1w?|t2w?|flair|anat|mri|mninonlinear|unprocessed|3t|nii|nifti|niftis|scans?|"
+    r"imagest[rs]|train(ing)?|test(ing)?|val(idation)?|stripped|first_results|masks?|"
+    r"((raw|(pre|un|post)?[_ -]?processed|orig\w*|native|co?registered)[_ -]?)?(data|images?)|"
+    r"raw|rawdata|(pre|post)?[_ -]?processed|orig|native|co?registered|"
     r"sourcedata|derivatives|results|t1w_mpr\d|mprage|brain|dlmuse(_seg)?",
     re.I,
 )
@@ -131,7 +133,18 @@ def identities(
         else:
             rest.append(path)
     plain, people = _plain_names(rest, folder, heads)
-    return known | plain, people
+    return _in_one_spelling(known | plain), people
+
+
+def _in_one_spelling(found: dict[Path, Identity]) -> dict[Path, Identity]:
+    """Names that differ in small and large letters alone are one person's."""
+    spelling = {}
+    for identity in found.values():
+        spelling.setdefault(identity.person.casefold(), identity.person)
+    return {
+        path: identity._replace(person=spelling[identity.person.casefold()])
+        for path, identity in found.items()
+    }
 
 
 def known_person(name: str) -> str:
@@ -158,6 +171,7 @@ def _bids_file(path: Path, folder: Path) -> Identity | None:
     if not match:
         return None
     visit = match[2] or _folder_part(path, folder, r"ses-[^/]+")
+    visit = visit or _folder_part(path, folder, VISIT_FOLDER.pattern)
     return Identity(match[1], visit, group=_group_of_folders(path, folder), rule="bids")
 
 
@@ -193,6 +207,7 @@ def _known_set(path: Path, folder: Path) -> Identity | None:
 def _of_match(match: re.Match, group: str, path: Path, folder: Path) -> Identity:
     found = match.groupdict()
     visit = found.get("visit") or _folder_part(path, folder, VISIT_FOLDER.pattern)
+    visit = visit or _visit_in(match.string[match.end("person") :])
     visit = visit or found.get("date") or ""  # of ADNI's processing, not always of the scan
     rule = "ixi" if IS_IXI.match(found["person"]) else "known"
     group = group or _group_of_folders(path, folder)
@@ -201,6 +216,7 @@ def _of_match(match: re.Match, group: str, path: Path, folder: Path) -> Identity
 
 # ---- plain names
 
+MOST_VISITS = 6  # of one person, where only numbers tell them apart
 LAST_DIGITS = re.compile(r"(.*[^_\-. ])[_\-. ](\d|11|21)")  # 11 and 21: UPENN-GBM's time points
 
 
@@ -209,20 +225,24 @@ def _plain_names(
 ) -> tuple[dict[Path, Identity], list[str]]:
     """Identities of files that only their own names tell apart, and folders taken as people."""
     names = {path: _cleaned(_without_channel(path)) for path in paths}
-    names = _without_last_digits(names)
+    names = _without_last_digits(_numbered_in_folders(names, folder))
     beginnings = {name for name, _ in names.values()}
     names = {path: (_beginning(name, beginnings), visit) for path, (name, visit) in names.items()}
     own = {path: _own_parts(path, folder) for path in names}
     head_names = {path: name for path, (name, _) in names.items() if path in heads}
     person_of = _named_after_folders(head_names, own)
+    of_folders = {path: _cleaned(person) for path, person in person_of.items() if person}
+    of_folders = _without_last_digits(of_folders)
     found = {}
     for path, (name, visit) in names.items():
         visit = visit or _folder_part(path, folder, VISIT_FOLDER.pattern)
-        visit = visit or (_numbered_visit(path, folder) if path in person_of else "")
+        if path in of_folders:
+            name, visit_of_folder = of_folders[path]
+            visit = visit or visit_of_folder or _numbered_visit(path, folder)
         group = _group_of_folders(path, folder) or _group_of_name(name)
-        found[path] = Identity(person_of.get(path) or name, visit, group=group)
+        found[path] = Identity(name, visit, group=group)
     found = _apart_by_group(found)
-    return found, sorted({person for person in person_of.values() if person})
+    return found, sorted({name for name, _ in of_folders.values()})
 
 
 def _without_channel(path: Path) -> str:
@@ -292,6 +312,29 @@ def _without_last_digits(names: dict[Path, tuple[str, str]]) -> dict[Path, tuple
         if match and match[1] in visits and not visit:
             name, visit = match[1], match[2]
         result[path] = (name, visit)
+    return result
+
+
+def _numbered_in_folders(
+    names: dict[Path, tuple[str, str]], folder: Path
+) -> dict[Path, tuple[str, str]]:
+    """Last numbers as visits where what is before them is the folder's name in several folders.
+
+    `training01/training01_02` beside `training02/training02_01`: a name with digits, few numbers.
+    """
+    numbers_of = defaultdict(set)
+    for path, (name, _) in names.items():
+        match = re.fullmatch(r"(.*\d)[_\-. ](\d{1,2})", name)
+        if match and match[1] in path.relative_to(folder).parent.parts:
+            numbers_of[match[1]].add(match[2])
+    few = {base for base, numbers in numbers_of.items() if len(numbers) <= MOST_VISITS}
+    if len(few) < 2:
+        return names
+    result = {}
+    for path, (name, visit) in names.items():
+        base, _, number = name.rpartition(re.sub(r".*([_\-. ])\d+$", r"\1", name)[-1:])
+        is_visit = base in few and number.isdigit() and not visit
+        result[path] = (base, number) if is_visit else (name, visit)
     return result
 
 
@@ -374,8 +417,13 @@ def _named_after_folders(
     shared = set.intersection(*(set(folder) for folder in people)) if len(people) > 1 else set()
     person = {}
     for parts in people:
-        person[parts] = "-".join(part for part in parts if part not in shared) or "-".join(parts)
+        name = "-".join(part for part in parts if part not in shared) or "-".join(parts)
+        person[parts] = _OF_FOLDERS.sub("", name) or name
     return {path: person[parts] for path, parts in own.items() if parts in people}
+
+
+# `p1.anat` of fsl_anat; FreeSurfer's `p1_base` and `p1_tp1.long.p1_base`.
+_OF_FOLDERS = re.compile(r"\.anat$|\.long\..*$|_base$", re.I)
 
 
 def _says_kind(path: Path, is_repeated: bool) -> bool:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,7 +154,7 @@ def list_folder(folder: Path) -> Listing:
             f"{folder}: expected a folder of heads, got nothing at this path. "
             "Check the name, or take --data phantom."
         )
-    everything = sorted(path for path in folder.rglob("*") if _is_nifti(path))
+    everything = sorted(path for path in _files_below(folder) if _is_nifti(path))
     hidden = [path for path in everything if _is_hidden(path, folder)]
     paths = [path for path in everything if path not in set(hidden)]
     if not paths:
@@ -169,7 +169,7 @@ def list_folder(folder: Path) -> Listing:
     made = _made_from_others(raw)
     paths = [path for path in raw if path not in made]
     kinds = {path: kind_of_file(path, folder) for path in paths}
-    for path in _tissues_of_fast(paths):
+    for path in _tissues_of_fast(paths) + _tissues_of_spm(paths):
         kinds[path] = "tissue"
     for path in [path for path in paths if kinds[path] == "lesion"]:
         if may_be_tissue(path) and shows_tissue(path):
@@ -179,18 +179,37 @@ def list_folder(folder: Path) -> Listing:
     return Listing(folder, paths, kinds, who, made, people, aside)
 
 
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, also in linked folders that lie elsewhere; each folder once."""
+    inside, seen = folder.resolve(), set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        yield from (Path(place, name) for name in names)
+        for name in list(folders):
+            path = Path(place, name)
+            target = path.resolve()
+            if target in seen or (path.is_symlink() and target.is_relative_to(inside)):
+                folders.remove(name)
+            seen.add(target)
+
+
 def _is_nifti(path: Path) -> bool:
     """Whether a path is a NIfTI file by its name, and no folder."""
     return path.name.lower().endswith(formats.NIFTI) and not path.is_dir()
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+    parts = path.relative_to(folder).parts
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 # SPM and CAT12: y_ deformations, c1 to c6 and p0 to p3 tissues; m bias-corrected, w normalised,
 # r resliced, s smoothed.
-SPM_PREFIX = re.compile(r"(i?y_|u_|s\d{0,2}|m0|m|w|r|c[1-6]|p[0-3]|i)+?", re.I)
+SPM_PREFIX = re.compile(r"(i?y_|u_|avg_|s\d{0,2}|m0|m|w|r|c[1-6]|p[0-3]|i)+?", re.I)
+SPM_TISSUE = re.compile(
+    r"i?y_|u_|.*(c[1-6]|p[0-3])", re.I
+)  # of these prefixes no picture is a head
+SPM_ENDING = re.compile(r"_(affine|rigid)$", re.I)
+COPY = re.compile(r"^(copy of|kopie von) |[ _-]*\b(copy|kopie)( ?\d+)?$| \(\d+\)$", re.I)
 
 
 def _made_from_others(paths: Sequence[Path]) -> dict[Path, Path]:
@@ -204,17 +223,45 @@ def _made_from_others(paths: Sequence[Path]) -> dict[Path, Path]:
         originals[stem(path)].append(path)
     found, uses = {}, defaultdict(set)
     for path in paths:
-        name = stem(path)
-        for length in range(1, min(8, len(name) - 1)):
-            prefix, rest = name[:length], name[length:]
-            if rest in originals and SPM_PREFIX.fullmatch(prefix):
+        name = SPM_ENDING.sub("", stem(path))
+        for prefix, rest in _prefixes(name):
+            if rest in originals:
                 found[path] = (prefix, _nearest(path, originals[rest]))
                 uses[prefix].add(rest)
+        same = COPY.sub("", stem(path))
+        if same != stem(path) and same in originals:
+            found[path] = ("copy", _nearest(path, originals[same]))
     return {
         path: original
         for path, (prefix, original) in found.items()
         if len(prefix) > 1 or len(uses[prefix]) > 1 or re.search(r"\d", stem(original))
     }
+
+
+def _prefixes(name: str) -> list[tuple[str, str]]:
+    """Each prefix of SPM's that a name may begin with, and the rest."""
+    cuts = [(name[:length], name[length:]) for length in range(1, min(8, len(name) - 1))]
+    return [(prefix, rest) for prefix, rest in cuts if SPM_PREFIX.fullmatch(prefix)]
+
+
+def _tissues_of_spm(paths: Sequence[Path]) -> list[Path]:
+    """Tissues and deformations of SPM (`c1anna`) where the scan that they are of is not there.
+
+    `wmanna` or `y_anna` beside them tells that what comes before `anna` is a prefix.
+    """
+    prefixes_of, rests_of = defaultdict(set), defaultdict(list)
+    for path in paths:
+        for prefix, rest in _prefixes(stem(path)):
+            if rest[0].isalnum():
+                prefixes_of[rest].add(prefix)
+                if SPM_TISSUE.fullmatch(prefix):
+                    rests_of[path].append(rest)
+    spm = {rest for rest, found in prefixes_of.items() if len(found) > 1 and _no_digit(found)}
+    return [path for path, rests in rests_of.items() if spm & set(rests)]
+
+
+def _no_digit(words: set[str]) -> bool:
+    return any(not re.search(r"\d", word) for word in words)
 
 
 def _nearest(path: Path, others: Sequence[Path]) -> Path:
@@ -246,7 +293,7 @@ def heads_of_modality(listing: Listing, modality: str) -> list[Path]:
         for path in listing.of_kind("head")
         if not is_of_another_modality(path, modality) and _is_channel(path, channel)
     ]
-    ending = re.compile(rf"_{MODALITIES[modality][0]}$", re.I)
+    ending = re.compile(rf"_({'|'.join(BIDS_SUFFIXES[modality])})$", re.I)
     ways = (
         [path for path in heads if listing.who[path].rule == "bids" and ending.search(stem(path))],
         [path for path in heads if listing.who[path].rule == "ixi" and _states(path, modality)],
@@ -293,12 +340,15 @@ def _preference(listing: Listing, path: Path, modality: str) -> tuple:
         "derivatives" in parts,
         "_desc-" in name,
         bool(MADE.search(name)) or "MNINonLinear" in parts,
+        "_echo-" in name,
+        name.lower().endswith("_unit1"),
         not modality_pattern(modality).search(name),
         len(name),
         path,
     )
 
 
+BIDS_SUFFIXES = {"t1": ("T1w", "UNIT1"), "t2": ("T2w",), "flair": ("FLAIR",), "t1ce": ("T1w",)}
 MADE = re.compile(r"[_-](brain|bet|hdbet|n4|space-|mni|stripped|warped|reg|norm)", re.I)
 
 

@@ -19,6 +19,19 @@ OTHER_PICTURES = re.compile(
     r"(?![a-z0-9])",
     re.I,
 )
+# What the last word of a BIDS name says where it is no T1w, T2w, FLAIR or UNIT1: single pictures of
+# a series, maps that were computed from one, other scanners, masks.
+OTHER_SUFFIX = re.compile(
+    r"bold|sbref|boldref|cbv|phase[12]?|phasediff|fieldmap|epi|dwi|asl|m0scan|pet|ct|xfm|"
+    r"(T1|T2|T2star|R1|R2|R2star|PD|MTR|MTV|MWF|PDT2|S0|B0|TB1|RB1|Chi|M0)map|MTsat|"
+    r"TB1(TFL|EPI|AFI|DAM|SRGE)|RB1COR|MP2RAGE|MPM|MTS|MTR|MEGRE|MESE|VFA|IRT1|FLASH|T2starw?|PDw|"
+    r"PDT2|PD|angio|inplaneT[12]|swi|defacemask|SEM|TEM|uCT|BF|DF|PC|DIC|FLUO|CONF|PLI|CARS|2PE|"
+    r"MPE|SR|NLO|OCT|SPIM|XPCT|svs|mrsi|unloc|mrsref",
+    re.I,
+)
+PART_OF_A_SCAN = re.compile(r"_(part-(phase|real|imag)|chunk-)", re.I)
+DATA_TYPES = "func|dwi|fmap|perf|pet|meg|eeg|ieeg|beh|micr|nirs|motion|mrs|figures"
+TEMPLATE = re.compile(r"tpl-[^/]+", re.I)  # an average of many people
 IXI_NAME = re.compile(r"^((?:IXI|PHANTOM)\d+)-([A-Za-z]+)-(\d+)(?![A-Za-z0-9])")  # person, site
 LESION = re.compile(
     r"(?<![a-z])lesions?(?![_-]?(fill|free))|_label-L_|(^|[_-])seg(m|mentations?)?(?![a-z-])", re.I
@@ -41,8 +54,14 @@ TISSUE = re.compile(
 # Files that show no head; `anomaly`: maps that this workbook makes.
 NO_HEAD = re.compile(r"(^|[_.-])((brain)?masks?|labels?|rois?|anomaly)(?![a-z])", re.I)
 BRAIN_FOLDER = re.compile(r"brain|dlmuse(_seg)?", re.I)
+# What programs write beside a head: fields, warps, bias, skulls.
+NO_PICTURE = re.compile(
+    r"(^|[_.-])((non)?lin_)?(field|coeff|warp(field|coef)?|jac(obian)?|bias([_-]?field)?|xfm|"
+    r"displacement|deformation|bet_skull|firstseg|_corr)(_acpc_dc)?$|(^|[_.-])first[-_]\w*_corr$",
+    re.I,
+)
 FOLDER_WITHOUT_HEADS = re.compile(
-    r"twin|derivatives|labelsT[rs]|"
+    r"twin|derivatives|first_results|labelsT[rs]|"
     r"(.*[_.-])?((brain)?masks?|lesions?|labels?|segmentations?)",
     re.I,
 )
@@ -76,6 +95,8 @@ def stem(path: Path) -> str:
 def kind_of_file(path: Path, folder: Path) -> str:
     """What a file shows by its own and its folders' names: head, lesion, brain, tissue or other."""
     name, folders = file_label(path), path.relative_to(folder).parent.parts
+    if any(TEMPLATE.match(part) for part in (name, *folders)):
+        return "other"
     if any(BRAIN_FOLDER.fullmatch(part) for part in folders) and not re.search(
         "lesion", name, re.I
     ):
@@ -89,7 +110,8 @@ def kind_of_file(path: Path, folder: Path) -> str:
     if name.startswith("sub-"):  # a pipeline's output has BIDS names; the raw scan goes before it
         folders = [part for part in folders if part.lower() != "derivatives"]
     without_heads = any(FOLDER_WITHOUT_HEADS.fullmatch(part) for part in folders)
-    return "other" if without_heads or NO_HEAD.search(name) else "head"
+    is_none = NO_HEAD.search(name) or NO_PICTURE.search(stem(path))
+    return "other" if without_heads or is_none else "head"
 
 
 def modality_pattern(modality: str) -> re.Pattern:
@@ -100,11 +122,24 @@ def modality_pattern(modality: str) -> re.Pattern:
 def is_of_another_modality(path: Path, modality: str) -> bool:
     """Whether a file's name states a modality, and not this one."""
     name = file_label(path)
-    if OTHER_PICTURES.search(stem(path)):
+    if OTHER_PICTURES.search(stem(path)) or _is_other_bids(path):
         return True
+    with_contrast = re.match("sub-.*_ce-", name, re.I)
+    if with_contrast and modality in ("t1", "t1ce"):
+        return modality == "t1"
     if modality_pattern(modality).search(name):
         return False
     return any(modality_pattern(other).search(name) for other in MODALITIES)
+
+
+def _is_other_bids(path: Path) -> bool:
+    """Whether a BIDS name or its folder says that a file shows no head of any modality."""
+    name = stem(path)
+    if not re.match("sub-[^_]+_", name, re.I):
+        return False
+    if re.fullmatch(DATA_TYPES, path.parent.name, re.I) or PART_OF_A_SCAN.search(name):
+        return True
+    return bool(OTHER_SUFFIX.fullmatch(name.rpartition("_")[2]))
 
 
 def split_paths(paths: str, folder: Path | str = "") -> list[str]:

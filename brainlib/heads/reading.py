@@ -230,8 +230,8 @@ def read_every_file(
 
     Returns:
         (heads, left_out): one row per readable head, with the columns of `describe_head` after
-        subject, visit, cohort, site, group and path; and one row per other one, with subject, visit,
-        path and reason.
+        subject, visit, cohort, site, group and path; and one row per other one, with subject,
+        visit, path and reason.
     """
     name_of_picture: dict[tuple, str] = {}
 
