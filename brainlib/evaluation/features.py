@@ -23,6 +23,7 @@ from brainlib import files, models
 from brainlib.evaluation.distances import Judge, diversity, frechet, nearest, precision_recall
 from brainlib.models.outputs import outputs_of
 from brainlib.slices.pipeline import Slices
+from brainlib.training import optimizers
 from brainlib.training.finished import Finished
 from brainlib.training.trainer import Batches, Log, save_model, train_model
 
@@ -150,7 +151,7 @@ def train(
     folder: Path | str,
     *,
     epochs: int = 30,
-    least_steps: int = 0,
+    steps_an_epoch: int = 0,
     batch_size: int = 32,
     seed: int = 0,
     show: Callable[..., None] | None = print,
@@ -165,8 +166,8 @@ def train(
             alone.
         places: (N,) share of the axis, 0 to 1, at which a slice lies.
         folder: gets `features.keras`, its record and `history.csv`.
-        epochs: passes over the slices, every one degraded anew in each.
-        least_steps: of an epoch; few slices pass through several times.
+        epochs: of the training; every slice is degraded anew in each.
+        steps_an_epoch: however many slices there are; 0: a pass over them.
         batch_size: slices in a step; steps are always full.
         seed: of weights, order and degradations.
         show: prints a line of progress; None keeps silent.
@@ -174,14 +175,15 @@ def train(
     images, places = np.asarray(images, "float32"), np.asarray(places, float)
     names, person = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
     content = Slices(images).digest()
-    key = files.digest(content, person, places, epochs, least_steps, batch_size, seed)
+    key = files.digest(content, person, places, epochs, steps_an_epoch, batch_size, seed)
     finished = Finished(Path(folder), MODEL)
     if finished.record(key):
         return load_space(folder)
     finished.begin()
-    steps = max(1, len(images) // batch_size, least_steps)
+    steps = steps_an_epoch or max(1, len(images) // batch_size)
     answers = {"place": np.asarray(places, "float32")[:, None], "person": person}
-    model = _compiled(feature_network(images.shape[1:], people=len(names), seed=seed))
+    network = feature_network(images.shape[1:], people=len(names), seed=seed)
+    model = _compiled(network, steps)
     space = keras.Model(model.input, model.get_layer("features").output, name="feature_space")
 
     def stream(start):
@@ -202,10 +204,11 @@ def train(
     return load_space(folder)
 
 
-def _compiled(model):
+def _compiled(model, steps):
     model.compile(
-        keras.optimizers.Adam(2e-3),
+        optimizers.FusedAdam(2e-3),
         jit_compile=False,
+        steps_per_execution=optimizers.steps_at_a_time(steps),
         loss_weights=LOSS_WEIGHTS,
         loss={
             "degradation": "mse",

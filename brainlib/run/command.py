@@ -29,7 +29,7 @@ EXAMPLES = """\
 examples:
   ./run_all.sh                                    all notebooks on the synthetic heads
   ./run_all.sh --data ixi-sample --profile smoke  the ten real heads, under a minute a notebook
-  ./run_all.sh 04 -p epochs=3 -p 04_vae.beta=0.5  one notebook and what it needs, other parameters
+  ./run_all.sh 04 -p steps=100 -p 04_vae.beta=0.5  one notebook and what it needs, other parameters
   ./run_all.sh --sweep 004_corrupted -j 2         a table of experiments, two trainings at a time
                                                   (add --dry-run first)
   ./run_all.sh --report pdf --author "A. Person"  the report again, as PDF, from the last run

@@ -27,6 +27,7 @@ from brainlib.models.prior_draw import (
     surprise,
     unigram_bits,
 )
+from brainlib.training import optimizers
 from brainlib.training.callbacks import BestWeights
 from brainlib.training.finished import Finished
 from brainlib.training.trainer import Batches, Log, read_history, save_model, train_model
@@ -60,7 +61,7 @@ def fit(
     epochs: int = 100,
     learning_rate: float = 2e-3,
     batch_size: int = 32,
-    least_steps: int = 0,
+    steps_an_epoch: int = 0,
     patience: int = 10,
     seed: int = 0,
     folder: Path | str | None = None,
@@ -77,7 +78,7 @@ def fit(
         epochs: at most.
         learning_rate: of Adam; it falls to nothing along a cosine over `epochs`.
         batch_size: maps in a step; steps are always full.
-        least_steps: of an epoch; few maps pass through several times.
+        steps_an_epoch: however many maps there are; 0: a pass through them.
         patience: epochs without improvement before training stops; 0 never stops early.
         seed: of the order.
         folder: gets `history.csv`, a checkpoint from which a killed training goes on, and at the
@@ -96,12 +97,13 @@ def fit(
         raise ValueError(
             f"a prior needs maps to train and to validate, got {len(train)} and {len(validation)}."
         )
-    steps = max(1, len(train) // batch_size, least_steps)
+    steps = steps_an_epoch or max(1, len(train) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps * epochs)
     prior.compile(
-        keras.optimizers.Adam(rate),
+        optimizers.FusedAdam(rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
+        steps_per_execution=optimizers.steps_at_a_time(steps),
     )
     # Otherwise Keras traces the training step twice.
     prior.optimizer.build(prior.trainable_variables)

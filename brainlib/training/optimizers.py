@@ -19,11 +19,13 @@ def of(plan: Recipe, *, steps: int) -> keras.optimizers.Optimizer:
         steps: of the whole training.
     """
     several = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    adam = keras.optimizers.Adam if several else FusedAdam
-    known = {"rmsprop": keras.optimizers.RMSprop, "adam": adam}
-    if plan.optimizer not in known:
-        raise ValueError(f"optimizer: expected one of {', '.join(known)}, got {plan.optimizer!r}.")
-    return known[plan.optimizer](learning_rate(plan, steps=steps))
+    rate = learning_rate(plan, steps=steps)
+    if plan.optimizer == "rmsprop":
+        return keras.optimizers.RMSprop(rate)
+    if plan.optimizer == "adam":
+        adam = keras.optimizers.Adam if several else FusedAdam
+        return adam(rate, beta_2=plan.beta_2)
+    raise ValueError(f"optimizer: expected one of rmsprop, adam, got {plan.optimizer!r}.")
 
 
 def learning_rate(

@@ -1,7 +1,8 @@
 """How fast: ratios of two things timed in turn in one run, as one table.
 
-    .venv/bin/python tests/benchmarks            all
+    .venv/bin/python tests/benchmarks            fit, input, memory
     .venv/bin/python tests/benchmarks fit input  some of: fit, input, memory
+    .venv/bin/python tests/benchmarks quality    PSNR over seconds; needs the slices of a run
 
 A ratio holds on a noisy machine, where seconds do not. Nothing here is a test: a table is printed,
 with the targets.
@@ -21,8 +22,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from fit_speed import fit_against_step
 from input_speed import input_against_png
 from memory_use import memory_of_many_slices
+from quality import print_quality
 
-KNOWN = ("fit", "input", "memory")
+KNOWN = ("fit", "input", "memory", "quality")
 
 
 class Measured(NamedTuple):
@@ -52,6 +54,10 @@ def measured(chosen: Sequence[str], folder: Path) -> Iterator[Measured]:
 
 def main(chosen: Sequence[str]) -> None:
     """Measures and prints the table."""
+    if "quality" in chosen:
+        print_quality()
+    if list(chosen) == ["quality"]:
+        return
     with tempfile.TemporaryDirectory() as folder:
         rows = list(measured(chosen, Path(folder)))
     print(f"{'ratio':52s} {'median':>7s} {'lowest':>7s} {'highest':>8s}  target")
@@ -64,4 +70,4 @@ if __name__ == "__main__":
     unknown = set(sys.argv[1:]) - set(KNOWN)
     if unknown:
         sys.exit(f"expected some of {', '.join(KNOWN)}, got {', '.join(sorted(unknown))}")
-    main(sys.argv[1:] or KNOWN)
+    main(sys.argv[1:] or KNOWN[:3])

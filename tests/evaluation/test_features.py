@@ -152,7 +152,7 @@ def test_a_training_that_was_broken_off_ends_like_an_unbroken_one(tmp_path, monk
     degrade, calls = features.degrade, []
 
     def train(folder):
-        options = {"epochs": 4, "least_steps": 2, "batch_size": 16, "show": None}
+        options = {"epochs": 4, "steps_an_epoch": 2, "batch_size": 16, "show": None}
         return features.train(images, subjects, places, tmp_path / folder, **options)
 
     def broken(*parts, **options):
@@ -201,7 +201,7 @@ def test_one_person_is_enough_to_learn_degradations(tmp_path, monkeypatch):
         )[1],
     )
     space = features.train(
-        images, subjects, places, tmp_path, epochs=2, least_steps=3, batch_size=16, show=None
+        images, subjects, places, tmp_path, epochs=2, steps_an_epoch=3, batch_size=16, show=None
     )
     assert [len(pictures) for pictures in seen] == [48, 48] and len(
         np.unique(seen[0], axis=0)

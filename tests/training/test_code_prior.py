@@ -141,7 +141,7 @@ def test_trained_once_and_the_same_in_a_new_process(tmp_path, monkeypatch):
         "layers": 1,
         "epochs": 2,
         "batch_size": 16,
-        "least_steps": 5,
+        "steps_an_epoch": 5,
         "show": None,
     }
     prior, history = models_prior.load_or_fit(codes, codes[:8], **how)

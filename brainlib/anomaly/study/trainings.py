@@ -59,16 +59,18 @@ def model_folder(run: Run, name: str, one_round: Round) -> Path:
 
 
 def recipe_for(name: str, usual: str, epochs: int) -> str | Recipe:
-    """The recipe of a network: that of a VQGAN says when its critic joins.
+    """The recipe of a network; "fast" is that of its family, and a VQGAN's lets its critic in.
 
     Ours lets it in after a third of the epochs. Thesis 002 says nothing of it; with its recipe the
     critic joins after 100 epochs, or a third of fewer.
     """
     if name != "vqgan_uad":
-        return usual
+        families = {"fast": "fast-vae" if name.startswith("vae") else "fast-vqvae"}
+        return families.get(usual, usual)
     if usual == "002":
         return recipe("002", loss="l1", adversarial_start=min(100, epochs // 3))
-    return recipe("vqgan", adversarial_start=epochs // 3)
+    own = "fast-vqgan" if usual == "fast" else "vqgan"
+    return recipe(own, adversarial_start=epochs // 3)
 
 
 @dataclass
@@ -82,7 +84,7 @@ class PerceptualLoss:
         run: its folder `models/uad_features/<round>` gets each feature network.
         heads: of `open_heads`.
         vgg16: file of VGG16's weights; "": Keras's own copy, where it has one.
-        training: epochs, least_steps and seed of the feature network.
+        training: epochs, steps_an_epoch and seed of the feature network.
     """
 
     run: Run

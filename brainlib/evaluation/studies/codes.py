@@ -204,7 +204,7 @@ def train_variant(
     *,
     batch_size: int,
     least_steps: int,
-    epochs: int,
+    share: float = 1.0,
     **changes: object,
 ) -> Variant:
     """Trains (or loads) a network of the first round with some options changed.
@@ -212,18 +212,18 @@ def train_variant(
     Args:
         run: whose random seed it has.
         slices: of `open_slices`.
-        train_one: (train, validation, folder, random seed, epochs=..., **changes) -> (model,
+        train_one: (train, validation, folder, random seed, share=..., **changes) -> (model,
             history), as `train_each_round` takes it.
         folder: of the model.
         batch_size, least_steps: of the slices.
-        epochs: of the training.
+        share: of the length of the chapter's own training.
         **changes: options of the network.
     """
     seed = run.parameters["seed"]
     batches = {"batch_size": batch_size, "seed": seed}
     train = slices.batches(slices.first.train, least_steps=least_steps, **batches)
     validation = slices.batches(slices.first.validation, **batches)
-    model, _ = train_one(train, validation, folder, seed, epochs=epochs, **changes)
+    model, _ = train_one(train, validation, folder, seed, share=share, **changes)
     return Variant(changes, model, read_watch(folder / WATCH))
 
 
@@ -234,7 +234,7 @@ def train_variants(
     variants: Mapping[str, Mapping],
     *,
     options: Mapping[str, object],
-    epochs: int,
+    share: float,
     **batches: int,
 ) -> dict[str, Variant]:
     """Trains (or loads) the first round's network once for each set of changed options.
@@ -245,24 +245,24 @@ def train_variants(
         train_one: as of `train_variant`.
         variants: {name: options that differ}.
         options: of the chapter's own network; what equals it is not trained again.
-        epochs: of each training.
+        share: of the length of the chapter's own training.
         **batches: batch_size and least_steps.
     """
     found = {}
     for name, changes in variants.items():
-        folder = variant_folder(run, slices.first.name, changes, options, epochs)
+        folder = variant_folder(run, slices.first.name, changes, options, share)
         found[name] = train_variant(
-            run, slices, train_one, folder, epochs=epochs, **batches, **changes
+            run, slices, train_one, folder, share=share, **batches, **changes
         )
     return found
 
 
 def variant_folder(
-    run: Run, round_name: str, changes: Mapping, options: Mapping, epochs: int
+    run: Run, round_name: str, changes: Mapping, options: Mapping, share: float
 ) -> Path:
     """The folder of a variant; that of the chapter's own network where nothing differs."""
     same = {**options, **changes} == dict(options)
-    if same and epochs == run.parameters.get("epochs"):
+    if same and share == 1:
         return run.path("models", "vqvae", round_name)
     words = [f"{name}_{value}" for name, value in sorted(changes.items())]
     return run.path("models", "vqvae", round_name, "study", "-".join(words) or "ours")

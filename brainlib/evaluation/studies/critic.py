@@ -31,14 +31,14 @@ GUESSES, CERTAIN = 0.95, 0.1  # the critic's hinge loss: 1 for a guess, 0 where 
 
 
 def feature_spaces(
-    run: Run, slices: SplitSlices, *, epochs: int, least_steps: int, seed: int
+    run: Run, slices: SplitSlices, *, epochs: int, steps_an_epoch: int, seed: int
 ) -> dict[str, features.Space]:
     """Trains (or loads) a feature network on the training people of each round.
 
     Args:
         run: its folder `models/vqgan/features/<round>` gets each.
         slices: of `open_slices`.
-        epochs, least_steps, seed: of the training.
+        epochs, steps_an_epoch, seed: of the training.
 
     Returns:
         {name of the round: `features.Space`}.
@@ -52,7 +52,7 @@ def feature_spaces(
             (known.slice / known.slices).to_numpy(),
             run.path("models", "vqgan", "features", one_round.name),
             epochs=epochs,
-            least_steps=least_steps,
+            steps_an_epoch=steps_an_epoch,
             seed=seed,
         )
     return spaces

@@ -23,6 +23,7 @@ THESIS_004 = {
     "width": 1.0,
     "epochs": 100,
 }
+PUBLISHED_LOSS = {"log_mse": "mse"}  # ours -> the nearest that the theses have
 DAMAGED, CLEAN = "damaged slices", "clean slices"
 
 
@@ -76,7 +77,7 @@ def beside_run(
     Args:
         published: of `published_reconstructions`.
         means: one row per `corruption` and `model` with `psnr` and `dssim`.
-        trainings: {model: {"trained_on", "width", "epochs", ...}} of the run.
+        trainings: {model: {"trained_on", "width", "length", ...}} of the run.
         damage: the corruption beside "none" whose numbers are given.
         data: what the run's numbers stand on, in words.
         size: side of the run's pictures.
@@ -92,7 +93,7 @@ def beside_run(
     rows = []
     for row in published.itertuples(index=False):
         training = trainings.get(row.model)
-        recipe = (loss, "yes" if l2 else "no", _trained_on(training))
+        recipe = (PUBLISHED_LOSS.get(loss, loss), "yes" if l2 else "no", _trained_on(training))
         if training is None or (row.loss, row.l2, row.trained_on) != recipe:
             rows.append({"what_differs": "not trained in this run"})
             continue
@@ -100,9 +101,10 @@ def beside_run(
         for metric in ("psnr", "dssim"):
             for name, corruption in (("clean", "none"), ("damaged", damage)):
                 numbers[f"our_{metric}_{name}"] = _number(ours, (corruption, row.model), metric)
-        setting = f"{size}x{size}, width {training['width']:g}, {training['epochs']} epochs"
+        setting = f"{size}x{size}, width {training['width']:g}, {training['length']}"
         known = {"our_data": data, "our_setting": setting}
-        rows.append({**numbers, **known, "what_differs": _differences(row, training, size, data)})
+        differs = _differences(row, training, size, data, loss)
+        rows.append({**numbers, **known, "what_differs": differs})
     columns = [f"our_{m}_{name}" for m in ("psnr", "dssim") for name in ("clean", "damaged")]
     beside = pd.DataFrame(rows).reindex(
         columns=[*columns, "our_data", "our_setting", "what_differs"]
@@ -121,13 +123,15 @@ def _number(ours: pd.DataFrame, key: tuple[str, str], metric: str) -> float:
     return float(ours[metric].get(key, np.nan))
 
 
-def _differences(row: object, training: Mapping, size: int, data: str) -> str:
+def _differences(row: object, training: Mapping, size: int, data: str, loss: str) -> str:
     """What is not alike, in words: the data never are."""
     found = ["people" if "IXI" in data else "data"]
     if size != row.size:
         found.append("size")
     if training["width"] != row.width:
         found.append("width")
-    if training["epochs"] != row.epochs:
+    if training["length"] != f"{row.epochs} epochs":
         found.append("length of training")
+    if loss != row.loss:
+        found.append("loss")
     return ", ".join(found)

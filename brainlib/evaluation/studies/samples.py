@@ -23,7 +23,7 @@ def judge_of(
     folder: Path,
     *,
     epochs: int,
-    least_steps: int,
+    steps_an_epoch: int,
     seed: int,
     pictures: int | None = None,
 ) -> features.Judge:
@@ -35,7 +35,7 @@ def judge_of(
     Args:
         slices: of `open_slices`.
         folder: of the feature network.
-        epochs, least_steps, seed: of its training.
+        epochs, steps_an_epoch, seed: of its training.
         pictures: on each side of a distance, at most; as many as there are when absent.
     """
     known = slices.thinned(slices.first.train)
@@ -46,7 +46,7 @@ def judge_of(
         place,
         folder,
         epochs=epochs,
-        least_steps=least_steps,
+        steps_an_epoch=steps_an_epoch,
         seed=seed,
     )
     others = slices.of([*slices.first.test, *slices.first.validation])

@@ -18,7 +18,7 @@ class SavedNetwork:
     Attributes:
         folder: with `<round>/model.keras` and `<round>/seed<n>/model.keras`.
         random_seeds: of its trainings, the chapter's own first.
-        training: what makes two trainings alike: `trained_on`, `width`, `epochs`, `augment`.
+        training: what makes two trainings alike: `trained_on`, `width`, `length`, `augment`.
     """
 
     folder: Path
@@ -71,7 +71,7 @@ def saved_networks(run: Run, chapters: Sequence[str]) -> dict[str, Network]:
         training = {
             "trained_on": _inputs_in_words(parameters.get("corruption", "none")),
             "width": parameters["width"],
-            "epochs": parameters["epochs"],
+            "length": _length(parameters),
             "augment": parameters.get("augment", 0),
         }
         random_seeds = dict.fromkeys([parameters["seed"], *parameters["random_seeds"]])
@@ -79,6 +79,12 @@ def saved_networks(run: Run, chapters: Sequence[str]) -> dict[str, Network]:
             saved = SavedNetwork(run.folder / folder, tuple(random_seeds), training)
             found[_unlike(found, name, chapter)] = saved
     return found
+
+
+def _length(parameters: Mapping[str, object]) -> str:
+    """Of a training, in words: by steps, or by passes through the slices."""
+    steps = parameters.get("steps", 0)
+    return f"{steps} steps" if steps else f"{parameters['epochs']} epochs"
 
 
 def _unlike(found: Mapping[str, object], name: str, chapter: str) -> str:

@@ -73,6 +73,7 @@ def _weights(saved: Saved, notebook: str) -> str:
 
 def _training(parameters: dict[str, Any]) -> str:
     named = (
+        "steps",
         "epochs",
         "learning_rate",
         "batch_size",

@@ -78,11 +78,11 @@ def test_the_theses_codebook_never_restarts():
 
 
 def test_what_equals_the_chapters_own_network_is_not_trained_again(tmp_path):
-    run = record.start("mine", out=str(tmp_path), epochs=3)
+    run = record.start("mine", out=str(tmp_path))
     options = {"depth": 2, "codebook": "average"}
-    same = variant_folder(run, "fold0", {"codebook": "average"}, options, 3)
-    shorter = variant_folder(run, "fold0", {"codebook": "average"}, options, 2)
-    other = variant_folder(run, "fold0", {"depth": 3, "codebook": "gradient"}, options, 3)
+    same = variant_folder(run, "fold0", {"codebook": "average"}, options, 1.0)
+    shorter = variant_folder(run, "fold0", {"codebook": "average"}, options, 0.5)
+    other = variant_folder(run, "fold0", {"depth": 3, "codebook": "gradient"}, options, 1.0)
     parts = [path.relative_to(tmp_path / "models" / "vqvae").as_posix() for path in (same, shorter)]
     assert parts == ["fold0", "fold0/study/codebook_average"]
     assert other.name == "codebook_gradient-depth_3"

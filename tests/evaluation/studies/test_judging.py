@@ -18,7 +18,7 @@ class Half:
     """Stands for a network that halves its input."""
 
     random_seeds = (0,)
-    training = {"trained_on": "clean pictures", "width": 1.0, "epochs": 1}
+    training = {"trained_on": "clean pictures", "width": 1.0, "length": "1 epochs"}
 
     def of_round(self, name):
         return [0.5]
@@ -111,7 +111,7 @@ def test_published_rows_have_value_data_and_setting(published):
 def test_ours_stand_beside_the_same_network_and_loss_alone(published):
     means = pd.DataFrame({"corruption": ["none", "seed004"], "model": "residual_unet"})
     means = means.assign(psnr=[30.0, 25.0], dssim=[0.01, 0.05])
-    training = {"trained_on": "seed004", "width": 0.25, "epochs": 6}
+    training = {"trained_on": "seed004", "width": 0.25, "length": "6 epochs"}
     about = {"damage": "seed004", "data": "Synthetic", "size": 64, "loss": "mse"}
     table = studies.beside_run(published, means, {"residual_unet": training}, **about)
     assert len(table) == 30 and table.our_setting.notna().sum() == 1

@@ -124,7 +124,7 @@ def test_chapters_say_which_networks_they_saved(tmp_path, monkeypatch):
     (network,) = studies.saved_networks(run, ["07_ae_variants"]).values()
     assert network.random_seeds == (0, 2) and isinstance(network, SavedNetwork)
     assert json.dumps(network.training) == (
-        '{"trained_on": "clean pictures", "width": 0.5, "epochs": 3, "augment": 0}'
+        '{"trained_on": "clean pictures", "width": 0.5, "length": "3 epochs", "augment": 0}'
     )
     monkeypatch.setattr(models, "load", lambda path: path.relative_to(run.folder).as_posix())
     assert network.of_round("fold0") == [
