@@ -25,6 +25,7 @@ from brainlib.evaluation.studies.baselines import (
     linear_code,
     round_code,
 )
+from brainlib.evaluation.studies.brain_masks import mask_agreement
 from brainlib.evaluation.studies.classical import best_filter, chosen_filters, strengths_tried
 from brainlib.evaluation.studies.code_aims import (
     aim_of_draws,
@@ -101,7 +102,6 @@ from brainlib.evaluation.studies.experiment import (
 from brainlib.evaluation.studies.independence import false_alarms, within_head_correlation
 from brainlib.evaluation.studies.learning_curves import learning_curve, learning_curve_table
 from brainlib.evaluation.studies.loss_strip import loss_strip, nearest_slice
-from brainlib.evaluation.studies.mask_agreement import mask_agreement
 from brainlib.evaluation.studies.model_comparison import ModelComparison, training_pictures
 from brainlib.evaluation.studies.photographs import lost_by_kind, strange_pictures
 from brainlib.evaluation.studies.plain_codes import (

@@ -205,6 +205,20 @@ class ModelComparison:
                     rows.append({**condition, **numbers, **self.training[model]})
         return pd.DataFrame(rows)
 
+    def means(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """Means over people, one row per corruption and model in the order of `names`.
+
+        Args:
+            scores: of `quality`.
+
+        Returns:
+            `corruption`, `model`, `mse`, `dssim`, `ssim`, `psnr`; the PSNR of an untouched input,
+            which is infinite, is NaN.
+        """
+        groups = ["corruption", "model"]
+        people = scores.groupby([*groups, "subject"], sort=False)[list(METRICS)].mean()
+        return people.groupby(level=groups, sort=False).mean().reset_index()
+
     def against(self, scores: pd.DataFrame, rivals: Mapping[str, str]) -> pd.DataFrame:
         """Each network against a rival, person by person, by DSSIM and by PSNR.
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -176,3 +177,23 @@ def test_networks_of_several_chapters_that_are_called_alike_keep_apart(tmp_path)
     found = studies.saved_networks(run, ["05_vqvae", "06_vqgan"])
     assert list(found) == ["vqvae", "VQ-VAE of 06"]
     assert found["vqvae"].training["trained_on"] == "clean pictures"
+
+
+def test_means_are_over_people_in_the_columns_that_other_tools_read(comparison):
+    scores = comparison.quality(["none", "seed003_test"])
+    means = comparison.means(scores)
+    assert list(means) == ["corruption", "model", "mse", "dssim", "ssim", "psnr"]
+    assert means.corruption.unique().tolist() == ["none", "seed003_test"]
+    assert means.model.tolist() == 2 * ["input", "mean picture", "PCA 2", "near", "far"]
+    assert means.psnr.isna().tolist() == [True] + 9 * [False]
+    near = scores[(scores.model == "near") & (scores.corruption == "seed003_test")]
+    expected = near.groupby("subject").psnr.mean().mean()
+    assert means.psnr[8] == pytest.approx(expected)
+
+
+def test_chapter_08_writes_those_means_of_clean_and_damaged_slices():
+    path = Path(__file__).parents[3] / "notebooks" / "08_evaluation.ipynb"
+    cells = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+    assert any("means = comparison.means(scores)" in cell for cell in cells)
+    assert any('run.table(\n    means,\n    "means",' in cell for cell in cells)
+    assert any(cell.count('["none", "seed004", "seed003_test"]') for cell in cells)
