@@ -137,7 +137,17 @@ def locked(folder: Path, work: Callable[[int | None], int], dry_run: bool = Fals
             files.remove_leftovers(folder)
         if jobs_held:
             fcntl.flock(jobs_held, fcntl.LOCK_UN)  # from now on the executors hold it
-        return work(held)
+        try:
+            return work(held)
+        except OSError as error:
+            if error.errno not in files.NO_ROOM:
+                raise
+            print(
+                f"run_all.sh: {display_path(folder)}: no room is left there ({error.strerror}). "
+                "Make room and call the same again: what has finished stays, the rest goes on.",
+                file=sys.stderr,
+            )
+            return 1
 
 
 def read_run(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """./run_all.sh on tiny notebooks: what is refused, what is skipped, what a failure leaves."""
 
+import errno
 import io
 import json
 import os
@@ -768,6 +769,21 @@ def test_a_run_that_was_stopped_before_it_began_is_begun_again(chain, tmp_path, 
     assert process.returncode == 130 and "Traceback" not in printed
     assert command.check_folder(out, "quick", "phantom") == out
     assert batch.locked(out, lambda held: 7) == 7  # nothing of it lives on
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path, capsys):
+    def work(held):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert batch.locked(tmp_path, work) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "no room is left there" in said and "call the same again" in said
+
+    def other(held):
+        raise PermissionError(errno.EACCES, "no")
+
+    with pytest.raises(PermissionError):
+        batch.locked(tmp_path, other)
 
 
 def test_signals_that_must_not_interrupt_are_counted():
