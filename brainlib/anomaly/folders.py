@@ -131,7 +131,7 @@ def _score_one(model, head, map_path, recipe: MapRecipe, *, cache):
         path = preparation.write_map(map_path, maps, volume)
         row["map_path"] = str(path)
     except REFUSALS as error:
-        files.raise_if_no_room(error)
+        files.raise_if_no_room(error, map_path)
         row["fault"] = " ".join(str(error).split())
     return {**row, "seconds": round(time.monotonic() - began, 2)}
 

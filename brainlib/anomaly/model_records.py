@@ -184,7 +184,7 @@ def _checked_record(path: Path) -> _Record:
     except (ValueError, RecursionError) as error:  # no JSON, or no text
         found = f"no JSON ({' '.join(str(error).split())[:100]})"
     raise ValueError(
-        f"{path}: expected the record that 09_anomaly_detection left beside the model, got {found}. "
+        f"{path}: expected the record that 09_anomaly_detection writes, got {found}. "
         "Run that chapter again, or move the file away to score with the usual options."
     )
 

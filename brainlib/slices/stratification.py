@@ -162,8 +162,8 @@ def set_of_people(people: pd.DataFrame, rounds: Sequence[Mapping]) -> pd.DataFra
         rounds: of `splits.rounds`.
 
     Returns:
-        `subject`, `label` (what is known of the person; of more than 24 people what their stratum
-        has in common), and one column for each round.
+        `subject`, `label` (the person's name; of more than 24 people what their stratum has in
+        common), and one column for each round.
     """
     healthy, _ = strata(healthy_people(people), minimum=1)
     healthy = healthy.sort_values(["stratum", "age", "subject"], kind="stable")
@@ -176,9 +176,6 @@ def set_of_people(people: pd.DataFrame, rounds: Sequence[Mapping]) -> pd.DataFra
 
 
 def _label(row: tuple, few: bool) -> str:
-    if few:
-        age = "" if math.isnan(row.age) else f"{row.age:.0f}"
-        known = [row.subject, row.sex, age, row.ethnic]
-    else:
-        known = [row.sex, row.ethnic, row.age_group]
-    return ", ".join(word for word in known if word)
+    if few:  # beside a name stands neither sex nor age
+        return row.subject
+    return ", ".join(word for word in (row.sex, row.ethnic, row.age_group) if word)
