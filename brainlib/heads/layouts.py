@@ -137,6 +137,7 @@ def read_layout(folder: Path, cohort: str, modality: str) -> tuple[pd.DataFrame,
     others = formats.scans_of_other_formats(folder)
     if others:
         problems.append(problem("no NIfTI", f"left out: {others}"))
+    problems += _names_of_bytes(folder)
     return table, problems + _unused(listing, {*heads, *first}, table, modality)
 
 
@@ -154,7 +155,8 @@ def list_folder(folder: Path) -> Listing:
             f"{folder}: expected a folder of heads, got nothing at this path. "
             "Check the name, or take --data phantom."
         )
-    everything = sorted(path for path in _files_below(folder) if _is_nifti(path))
+    everything = [path for path in _files_below(folder) if _is_nifti(path)]
+    everything = sorted(path for path in everything if _is_text(path))
     hidden = [path for path in everything if _is_hidden(path, folder)]
     paths = [path for path in everything if path not in set(hidden)]
     if not paths:
@@ -195,6 +197,23 @@ def _files_below(folder: Path) -> Iterator[Path]:
 def _is_nifti(path: Path) -> bool:
     """Whether a path is a NIfTI file by its name, and no folder."""
     return path.name.lower().endswith(formats.NIFTI) and not path.is_dir()
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path can be written into tables: Linux allows names of any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _names_of_bytes(folder: Path) -> list[dict]:
+    """One problem for the files whose names are no text."""
+    paths = [path for path in _files_below(folder) if _is_nifti(path) and not _is_text(path)]
+    names = [path.name.encode(errors="backslashreplace").decode() for path in sorted(paths)]
+    detail = f"left out, rename them: {first_few(names)}"
+    return [problem("names that are no text", detail)] if names else []
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

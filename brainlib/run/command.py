@@ -269,6 +269,8 @@ def _check_source(source: str, text: str) -> str:
         wanted = f"{', '.join(DATA)} or an existing folder"
         raise Refused(f"--data {source or text!r}: expected {wanted}.{hint}")
     absolute = str(Path(source).resolve())
+    if not absolute.isprintable():
+        raise Refused(f"--data {source!r}: expected a path of printable characters. Rename it.")
     if "," in absolute:
         why = "a comma separates sources, so a folder's path cannot hold one"
         raise Refused(f"--data {source}: {why}. Rename it.")

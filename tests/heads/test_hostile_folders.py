@@ -1,5 +1,7 @@
 """Folders and files with names as nobody should choose them: found, read and told in one line."""
 
+import os
+
 import nibabel
 import numpy as np
 import pytest
@@ -46,3 +48,14 @@ def test_paths_in_one_cell(tmp_path):
     there = [str(tmp_path / name) for name in ("a;b.nii", "c.nii")]
     assert split_paths(";".join(there)) == there == split_paths("a;b.nii; c.nii", tmp_path)
     assert split_paths("") == [] and split_paths("x.nii;d.nii", tmp_path)[1].endswith("d.nii")
+
+
+def test_names_of_bytes_that_are_no_text_are_left_out_and_named(tmp_path):
+    for name in ("p1", "p2"):
+        write(tmp_path / f"{name}.nii.gz")
+    os.rename(tmp_path / "p2.nii.gz", os.fsencode(tmp_path) + b"/p\xff\xfe.nii.gz")
+    cohort = datasets.cohort(str(tmp_path))
+    assert cohort.subject.tolist() == ["p1"]
+    details = [each["detail"] for each in cohort.attrs["problems"]]
+    assert sum("\\udcff" in detail for detail in details) == 1
+    assert all(detail.isprintable() for detail in details)

@@ -777,7 +777,9 @@ def test_a_full_disk_is_said_in_one_line(tmp_path, capsys):
 
     assert batch.locked(tmp_path, work) == 1
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "no room is left there" in said and "call the same again" in said
+    assert (
+        said.count("\n") == 1 and "no room is left there" in said and "call the same again" in said
+    )
 
     def other(held):
         raise PermissionError(errno.EACCES, "no")
