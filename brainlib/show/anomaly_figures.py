@@ -18,6 +18,7 @@ from brainlib.show import plots
 
 TRUTH, CALLED = plots.ORANGE, plots.SKY  # outlines: of the truth, of what was called lesion
 COLOURS = (plots.BLUE, plots.VERMILION, plots.GREEN, plots.PURPLE, plots.SKY, "0.45", "0.7")
+NETWORKS_002 = ("vae_uad", "vqvae_uad", "vqgan_uad")  # in thesis 002's order
 DETECTION_COLUMNS = ("original", "healthy version", "score", "called lesion", "truth")
 
 
@@ -342,7 +343,8 @@ def areas_by_code_size(table: pd.DataFrame, appendix: str) -> Figure | None:
     part = table[table.appendix == appendix]
     if not len(part):
         return None
-    measures, names = part.measure.unique(), list(part.model.unique())
+    names = [name for name in NETWORKS_002 if name in set(part.model)]
+    measures = part.measure.unique()
     figure, axes = plt.subplots(
         len(measures),
         len(names),
@@ -350,35 +352,38 @@ def areas_by_code_size(table: pd.DataFrame, appendix: str) -> Figure | None:
         sharey="row",
         squeeze=False,
     )
+    colours = dict(zip(sorted(part.group.unique()), COLOURS))
+    books = sorted(part.codebook_size.dropna().unique())
+    styles = dict(zip(books, ("-", "--", "-.", ":")))
     for line, measure in zip(axes, measures):
         for ax, name in zip(line, names):
-            _draw_code_sizes(part[(part.measure == measure) & (part.model == name)], ax)
+            rows = part[(part.measure == measure) & (part.model == name)]
+            _draw_code_sizes(rows, ax, colours, styles)
         line[0].set_ylabel(f"{measure}, by {part.level.iloc[0]}")
     for ax, name in zip(axes[0], names):
         ax.set_title(name)
-        plots.legend_beside(ax) if name == names[-1] else ax.legend(fontsize=6.5, frameon=False)
     for ax in axes[-1]:
         ax.set_xlabel("numbers in the code")
+    for kind, colour in colours.items():
+        axes[0, -1].plot([], [], "o", color=colour, label=kind)
+    for book, style in styles.items():
+        axes[0, -1].plot([], [], linestyle=style, color="0.3", label=f"{book:.0f} codes")
+    plots.legend_beside(axes[0, -1])
     return figure
 
 
-def _draw_code_sizes(rows: pd.DataFrame, ax: Axes) -> None:
+def _draw_code_sizes(rows: pd.DataFrame, ax: Axes, colours: Mapping, styles: Mapping) -> None:
     """A line per kind of lesion and codebook; bars: standard deviation over random seeds."""
-    kinds = list(rows.group.unique())
-    styles = ("-", "--", "-.", ":")
-    books = sorted(rows.codebook_size.dropna().unique())
     for (kind, book), line in rows.groupby(["group", "codebook_size"], dropna=False, sort=True):
-        single = np.isnan(book)
         ax.errorbar(
             line.embedding_dim,
             line.value,
             yerr=line.sd.fillna(0),
             fmt="o",
-            linestyle=styles[0 if single else books.index(book) % len(styles)],
-            color=COLOURS[kinds.index(kind) % len(COLOURS)],
+            linestyle=styles.get(book, "-"),
+            color=colours[kind],
             markersize=4,
             capsize=2,
-            label=kind if single else f"{kind}, {book:.0f} codes",
         )
     ticks = sorted(rows.embedding_dim.unique())
     ax.set_xscale("log", base=2)
