@@ -30,24 +30,32 @@ make_venv() {                                            # $1: the base Python
   "$venv/bin/python" "$root/brainlib/_fetch_pip.py"
 }
 
+prepared() {                                             # was an installation finished, here, from these requirements?
+  [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && suitable "$venv/bin/python"
+}
+
 prepare() {
   local base stamp wanted
   stamp=$venv/.prepared
-  wanted=$(cat "$root/requirements.txt" | cksum)
-  if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && suitable "$venv/bin/python"; then return; fi
-  exec 9>"$root/.venv.lock"
+  wanted="$(cksum <"$root/requirements.txt") $root"
+  if prepared; then return; fi
+  if ! { : >>"$root/.venv.lock"; } 2>/dev/null; then
+    say "run_all.sh: $root cannot be written, so the packages cannot be installed in it. Set BRAINLIB_PYTHON to a Python that has those of requirements.txt."
+    exit 1
+  fi
+  exec 9>>"$root/.venv.lock"
   if command -v flock >/dev/null; then flock 9; fi       # two first calls at once: the second waits
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then exec 9>&-; return; fi
-  if [ -e "$venv/bin/python" ] && ! suitable "$venv/bin/python"; then rm -rf "$venv"; fi
-  if [ ! -x "$venv/bin/pip" ]; then
+  if prepared; then exec 9>&-; return; fi
+  rm -f "$stamp"
+  if suitable "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    say "Bringing $venv up to requirements.txt"
+    "$venv/bin/python" "$root/brainlib/_mend_packages.py"  # one that was killed, or made elsewhere
+  else
     base=$(find_python)
     say "Preparing $venv with $("$base" --version) (once; 3 to 10 minutes, 3 GB)"
     rm -rf "$venv"
     make_venv "$base"
-  else
-    say "Bringing $venv up to requirements.txt"
   fi
-  rm -f "$stamp"
   if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$root/requirements.txt" >"$root/.venv.log" 2>&1; then
     grep -v '^WARNING' "$root/.venv.log" | tail -15 >&2
     say "run_all.sh: the packages of requirements.txt could not be installed (whole log: .venv.log). Mend what it says, often the network, and call again: it goes on where it stopped."

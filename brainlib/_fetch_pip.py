@@ -17,9 +17,15 @@ INDEX = "https://pypi.org/pypi/pip/json"
 
 
 def fetch(url: str) -> bytes:
-    """What a URL answers."""
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        return answer.read()
+    """What a URL answers; ends the program in one line where nobody does."""
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return answer.read()
+    except OSError as error:
+        sys.exit(
+            f"{url}: this Python has no pip, and it could not be fetched ({error}). Call again "
+            "with a network, or install the package python3-venv."
+        )
 
 
 def main() -> None:
