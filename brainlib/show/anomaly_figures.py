@@ -277,7 +277,7 @@ def copying_audit(table: pd.DataFrame) -> Figure:
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(min(-0.1, low), max(1.1, high))
     axes[0].set_ylabel("share painted back\n(1: copied, 0: removed)")
-    axes[0].legend(fontsize=8, frameon=False)
+    plots.shared_legend(figure, axes[0])
     return figure
 
 

@@ -51,7 +51,7 @@ def _further(saved: Saved, notebook: str) -> Section:
     )
     tables = shown.other_names(saved, notebook, "tables", words["tables"])
     lengths = {entry["name"]: entry.get("rows", 0) for entry in saved.results[notebook]["tables"]}
-    tables = [name for name in tables if lengths[name] <= LONG]
+    tables = [name for name in tables if lengths[name] <= LONG and "published" not in name]
     pictures = shown.figures(saved, notebook, figures)
     made = shown.tables(saved, notebook, tables, rows=ROWS)
     return Section(key, heading(notebook).title, (*pictures, *made))

@@ -1,15 +1,24 @@
 """From a run folder to the files of its report."""
 
 from collections.abc import Sequence
+from functools import partial as partial_of
 from pathlib import Path
 
 from brainlib import files
-from brainlib.show.report import comparison, docx_writer, html_writer, pdf_writer, table_files
+from brainlib.show.report import (
+    comparison,
+    docx_writer,
+    html_writer,
+    pdf_writer,
+    slides,
+    table_files,
+)
 from brainlib.show.report.document import Document
 from brainlib.show.report.saved import read_run
 from brainlib.show.report.whole import TITLE, TitlePage, whole_report
 
-FORMS = ("html", "pdf", "docx")
+FORMS = ("html", "pdf", "docx", "slides", "poster")
+FILES = {"slides": "slides.pdf", "poster": "poster.pdf"}
 LATEX_FOLDER = "report/tables_latex"
 
 
@@ -24,13 +33,13 @@ def build(
     marked: bool = False,
     with_participants: bool = False,
 ) -> list[Path]:
-    """Writes the report of a run: `report.html`, `report.pdf`, `report.docx` in its folder.
+    """Writes the report of a run, `report.html` and its like, into the run folder.
 
     No network, no GPU and no model is needed. Every table is written as LaTeX, too.
 
     Args:
         folder: the run folder.
-        forms: those of "html", "pdf" and "docx" that are wanted.
+        forms: those of `FORMS` that are wanted.
         title: of the report.
         author: who hands it in; "" leaves a marked place.
         place: where.
@@ -48,7 +57,7 @@ def build(
     saved = read_run(folder, with_participants=with_participants)
     document = whole_report(saved, TitlePage(title, author, place), partial)
     table_files.write_latex_tables(document, folder / LATEX_FOLDER)
-    return [_write(document, folder / f"report.{form}", form, marked) for form in forms]
+    return [_write(document, folder / _file_of(form), form, marked) for form in forms]
 
 
 def compare(
@@ -69,7 +78,11 @@ def compare(
     names = "-".join(run.folder.name for run in runs)
     made = Path(folders[0]).resolve().parent / f"comparison-{names}"
     document = comparison.compared(runs, TitlePage(title, author, place), made / "pictures")
-    return [_write(document, made / f"report.{form}", form, False) for form in forms]
+    return [_write(document, made / _file_of(form), form, False) for form in forms]
+
+
+def _file_of(form: str) -> str:
+    return FILES.get(form, f"report.{form}")
 
 
 def _write(document: Document, path: Path, form: str, marked: bool) -> Path:
@@ -77,7 +90,12 @@ def _write(document: Document, path: Path, form: str, marked: bool) -> Path:
     if form == "html":
         files.write_text(path, html_writer.as_html(document, marked=marked))
         return path
-    writer = pdf_writer.write_pdf if form == "pdf" else docx_writer.write_docx
+    writers = {
+        "pdf": partial_of(pdf_writer.write_pdf, marked=marked),
+        "docx": partial_of(docx_writer.write_docx, marked=marked),
+        "slides": slides.write_slides,
+        "poster": slides.write_poster,
+    }
     with files.whole_file(path) as temporary:
-        writer(document, Path(temporary), marked=marked)
+        writers[form](document, Path(temporary))
     return path

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from brainlib.show import findings as found_things
 from brainlib.show.findings import Found
+from brainlib.show.report import shown
 from brainlib.show.report.document import Block, Items, Paragraph, Section
 from brainlib.show.report.saved import Saved
 
@@ -21,6 +22,11 @@ MEANING = {
 AUTHOR = (
     "Weigh the findings: which of them answer your question, how they agree with the works of "
     "[sec:related], and what follows from them."
+)
+PUBLISHED = (
+    "The theses report numbers of their own data, sizes and people. They stand here for reading "
+    "beside those of this run. A difference between them is no finding: a fair comparison needs "
+    "the same people, the same slices, the same scaling and the same budget."
 )
 SYNTHETIC = (
     "**Synthetic heads.** The networks learn a generator's rules, not anatomy, and its lesions are "
@@ -68,6 +74,16 @@ def _group(found: Sequence[Found], verdict: str, key: str, heading: str) -> Sect
 def _line(found: Found) -> str:
     opposite = " *The opposite holds.*" if found.speaks_against else ""
     return f"{found.claim}: {found.words.rstrip('.')}.{opposite}"
+
+
+def published_chapter(saved: Saved) -> Section:
+    """The theses' numbers beside ours, each with its data and setting."""
+    made = []
+    for notebook, result in saved.results.items():
+        names = [entry["name"] for entry in result["tables"] if "published" in entry["name"]]
+        made += shown.tables(saved, notebook, names, rows=40)
+    texts = (Paragraph(PUBLISHED), *shown.pointing_to(made, "what the theses report"))
+    return Section("published", "The published numbers", (*texts, *made) if made else ())
 
 
 def limits_chapter(saved: Saved) -> Section:

@@ -53,12 +53,14 @@ def write_pdf(document: Document, path: Path, *, marked: bool = False) -> Path:
 
 def as_typst(document: Document, pictures: Path, *, marked: bool = False) -> str:
     """The report in typst's language; its pictures are written into a folder."""
-    writer = _Writer(document, pictures, marked)
-    facts = "".join(f"({_string(name)}, {_string(value)}), " for name, value in document.facts)
+    writer = TypstWriter(document, pictures, marked)
+    facts = "".join(
+        f"({typst_string(name)}, {typst_string(value)}), " for name, value in document.facts
+    )
     warnings = "".join(f"[{writer.line(text)}], " for text in document.warnings)
     parts = [
         '#import "report.typ": *',
-        f"#show: report.with(title: {_string(document.title)}, facts: ({facts}),"
+        f"#show: report.with(title: {typst_string(document.title)}, facts: ({facts}),"
         f" warnings: ({warnings}))",
         "#show: figures-style",
         "#[\n#show: front-style",
@@ -78,7 +80,7 @@ def as_typst(document: Document, pictures: Path, *, marked: bool = False) -> str
     return "\n\n".join(parts)
 
 
-class _Writer:
+class TypstWriter:
     """Turns the parts of one document into typst's language."""
 
     def __init__(self, document: Document, pictures: Path, marked: bool) -> None:
@@ -91,7 +93,9 @@ class _Writer:
             options += ", numbering: none"
         if not outlined:
             options += ", outlined: false"
-        parts = [f"#heading({options})[{_plain(section.heading)}] #label({_string(_key(section))})"]
+        parts = [
+            f"#heading({options})[{plain(section.heading)}] #label({typst_string(_key(section))})"
+        ]
         parts += [self.block(block) for block in section.blocks]
         parts += [self.section(one, level + 1, outlined=outlined) for one in section.sections]
         text = "\n\n".join(parts)
@@ -115,12 +119,19 @@ class _Writer:
         """A line of text, its references as links."""
         return "".join(_piece(one) for one in inline.pieces(text, self.document.labels))
 
+    def picture(self, figure: Figure) -> str:
+        """Puts a figure's picture beside the source and returns the file's name."""
+        data, kind = for_paper(figure.path)
+        name = f"picture-{len(list(self.pictures.glob('picture-*')))}.{kind}"
+        (self.pictures / name).write_bytes(data)
+        return name
+
     def bibliography(self) -> str:
         """The list of works, each with the label that citations point to."""
         rows = []
         for place, work in enumerate(self.document.references, 1):
-            mark = f"#label({_string('@' + work.key)})"
-            rows.append(f"[\\[{place}\\] #metadata(none) {mark}], [{_plain(work.text)}],")
+            mark = f"#label({typst_string('@' + work.key)})"
+            rows.append(f"[\\[{place}\\] #metadata(none) {mark}], [{plain(work.text)}],")
         grid = "#grid(columns: (9mm, 1fr), row-gutter: 2.6mm, " + "\n".join(rows) + ")"
         return (
             f"#heading(level: 1, numbering: none)[Bibliography]\n#set par(justify: false)\n{grid}"
@@ -137,21 +148,18 @@ class _Writer:
         return "\n".join(f"{mark} {self.line(text)}" for text in block.texts)
 
     def _listing(self, block: Listing) -> str:
-        return f"#listing(raw({_string(block.text)}))"
+        return f"#listing(raw({typst_string(block.text)}))"
 
     def _finding(self, block: Finding) -> str:
         claim, words = self.line(block.claim), self.line(block.words)
-        return (
-            f"#finding([{claim}], {_string(block.verdict)}, [{words}], [{_plain(block.chapter)}])"
-        )
+        verdict, chapter = typst_string(block.verdict), plain(block.chapter)
+        return f"#finding([{claim}], {verdict}, [{words}], [{chapter}])"
 
     def _figure(self, block: Figure) -> str:
-        data, kind = for_paper(block.path)
-        name = f"picture-{len(list(self.pictures.glob('picture-*')))}.{kind}"
-        (self.pictures / name).write_bytes(data)
+        name = self.picture(block)
         caption = self.line(block.caption)
         if block.credit:
-            caption += f" #text(fill: quiet)[{_plain(block.credit)}.]"
+            caption += f" #text(fill: quiet)[{plain(block.credit)}.]"
         picture = f'image("{name}", width: {width_mm(block.path):.0f}mm)'
         outlined = self.line(_short(block.caption))
         return _captioned(picture, caption, outlined, "image", _key(block))
@@ -187,7 +195,7 @@ def _captioned(body: str, caption: str, outlined: str, kind: str, key: str) -> s
     return (
         f"#figure({body}, kind: {kind}, supplement: [{supplement}], "
         f"caption: long-or-short([{caption}], [{outlined}])) "
-        f"#label({_string(key)})"
+        f"#label({typst_string(key)})"
     )
 
 
@@ -233,21 +241,21 @@ def _key(block: Section | Figure | Table) -> str:
 
 def _piece(piece: inline.Piece) -> str:
     if piece.kind in ("reference", "citation"):
-        return f"#link(label({_string(piece.target)}))[{_plain(piece.text)}]"
+        return f"#link(label({typst_string(piece.target)}))[{plain(piece.text)}]"
     if piece.kind == "code":
-        return f"#raw({_string(piece.text)})"
+        return f"#raw({typst_string(piece.text)})"
     before, after = WRAPS.get(piece.kind, ("", ""))
-    return f"{before}{_plain(piece.text)}{after}"
+    return f"{before}{plain(piece.text)}{after}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Words that typst prints as they are."""
     return "".join(
         f"\\{letter}" if letter in r"\#$*_`<>@~[]{}/=+-'" + '"' else letter for letter in text
     )
 
 
-def _string(text: str) -> str:
+def typst_string(text: str) -> str:
     """A text as typst's string."""
     escaped = str(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -14,6 +14,7 @@ from brainlib.show.report.document import (
     Finding,
     Items,
     Paragraph,
+    Section,
     Table,
     blocks,
     labels,
@@ -65,6 +66,7 @@ def whole_report(saved: Saved, page: TitlePage, partial: Sequence[str] = ()) -> 
             data_chapter(saved),
             methods.methods_chapter(saved),
             results.results_chapter(saved),
+            *_with_blocks(discussion.published_chapter(saved)),
             discussion.discussion_chapter(saved),
             discussion.limits_chapter(saved),
             model_cards(saved),
@@ -74,6 +76,11 @@ def whole_report(saved: Saved, page: TitlePage, partial: Sequence[str] = ()) -> 
     )
     document = replace(document, front=(*document.front, acronyms(texts_of(document))))
     return with_labels(document)
+
+
+def _with_blocks(section: Section) -> tuple[Section, ...]:
+    """The section, or none where it holds nothing."""
+    return (section,) if section.blocks or section.sections else ()
 
 
 def with_labels(document: Document) -> Document:
