@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from brainlib.record import NotRunYet
+from brainlib.run.__main__ import main
 from brainlib.show import chapters, findings, pages, report
 from brainlib.show.report import saved, whole
 from brainlib.show.report.document import Figure, Table, blocks, label
@@ -230,6 +231,23 @@ def test_two_runs_stand_side_by_side(run_folder, tmp_path):
     words = " ".join(Page(paths[0].read_text()).words)
     assert "The VAE beats doing nothing" in words and "A and B" in words
     assert paths[0].parent.name == f"comparison-{run_folder.name}-b"
+
+
+def test_slides_and_a_poster_are_short(made):
+    assert 4 <= len(PdfReader(made["slides"]).pages) <= 10
+    poster = PdfReader(made["poster"])
+    assert len(poster.pages) == 1 and "Ein Titel" in poster.pages[0].extract_text()
+
+
+def test_the_command_writes_the_report_again(run_folder, capsys):
+    words = ["--report", "html", "--out", str(run_folder), "--author", "B. Person"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "4 claims were put to the test" in said and "report.html" in said
+    assert "B. Person" in (run_folder / "report.html").read_text()
+    assert main(["--report", "odt", "--out", str(run_folder)]) == 2
+    assert main(["--compare", str(run_folder)]) == 2
+    assert "--report odt: expected some of html" in capsys.readouterr().err
 
 
 def test_nothing_to_report_says_what_to_run(tmp_path):
