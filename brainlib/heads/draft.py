@@ -18,6 +18,7 @@ from brainlib.heads.cohort import guessed_heads
 from brainlib.heads.heads_csv import OPEN
 from brainlib.heads.layouts import HEADS_CSV
 from brainlib.heads.names import MODALITIES, split_paths
+from brainlib.heads.problems import UNCLAIMED
 
 
 def draft(folder: Path | str, *, modality: str = "t1", out: Path | str | None = None) -> Path:
@@ -43,7 +44,7 @@ def draft(folder: Path | str, *, modality: str = "t1", out: Path | str | None = 
 
 def _draft_table(table: pd.DataFrame, problems: list[dict], beside: Path) -> pd.DataFrame:
     """The columns of heads.csv, paths relative to it, `?` for groups that nothing states."""
-    doubtful = any(each["fault"] == "lesion of no head" for each in problems)
+    doubtful = any(each["fault"] in UNCLAIMED for each in problems)
     is_open = (table.group == "") | (doubtful & (table.group == "healthy"))
     columns = {
         "subject": table.subject,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from brainlib.heads.names import HEALTHY_WORD, group_of_word
 from brainlib.heads.participants import matched
-from brainlib.heads.problems import first_few, problem
+from brainlib.heads.problems import UNCLAIMED, first_few, problem
 from brainlib.heads.tables import column_of_people, read_table, with_plain_columns
 from brainlib.record.checksums import TABLES_OF_PEOPLE
 
@@ -60,7 +60,7 @@ def with_groups(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[d
 
 def question(table: pd.DataFrame, problems: list[dict], folder: Path) -> str:
     """The question to the user, in one line; "" where there is none."""
-    homeless = [each["detail"] for each in problems if each["fault"] == "lesion of no head"]
+    homeless = [each["detail"] for each in problems if each["fault"] in UNCLAIMED]
     unknown = sorted(set(table.subject[table.group == ""]))
     if homeless and not unknown:
         unknown = sorted(set(table.subject[(table.lesion_path == "") & (table.group == "healthy")]))

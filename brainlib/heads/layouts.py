@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from brainlib.heads import formats
-from brainlib.heads.contents import may_be_tissue, shows_tissue
+from brainlib.heads.contents import may_be_tissue, shows_tissue, what_a_mask_shows
 from brainlib.heads.identity import Identity, identities
 from brainlib.heads.names import (
     MODALITIES,
@@ -66,6 +66,7 @@ class Listing:
         made: pictures that a program made of another file, with that file.
         people: folders that were taken as people.
         aside: files that were not looked at, by the reason.
+        doubtful: masks of which neither names nor contents say what they are of.
     """
 
     folder: Path
@@ -75,6 +76,7 @@ class Listing:
     made: dict[Path, Path]
     people: list[str]
     aside: dict[str, list[Path]]
+    doubtful: list[Path]
 
     def of_kind(self, kind: str) -> list[Path]:
         return [path for path in self.paths if self.kinds[path] == kind]
@@ -176,9 +178,24 @@ def list_folder(folder: Path) -> Listing:
     for path in [path for path in paths if kinds[path] == "lesion"]:
         if may_be_tissue(path) and shows_tissue(path):
             kinds[path] = "tissue"
+    doubtful = _decide_masks(kinds)
     heads = {path for path in paths if kinds[path] == "head"}
     who, people = identities([path for path in paths if kinds[path] != "other"], folder, heads)
-    return Listing(folder, paths, kinds, who, made, people, aside)
+    return Listing(folder, paths, kinds, who, made, people, aside, doubtful)
+
+
+def _decide_masks(kinds: dict[Path, str]) -> list[Path]:
+    """Says in `kinds` what files show that are only called masks; returns those that stay in doubt.
+
+    A file that cannot be read shows what the others show.
+    """
+    masks = [path for path, kind in kinds.items() if kind == "mask"]
+    shown = {path: what_a_mask_shows(path) for path in masks}
+    known = set(shown.values()) - {""}
+    usual = next((kind for kind in ("lesion", "brain mask", "tissue") if kind in known), "other")
+    for path in masks:
+        kinds[path] = shown[path] or usual
+    return masks if masks and not known else []
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -389,6 +406,21 @@ def _one_head_per_visit(listing: Listing, heads: list[Path]) -> tuple[list[Path]
 
 
 def _guesses(listing: Listing) -> list[dict]:
+    problems = []
+    if listing.doubtful:
+        detail = f"{_counted(listing, listing.doubtful)} are of a brain or of a lesion"
+        problems.append(problem("mask in doubt", detail))
+    for kind in ("lesion", "brain mask"):
+        masks = [
+            path for path in listing.of_kind(kind) if kind_of_file(path, listing.folder) == "mask"
+        ]
+        if masks:
+            detail = f"{_counted(listing, masks)}, by what they hold"
+            problems.append(problem(f"masks taken as {kind}s", detail))
+    return problems + _guessed_people(listing)
+
+
+def _guessed_people(listing: Listing) -> list[dict]:
     if not listing.people:
         return []
     detail = (
@@ -408,7 +440,8 @@ def _brains(listing: Listing, heads: Sequence[Path]) -> list[str]:
 
 
 def _brain_files(listing: Listing) -> list[Path]:
-    return [path for path in listing.of_kind("brain") if listing.who[path].rule in ("ixi", "bids")]
+    named = [path for path in listing.of_kind("brain") if listing.who[path].rule in ("ixi", "bids")]
+    return named + listing.of_kind("brain mask")
 
 
 def _lesions_of_heads(
@@ -517,7 +550,8 @@ def _what_it_is(listing: Listing, path: Path, modality: str) -> str:
     """What a file that is not used was taken for, in words."""
     if is_of_another_modality(path, modality):
         return "pictures of another kind"
-    words = {"head": UNCLEAR, "tissue": "tissue maps", "brain": "brain masks of no head in use"}
+    unused = "brain masks of no head in use"
+    words = {"head": UNCLEAR, "tissue": "tissue maps", "brain": unused, "brain mask": unused}
     return words.get(listing.kinds[path], MASKS)
 
 

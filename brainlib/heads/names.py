@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 # Of each modality the ending of BIDS, of IXI and of BraTS 2023; then other words for it.
@@ -60,6 +61,12 @@ NO_PICTURE = re.compile(
     r"displacement|deformation|bet_skull|firstseg|_corr)(_acpc_dc)?$|(^|[_.-])first[-_]\w*_corr$",
     re.I,
 )
+PLAIN_MASKS = re.compile(r"(.*[_.-])?(masks?|labels?|rois?)", re.I)
+MASK_OF_SOMETHING = re.compile(
+    r"brain|(^|[_.-])bet|skull|head|face|eyes?(?![a-z])|tissue|hippo|atlas|anomaly|aparc|derivatives|"
+    r"label-(?!lesion)|desc-(?!lesion)",
+    re.I,
+)
 FOLDER_WITHOUT_HEADS = re.compile(
     r"twin|derivatives|first_results|labelsT[rs]|"
     r"(.*[_.-])?((brain)?masks?|lesions?|labels?|segmentations?)",
@@ -93,7 +100,11 @@ def stem(path: Path) -> str:
 
 
 def kind_of_file(path: Path, folder: Path) -> str:
-    """What a file shows by its own and its folders' names: head, lesion, brain, tissue or other."""
+    """What a file shows by its own and its folders' names.
+
+    Returns:
+        head, lesion, brain, tissue, mask (of what, its contents must say) or other.
+    """
     name, folders = file_label(path), path.relative_to(folder).parent.parts
     if any(TEMPLATE.match(part) for part in (name, *folders)):
         return "other"
@@ -110,8 +121,18 @@ def kind_of_file(path: Path, folder: Path) -> str:
     if name.startswith("sub-"):  # a pipeline's output has BIDS names; the raw scan goes before it
         folders = [part for part in folders if part.lower() != "derivatives"]
     without_heads = any(FOLDER_WITHOUT_HEADS.fullmatch(part) for part in folders)
+    if _is_plain_mask(path, folders):
+        return "mask"
     is_none = NO_HEAD.search(name) or NO_PICTURE.search(stem(path))
     return "other" if without_heads or is_none else "head"
+
+
+def _is_plain_mask(path: Path, folders: Sequence[str]) -> bool:
+    """Whether names say mask, label or region, and not of what."""
+    if MASK_OF_SOMETHING.search(stem(path)) or any(map(MASK_OF_SOMETHING.search, folders)):
+        return False
+    in_masks = any(PLAIN_MASKS.fullmatch(part) for part in folders)
+    return in_masks or bool(re.search(r"(^|[_.-])(mask|label|roi)s?[_-]?\d*$", stem(path), re.I))
 
 
 def modality_pattern(modality: str) -> re.Pattern:

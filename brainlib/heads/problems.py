@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Signs of patients of whom it is not known who they are.
+UNCLAIMED = ("lesion of no head", "mask in doubt")
 # Kinds of problems of tables of participants; the others are about files.
 ABOUT_TABLES = (
     "unreadable table",

@@ -12,6 +12,7 @@ import numpy as np
 
 from brainlib import files
 from brainlib.heads import formats, plausibility
+from brainlib.heads.contents import are_shares
 
 PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}  # the RAS+ axis that a slice's number runs along
 MAX_VOXELS = 2**28  # 1 GB as float32; the largest head of the field is 1/5 of it
@@ -101,8 +102,8 @@ def first_readable(paths: Sequence[Path | str]) -> tuple[int, Volume]:
 def read_labels(path: Path | str, volume: Volume, *, grey: bool = False) -> np.ndarray:
     """True where a mask or parcellation has a label above 0, on the RAS+ grid of the head.
 
-    A mask of shares between 0 and 1 (a probability map, or one that was resampled linearly) is cut
-    at half of its largest value.
+    A mask of shares between 0 and 1 (a probability map, or one that was resampled linearly), or
+    of shares of 255, is cut at half of its largest value.
 
     Args:
         path: the mask.
@@ -125,6 +126,8 @@ def read_labels(path: Path | str, volume: Volume, *, grey: bool = False) -> np.n
         infinite = f"{int(np.isinf(labels).sum())} infinite values"
         raise _refusal(ValueError, path, "finite labels", infinite, "Write the mask anew.")
     highest = float(np.nanmax(labels, initial=0))
+    if not grey and are_shares(labels):
+        return labels > highest / 2
     if np.nanmax(np.abs(labels - np.rint(labels)), initial=0) < 1e-3:
         return labels > 0.5
     if highest <= 1.5:  # shares: splines overshoot 1 by less
