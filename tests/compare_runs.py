@@ -1,6 +1,6 @@
 """Compares all tables of two run folders: `python tests/compare_runs.py outputs/a outputs/b`.
 
-Two versions of the workbook, run with the same random seed and threads, should hold the same
+Two versions of the workbook, run with the same random seed and --threads, should hold the same
 numbers. Columns and rows are met by name, so that a table may gain some; times are left out.
 Exit code 1 where numbers differ or tables are missing.
 """

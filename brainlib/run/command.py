@@ -17,7 +17,8 @@ from brainlib.run.refused import Refused, closest
 from brainlib.run.settings import Profile
 
 DATA = ("phantom", "ixi-sample", "ixi-hh", "ixi")
-THREADS = 2  # on every machine, so that numbers do not depend on its cores
+THREADS = 1  # a notebook, on every machine: with more, the last digits are others
+MOST_PARALLEL, GIGABYTES_EACH = 4, 4  # notebooks at a time: more do not wait for nothing
 SCANS = (".nii", ".nii.gz", ".csv")
 REPORT_WORDS = ("author", "title", "place")
 # One of these; .lock alone where a run was stopped before it began.
@@ -109,11 +110,11 @@ def parser() -> argparse.ArgumentParser:
     add("--keep-going", action="store_true", help=words)
     words = "the report says sex, age and size of people by name (-p with_participants=true)"
     add("--with-participants", action="store_true", help=words)
-    words = "notebooks at the same time; changes no numbers (default 2; "
-    words += "1 with one core, under 8 GB or with an NVIDIA GPU)"
+    words = f"notebooks at the same time; changes no numbers (default: up to {MOST_PARALLEL}, one "
+    words += f"for each core and each {GIGABYTES_EACH} GB; 1 with an NVIDIA GPU)"
     add("-j", dest="parallel", metavar="N", help=words)
-    words = "with how many a notebook computes, also where there are fewer cores; other threads, "
-    words += f"other last digits: what was made with others runs again (default {THREADS})"
+    words = "of each notebook, for machines with many cores; other threads give other last digits, "
+    words += f"so what was made with others runs again (default {THREADS})"
     add("--threads", metavar="N", help=words)
     words = "run one notebook over a grid of parameters: a YAML file, or a name of notebooks/sweeps"
     add("--sweep", metavar="FILE", help=words)
@@ -225,14 +226,15 @@ def as_parameter(folder: Path) -> str:
 
 
 def usual_parallel() -> int:
-    """Two notebooks at a time where there is room: one alone keeps about one core busy.
+    """As many notebooks at a time as there is room for; how many changes no numbers.
 
     One with an NVIDIA GPU, of which TensorFlow takes the whole memory.
     """
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1")
     gpu = visible and Path("/dev/nvidia0").exists()
-    return 2 if len(os.sched_getaffinity(0)) > 1 and gigabytes >= 8 and not gpu else 1
+    room = min(MOST_PARALLEL, len(os.sched_getaffinity(0)), int(gigabytes // GIGABYTES_EACH))
+    return 1 if gpu else max(1, room)
 
 
 def check_parallel(text: str | None) -> int:

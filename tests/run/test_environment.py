@@ -100,3 +100,19 @@ def test_a_notebook_computes_with_the_same_threads_whatever_runs_beside_it(monke
     for name, value in environment.of_threads(3).items():
         monkeypatch.setenv(name, value)
     assert record.threads() == 3
+
+
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "gpu", "expected"),
+    [(1, 64, False, 1), (2, 24, False, 2), (2, 7, False, 1), (64, 9, False, 2)]
+    + [(64, 512, False, 4), (64, 512, True, 1), (1, 2, False, 1)],
+)
+def test_so_many_notebooks_run_at_once_as_there_is_room_for(
+    monkeypatch, cores, gigabytes, gpu, expected
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(command.os, "sched_getaffinity", lambda _: set(range(cores)))
+    sizes = {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": gigabytes * 10**6}
+    monkeypatch.setattr(command.os, "sysconf", sizes.__getitem__)
+    monkeypatch.setattr(command.Path, "exists", lambda _: gpu)
+    assert command.usual_parallel() == expected
