@@ -27,20 +27,22 @@ def without_folders(text: str, folders: Iterable[Path]) -> str:
     """A text in which paths begin at one of the folders; of other paths the name alone is left."""
     if "/" not in text:
         return text
-    known = {str(path) for folder in folders for path in (folder, folder.resolve())}
+    known = {str(path) for folder in folders for path in (folder.absolute(), folder.resolve())}
     for folder in sorted(known, key=len, reverse=True):
         text = re.sub(rf"{re.escape(folder)}/(?=[^\s:,;])", "", text)
         name = Path(folder).name.replace("\\", r"\\")
         text = re.sub(rf"{re.escape(folder)}(?![\w.-])/?", name, text)
+    if text.startswith("/") and os.path.exists(text):  # whatever its folders are called
+        return Path(text).name
     return ABSOLUTE.sub(lambda found: Path(found[0]).name, text)
 
 
 def plain(value: object, folders: Iterable[Path]) -> object:
-    """`without_folders` of all texts in lists and dicts."""
+    """`without_folders` of all texts in lists and dicts, of names in dicts as well."""
     if isinstance(value, str):
         return without_folders(value, folders)
     if isinstance(value, dict):
-        return {key: plain(item, folders) for key, item in value.items()}
+        return {plain(key, folders): plain(item, folders) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item, folders) for item in value]
     return value

@@ -29,8 +29,17 @@ def test_paths_begin_at_the_data_folder(text, expected):
 
 
 def test_texts_in_lists_and_dicts():
-    value = {"a": [f"{DATA}/b.nii", 3], "n": None}
-    assert paths.plain(value, [DATA]) == {"a": ["b.nii", 3], "n": None}
+    value = {"a": [f"{DATA}/b.nii", 3], "n": None, str(DATA): "11 files"}
+    assert paths.plain(value, [DATA]) == {"a": ["b.nii", 3], "n": None, "my heads": "11 files"}
+
+
+def test_a_path_that_is_there_is_its_name_whatever_its_folders_are_called(tmp_path):
+    (tmp_path / "jane doe; (private)").mkdir()
+    path = tmp_path / "jane doe; (private)" / "model.keras"
+    path.touch()
+    assert paths.without_folders(str(path), []) == "model.keras"
+    command = "./run_all.sh --out outputs/x"
+    assert paths.without_folders(command, [Path("."), Path("outputs")]) == command
 
 
 def test_the_data_folders_of_a_run(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Choices of a parameter that are too many for one line."""
+"""What a parameter may be: choices over several lines, and options of their own."""
 
 import pytest
 
@@ -72,3 +72,11 @@ def test_a_folder_of_a_run_that_was_stopped_before_it_began_is_taken(tmp_path):
     (tmp_path / ".lock").touch()
     (tmp_path / "exclude.csv").touch()
     assert command.check_folder(tmp_path, "smoke", "phantom") == tmp_path
+
+
+def test_participants_are_asked_for_by_one_word():
+    asked = command.check(command.read(["10", "--with-participants", "--dry-run"]))
+    assert asked.parameters["10_report"]["with_participants"] is True
+    assert "-p with_participants=true" in asked.repeat_options
+    usual = command.check(command.read(["10", "--dry-run"]))
+    assert usual.parameters["10_report"]["with_participants"] is False

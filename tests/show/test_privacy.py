@@ -59,6 +59,17 @@ def test_the_report_says_no_age_and_no_path(run):
     assert all(word in asked for word in PERSONAL) and "41.23" not in asked
 
 
+def test_names_that_fill_the_page_are_cut_in_figures():
+    long = ["b" * 300, "new\nline", "short"]
+    table = pd.DataFrame({"subject": long, "label": long, "holdout": ["train", "test", "train"]})
+    figure = plots.sets_of_people(table)
+    names = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert max(map(len, names)) == 32 and names[1:] == ["new line", "short"]
+    axes = Figure().add_subplot()
+    plots.count_bars(long, ax=axes)
+    assert max(len(text.get_text()) for text in axes.get_yticklabels()) <= 32
+
+
 def test_ages_are_saved_to_a_tenth_and_read_again(run):
     saved = run.read("01_explore", "cohort")
     np.testing.assert_equal(saved.age.tolist(), [41.2, np.nan, 88.9])

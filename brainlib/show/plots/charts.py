@@ -28,6 +28,7 @@ from brainlib.show.plots.look import (
     panels,
     plain_number,
     shared_legend,
+    shortened,
     ticks_apart,
     wrapped,
 )
@@ -200,7 +201,9 @@ def count_bars(values: Sequence, *, ax: Axes, label: str = "", count: str = "peo
         return message(ax, f"no {count}")
     bars = ax.barh(np.arange(len(counts))[::-1], counts, color=BLUE)
     ax.bar_label(bars, padding=2, fontsize=8)
-    ax.set_yticks(np.arange(len(counts))[::-1], wrapped(counts.index, 22), fontsize=8)
+    ax.set_yticks(
+        np.arange(len(counts))[::-1], wrapped(map(shortened, counts.index), 22), fontsize=8
+    )
     ax.set(xlabel=count, ylabel=label, xlim=(0, 1.12 * counts.max()))
     ax.xaxis.get_major_locator().set_params(integer=True, nbins=5)
     return ax
@@ -243,7 +246,7 @@ def shares(table: pd.DataFrame, *, ax: Axes, attribute: str) -> Axes:
     for offset, (name, colour) in zip((0.27, 0, -0.27), SETS.items()):
         lengths = 100 * rows[f"{name}_share"]
         ax.barh(places + offset, lengths, height=0.25, color=colour, label=name)
-    ax.set_yticks(places, wrapped(rows["level"], 16), fontsize=8)
+    ax.set_yticks(places, wrapped(map(shortened, rows["level"]), 16), fontsize=8)
     ax.set(xlabel="subjects (%)", title=attribute.replace("_", " "))
     return ax
 
@@ -496,7 +499,7 @@ def distributions(
         counts, edges = np.histogram(numbers, bins=bins, range=span)
         middles = (edges[1:] + edges[:-1]) / 2
         colour = COLOURS[families.index(family) % len(COLOURS)]
-        words = None if family in named else family
+        words = None if family in named else shortened(family)
         ax.plot(middles, counts / max(counts.sum(), 1), color=colour, label=words, alpha=0.8)
         named.add(family)
     ax.set(xlabel=label, ylabel=f"share of {share_of}")

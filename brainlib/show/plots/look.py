@@ -120,6 +120,12 @@ def wrapped(names: Iterable[object], width: int = 12) -> list[str]:
     return [textwrap.fill(str(name), width, break_long_words=False) for name in names]
 
 
+def shortened(name: object, most: int = 32) -> str:
+    """A name of the data on one line, cut where it is so long that it would push the axes away."""
+    words = " ".join(str(name).split())
+    return words if len(words) <= most else f"{words[: most - 3]}..."
+
+
 def ticks_apart(values: Sequence[float], share: float = 0.1) -> list[float]:
     """Those of the values that lie at least this share of the whole range from each other."""
     values = sorted(set(values))

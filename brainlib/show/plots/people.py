@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from brainlib.show.plots.look import SETS
+from brainlib.show.plots.look import SETS, shortened
 
 
 def sets_of_people(table: pd.DataFrame) -> Figure:
@@ -40,4 +40,5 @@ def _name_groups(labels: np.ndarray, ax: plt.Axes) -> None:
     for start in starts[1:]:
         if len(starts) < len(labels):
             ax.axvline(start, color="black", linewidth=1)
-    ax.set_xticks((starts + ends) / 2, labels[starts], rotation=90, fontsize=8)
+    names = [shortened(label) for label in labels[starts]]
+    ax.set_xticks((starts + ends) / 2, names, rotation=90, fontsize=8)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from brainlib import files
 from brainlib.record import paths
 from brainlib.show import chapters
 from brainlib.show.findings import Found, found_in
@@ -95,11 +96,11 @@ def read_run(folder: Path | str, *, with_participants: bool = False) -> Saved:
         NotRunYet: no chapter has a result.
     """
     folder = Path(folder)
-    results = {}
+    results, folders = {}, [folder, files.PROJECT]
     for result in chapters.read_results(folder):
-        parameters = paths.plain(result.get("parameters", {}), ())
-        results[result["notebook"]] = {**result, "parameters": parameters}
-    return Saved(folder, results, _record(folder), with_participants)
+        folders += paths.data_folders(result.get("parameters", {}).get("data", ""))
+        results[result["notebook"]] = paths.plain(result, folders)
+    return Saved(folder, results, _record(folder, folders), with_participants)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -107,10 +108,10 @@ def read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def _record(folder: Path, folders: list[Path]) -> dict[str, Any]:
     """run.json of a folder, without the machine's paths; empty where there is none to read."""
     try:
         content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return paths.plain(content, ()) if isinstance(content, dict) else {}
+    return paths.plain(content, folders) if isinstance(content, dict) else {}
