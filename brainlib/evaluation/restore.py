@@ -1,10 +1,11 @@
 """`python -m brainlib.evaluation.restore`: a head through a saved network, slice by slice.
 
-    python -m brainlib.evaluation.restore HEAD.nii.gz --model model.keras --out RESTORED.nii.gz
+    python -m brainlib.evaluation.restore HEAD.nii.gz --out RESTORED.nii.gz --model model.keras
 
-The slices are prepared as those that the network was trained on: where its file lies in a run
-folder, as chapter 02 of that run did; else by the options. They are restored, enlarged to the
-head's own voxels, brought back to its grey values and written in its own space.
+Without a model it is the residual U-Net of the reference run (`outputs/reference`). The slices are
+prepared as those that the network was trained on: where its file lies in a run folder, as chapter
+02 of that run did; else by the options. They are restored, enlarged to the head's own voxels,
+brought back to its grey values and written in its own space.
 """
 
 import argparse
@@ -22,8 +23,10 @@ from brainlib import models, slices
 from brainlib.heads import masks, volumes, writing
 from brainlib.heads.volumes import PLANES, Volume
 from brainlib.slices import HeadSlices
+from brainlib.training.saved import REFERENCE
 
 RESULT_OF_02 = Path("results") / "02_slice_selection.json"
+RESTORER = REFERENCE / "models" / "residual_unet" / "holdout" / "model.keras"
 REFUSALS = (OSError, ValueError)  # of one line each
 
 
@@ -72,8 +75,11 @@ class RestoredHead:
 def preparation_of(model_path: Path | str) -> Preparation | None:
     """How the slices were made that a run's model was trained on.
 
-    None where the file lies in no run folder.
+    None where the file lies in no run folder. The reference run's restorer took each slice scaled
+    to its own range.
     """
+    if Path(model_path).resolve() == RESTORER.resolve():
+        return Preparation(scaling="slice")
     for folder in Path(model_path).resolve().parents:
         path = folder / RESULT_OF_02
         if path.is_file():
@@ -210,7 +216,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Restores a NIfTI head in its own space with a saved network.",
     )
     parser.add_argument("head", help="a NIfTI head, .nii or .nii.gz")
-    parser.add_argument("--model", required=True, help="a .keras file of the workbook's networks")
+    parser.add_argument(
+        "--model",
+        default=RESTORER,
+        help="a .keras file of the workbook's networks (default: the reference run's restorer)",
+    )
     parser.add_argument("--out", required=True, help="the NIfTI file to write")
     parser.add_argument("--mask", help="a brain mask on the head's grid (default: DeepBrain's)")
     parser.add_argument(
