@@ -16,12 +16,14 @@ Tolerance: 1 dB of PSNR, and a quarter of MSE and DSSIM. The thesis stored slice
 files and resized them by another program, which changes about as much.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -33,6 +35,9 @@ from brainlib.models.released_weights import FOLDER, URL, released_files
 from brainlib.record import NOTEBOOKS
 from brainlib.slices import corruptions, splits
 
+if TYPE_CHECKING:  # brainlib imports TensorFlow without its greeting, if it is the first
+    import keras
+
 PEOPLE, SIZE, PLANE = 47, 128, "sagittal"
 LIKE_IXI = 400  # healthy people from which a cohort is large enough to draw the thesis's split
 TOLERANCE_DB, TOLERANCE_SHARE = 1.0, 0.25
@@ -40,7 +45,7 @@ METRICS = ("mse", "dssim", "psnr")
 INPUTS = {"clean": "none", "damaged": "seed004_code"}
 REFUSALS = (OSError, ValueError)
 
-Load = Callable[[dict], keras.Model]
+Load = Callable[[dict], "keras.Model"]
 
 
 def published_table() -> pd.DataFrame:

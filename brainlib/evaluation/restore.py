@@ -8,15 +8,16 @@ prepared as those that the network was trained on: where its file lies in a run 
 brought back to its grey values and written in its own space.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from brainlib import models, slices
@@ -24,6 +25,9 @@ from brainlib.heads import masks, volumes, writing
 from brainlib.heads.volumes import PLANES, Volume
 from brainlib.slices import HeadSlices
 from brainlib.training.saved import REFERENCE
+
+if TYPE_CHECKING:  # brainlib imports TensorFlow without its greeting, if it is the first
+    import keras
 
 RESULT_OF_02 = Path("results") / "02_slice_selection.json"
 RESTORER = REFERENCE / "models" / "residual_unet" / "holdout" / "model.keras"
@@ -118,7 +122,7 @@ def restore(
             f"{volume.path}: expected slices with brain, found none in the {cut.plane} plane. "
             "Look at the head in 01_explore, or give a mask."
         )
-    is_model = isinstance(network, keras.Model)
+    is_model = hasattr(network, "input_shape")  # a Keras model, not a plain function
     outputs = models.reconstruct(network, cut.pictures) if is_model else network(cut.pictures)
     outputs = np.clip(outputs, 0, 1)
     return RestoredHead(cut.put_back(outputs, keep_detail=keep_detail), cut, outputs)
