@@ -59,3 +59,12 @@ def column_in_words(name: object) -> ColumnInWords:
 def column_heading(name: object) -> str:
     """The heading of a column: "PSNR (dB) ↑"."""
     return column_in_words(name).heading
+
+
+def measure_heading(name: object) -> str:
+    """The heading of a measure with its better side; every other column by its own name.
+
+    Notebooks speak of their columns by name, so only what a name cannot say is added there.
+    """
+    known = known_columns().get(str(name))
+    return known.heading if known and known.better else str(name).replace("_", " ")

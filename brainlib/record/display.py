@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainlib.record.columns import measure_heading
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -95,7 +97,7 @@ def readable(frame: "pd.DataFrame", *, with_participants: bool = False) -> "pd.D
     texts = frame[shown_columns(frame, with_participants=with_participants)].copy()
     for name in texts:
         texts[name] = [readable_value(value) for value in texts[name]]
-    return texts.rename(columns=lambda name: str(name).replace("_", " "))
+    return texts.rename(columns=measure_heading)
 
 
 def readable_value(value: object) -> str:

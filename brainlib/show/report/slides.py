@@ -21,7 +21,7 @@ from brainlib.show.report.pictures import size_of
 
 STYLE = Path(__file__).with_name("slides.typ")
 ON_ONE_SLIDE, MOST_LIMITS, MOST_PICTURES = 4, 5, 4
-SLIDE_MM, POSTER_MM = (226, 84), (262, 112)  # room for a picture: width, height
+SLIDE_MM, POSTER_MM = (226, 84), (262, 92)  # room for a picture: width, height
 PICTURES = (  # the first that is there, of each chapter
     ("09_anomaly_detection/detections", "09_anomaly_detection/false_alarms"),
     ("08_evaluation/corrupted", "07_ae_variants/restorations"),
