@@ -25,7 +25,8 @@ STYLE = Path(__file__).with_name("report.typ")
 TEXT_WIDTH_MM, TEXT_HEIGHT_MM = 162, 205  # of a page, a caption's lines left out
 NATIVE_DPI = 150  # of the saved figures
 PRINT_SCALE = 0.72  # figures are drawn for a screen, with letters of 11 points
-LETTER_MM, CELL_MM = 1.62, 2.6  # of a table: a letter, and the space beside a cell's words
+LETTER_PT, SMALLEST_PT = 8.6, 6.4
+LETTER_MM, CELL_MM = 1.68, 2.6  # of a table: a letter, and the space beside a cell's words
 WIDEST_WORDS, HEADER_LINES, BOLD = 26, 3, 1.2
 WRAPS = {"emphasis": ("#emph[", "]"), "strong": ("#strong[", "]")}
 
@@ -171,9 +172,10 @@ class TypstWriter:
             cells = [self._cell(cell.text, cell.bold) for cell in row]
             rows.append("".join(f"[{cell}], " for cell in cells))
         numeric = "".join("true, " if column.numeric else "false, " for column in block.columns)
-        widths = ", ".join(_widths(block))
+        widths, size = _widths(block)
+        widths = ", ".join(widths)
         body = "\n".join(rows)
-        table = f"people-table(({widths},), ({numeric}), ({header}), (\n{body}\n))"
+        table = f"people-table({size:.1f}pt, ({widths},), ({numeric}), ({header}), (\n{body}\n))"
         note = f"#text(size: 8.6pt, fill: quiet)[{self.line(block.note)}]" if block.note else ""
         caption, outlined = self.line(block.caption), self.line(_short(block.caption))
         return _captioned(table, caption, outlined, "table", _key(block)) + "\n" + note
@@ -204,16 +206,18 @@ def _short(caption: str) -> str:
     return caption.split(". ")[0]
 
 
-def _widths(table: Table) -> list[str]:
-    """Widths of the columns in mm: what their cells need, more for words where there is room."""
+def _widths(table: Table) -> tuple[list[str], float]:
+    """(widths of the columns, size of the letters): smaller letters where words need more room."""
     needed = [_letters(table, place) * LETTER_MM + CELL_MM for place in range(len(table.columns))]
     total = sum(needed)
     if total > TEXT_WIDTH_MM:
-        return [f"{width:.1f}fr" for width in needed]
+        size = max(SMALLEST_PT, LETTER_PT * TEXT_WIDTH_MM / total)
+        return [f"{width:.1f}fr" for width in needed], size
     wishes = [_longest(table, place) * LETTER_MM + CELL_MM for place in range(len(needed))]
     wanting = [max(0, wish - width) for wish, width in zip(wishes, needed)]
     share = min(1, (TEXT_WIDTH_MM - total) / sum(wanting)) if sum(wanting) else 0
-    return [f"{width + share * more:.1f}mm" for width, more in zip(needed, wanting)]
+    widths = [f"{width + share * more:.1f}mm" for width, more in zip(needed, wanting)]
+    return widths, LETTER_PT
 
 
 def _letters(table: Table, place: int) -> int:
