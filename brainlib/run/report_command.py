@@ -26,7 +26,9 @@ def run(options: argparse.Namespace) -> int:
             paths = report.compare(folders, forms=forms, **words)
         else:
             words["with_participants"] = options.with_participants
-            paths = report.build(folders[0], forms=forms, **words)
+            # Beside the run's own report, whose checksum the run keeps.
+            into = folders[0] / "report"
+            paths = report.build(folders[0], forms=forms, into=into, **words)
             print("\n".join(findings.in_lines(folders[0])))
     except NotRunYet as error:
         raise Refused(str(error)) from None

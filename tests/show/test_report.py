@@ -244,7 +244,7 @@ def test_the_command_writes_the_report_again(run_folder, capsys):
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "4 claims were put to the test" in said and "report.html" in said
-    assert "B. Person" in (run_folder / "report.html").read_text()
+    assert "B. Person" in (run_folder / "report" / "report.html").read_text()
     assert main(["--report", "odt", "--out", str(run_folder)]) == 2
     assert main(["--compare", str(run_folder)]) == 2
     assert "--report odt: expected some of html" in capsys.readouterr().err

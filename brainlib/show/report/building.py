@@ -32,6 +32,7 @@ def build(
     partial: Sequence[str] = (),
     marked: bool = False,
     with_participants: bool = False,
+    into: Path | str | None = None,
 ) -> list[Path]:
     """Writes the report of a run, `report.html` and its like, into the run folder.
 
@@ -46,18 +47,19 @@ def build(
         partial: names of notebooks whose results are missing; the report says so before all else.
         marked: whether text that the run filled in is marked as such.
         with_participants: whether tables say sex, age and size of people by name.
+        into: folder for the report; the run folder itself when None.
 
     Returns:
         the paths of the report, in the order of `forms`.
     """
-    folder = Path(folder)
+    folder, made = Path(folder), Path(into or folder)
     unknown = [form for form in forms if form not in FORMS]
     if unknown:
         raise ValueError(f"forms: expected some of {', '.join(FORMS)}, got {', '.join(unknown)}.")
     saved = read_run(folder, with_participants=with_participants)
     document = whole_report(saved, TitlePage(title, author, place), partial)
     table_files.write_latex_tables(document, folder / LATEX_FOLDER)
-    return [_write(document, folder / _file_of(form), form, marked) for form in forms]
+    return [_write(document, made / _file_of(form), form, marked) for form in forms]
 
 
 def compare(
