@@ -21,3 +21,4 @@ from brainlib.show.labs.figure_labs import (
 from brainlib.show.labs.lab import Lab, Words
 from brainlib.show.labs.lab import show_still as still
 from brainlib.show.labs.latent_lab import latent
+from brainlib.show.labs.threshold_lab import threshold
