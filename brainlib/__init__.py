@@ -95,7 +95,6 @@ ROOMS = {
     "inspector_figures": "show.inspector_figures",
     "anomaly_figures": "show.anomaly_figures",
     "labs": "show.labs",
-    "widgets": "show.labs",
     "report": "show.report",
     "chapters": "show.chapters",
     "head_page": "show.head_page",

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from brainlib import files, slices
 from brainlib.heads import reading, volumes
-from brainlib.show import labs, pages, plots
+from brainlib.show import pages, plots
 
 ODD = "a measure lies more than 3.5 robust standard deviations from the cohort's median"
 OUTLINES = (
@@ -45,7 +45,7 @@ def quality_page(
     for row in ranked.itertuples():
         head = heads.loc[row.subject]
         volume, mask = reading.read_with_mask(head, method=method, cache=masks)
-        picture = pages.data_url(labs.png(three_planes(volume, mask)))
+        picture = pages.data_url(pages.png_of(three_planes(volume, mask)))
         figures.append({"caption": _caption(row), "source": picture})
     table = pages.table(ranked, caption="All measures")
     heading = "Heads, the oddest first"

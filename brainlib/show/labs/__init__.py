@@ -9,16 +9,30 @@ labs.still(lab)       a picture of any of them
 
 Each is a pure function from a state to a picture (`view` of its module), and controls beside it
 (`lab`). Headless the same line gives a still, and words where a network is missing.
+
+Each is imported when it is asked for: chapter 01 looks into heads without waiting for TensorFlow.
 """
 
-from brainlib.show.labs.code_lab import codes
-from brainlib.show.labs.corruption_lab import corruption
-from brainlib.show.labs.figure_labs import (
-    png,
-    render_slice,
-    slice_browser,
-)
-from brainlib.show.labs.lab import Lab, Words
-from brainlib.show.labs.lab import show_still as still
-from brainlib.show.labs.latent_lab import latent
-from brainlib.show.labs.threshold_lab import threshold
+import importlib
+
+_HOME = {
+    "slices": ("slice_lab", "slices_of"),
+    "latent": ("latent_lab", "latent"),
+    "codes": ("code_lab", "codes"),
+    "corruption": ("corruption_lab", "corruption"),
+    "threshold": ("threshold_lab", "threshold"),
+    "still": ("lab", "show_still"),
+    "Lab": ("lab", "Lab"),
+    "Words": ("lab", "Words"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"there is no lab {name!r}; there are {', '.join(_HOME)}.")
+    module, within = _HOME[name]
+    return getattr(importlib.import_module(f"{__name__}.{module}"), within)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
