@@ -2,6 +2,8 @@
 # Prepares the same environment as run_all.sh, checks how the code is written, and runs the tests.
 #   tests/run.sh            the quick ones
 #   tests/run.sh --slow     the slow ones too
+#   tests in a real browser (tests/browser) run where there is a Chromium and
+#   .venv/bin/pip install -r tests/browser/requirements.txt was called; else they are skipped
 #   further arguments go to pytest; -n 0 runs them in one process (else two, a file each at a time)
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)

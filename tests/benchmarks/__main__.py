@@ -1,7 +1,7 @@
-"""How fast: ratios of two things timed in turn in one run, as one table.
+"""How fast: ratios of two things timed in turn in one run, and moves of labs in ms, as one table.
 
     .venv/bin/python tests/benchmarks            fit, input, memory
-    .venv/bin/python tests/benchmarks fit input  some of: fit, input, memory
+    .venv/bin/python tests/benchmarks fit input  some of: fit, input, memory, labs
     .venv/bin/python tests/benchmarks quality    PSNR over seconds; needs the slices of a run
 
 A ratio holds on a noisy machine, where seconds do not. Nothing here is a test: a table is printed,
@@ -21,10 +21,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from fit_speed import fit_against_step
 from input_speed import input_against_png
+from lab_latency import latencies
 from memory_use import memory_of_many_slices
 from quality import print_quality
 
-KNOWN = ("fit", "input", "memory", "quality")
+KNOWN = ("fit", "input", "memory", "quality", "labs")
 
 
 class Measured(NamedTuple):
@@ -50,6 +51,11 @@ def measured(chosen: Sequence[str], folder: Path) -> Iterator[Measured]:
     if "memory" in chosen:
         ratios = memory_of_many_slices(folder)
         yield Measured("peak memory, 20,000 slices / 2,000", ratios, "<= 1.1")
+    if "labs" in chosen:
+        for side, most in ((64, 100), (128, 150)):
+            for name, milliseconds in latencies(side, folder):
+                words = f"ms of a move, {side}x{side}: {name}"
+                yield Measured(words, milliseconds, f"<= {most} ms")
 
 
 def main(chosen: Sequence[str]) -> None:

@@ -5,7 +5,8 @@ labs.latent(run)      walks through the code of a VAE
 labs.codes(run)       a page of codes, changed sign by sign
 labs.corruption(run)  damage, and who mends it
 labs.threshold(run)   a score becomes a call
-labs.still(lab)       a picture of any of them
+labs.quality(run)     all heads as a grid, whose boxes write exclude.csv
+labs.still(lab)       a picture of any of the five labs
 
 Each is a pure function from a state to a picture (`view` of its module), and controls beside it
 (`lab`). Headless the same line gives a still, and words where a network is missing.
@@ -21,6 +22,7 @@ _HOME = {
     "codes": ("code_lab", "codes"),
     "corruption": ("corruption_lab", "corruption"),
     "threshold": ("threshold_lab", "threshold"),
+    "quality": ("quality_lab", "quality"),
     "still": ("lab", "show_still"),
     "Lab": ("lab", "Lab"),
     "Words": ("lab", "Words"),

@@ -142,8 +142,18 @@ def enlarged(picture: np.ndarray, factor: int) -> np.ndarray:
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def png_bytes(picture: np.ndarray) -> bytes:
-    """A picture, uint8 (h, w, 3), as PNG: little compressed, because it is sent at every move."""
+def png_bytes(picture: np.ndarray, *, small: bool = False) -> bytes:
+    """A picture, uint8 (h, w, 3), as PNG.
+
+    Args:
+        picture: uint8 (h, w, 3).
+        small: in 256 colours and well compressed, for a page; else little compressed, because a lab
+            sends it at every move.
+    """
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
+    image = Image.fromarray(picture)
+    if small:
+        image.quantize(64).save(buffer, "PNG", optimize=True)
+    else:
+        image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -81,6 +81,7 @@ class TaskPanel:
     def _show(self) -> None:
         self._words.value = _paragraph(escape(self.task.words))
         self.prediction.options = (NOTHING, *self.task.answers)
+        self.prediction.value = NOTHING
         self._answer.value = ""
 
     def _chosen(self, _) -> None:

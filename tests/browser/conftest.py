@@ -1,0 +1,58 @@
+"""One JupyterLab and one Chromium for all browser tests, and an executed run for the slow ones."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from jupyterlab_page import CHROMIUM, FLAGS, ROOT, OpenNotebook, server, why_not, write_notebook
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(tmp_path_factory):
+    """(folder of notebooks, address, browser)."""
+    if why_not():
+        pytest.skip(why_not())
+    from playwright.sync_api import sync_playwright
+
+    folder, state = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("state")
+    with server(folder, state) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield folder, address, browser
+        browser.close()
+
+
+@pytest.fixture
+def open_lab(jupyterlab):
+    """Function (lines of code, the last of which is a lab) -> `OpenNotebook`, the lab drawn."""
+    folder, address, browser = jupyterlab
+    opened = []
+
+    def open_one(*lines):
+        name = f"lab{len(list(folder.glob('*.ipynb')))}.ipynb"
+        write_notebook(folder / name, "\n".join(lines))
+        notebook = OpenNotebook(browser, address, name)
+        opened.append(notebook)
+        notebook.run()
+        return notebook
+
+    yield open_one
+    for notebook in opened:
+        notebook.command("kernelmenu:shutdown")
+        notebook.page.wait_for_timeout(500)
+        notebook.page.close()
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory):
+    """An executed `smoke` run: BRAINLIB_BROWSER_RUN, or one that is made now."""
+    named = os.environ.get("BRAINLIB_BROWSER_RUN")
+    if named:
+        return Path(named)
+    folder = tmp_path_factory.mktemp("run") / "smoke"
+    command = ["bash", str(ROOT / "run_all.sh"), "--profile", "smoke", "--out", str(folder)]
+    answer = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
+    return folder
