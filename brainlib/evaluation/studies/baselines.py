@@ -36,19 +36,23 @@ class LinearCode:
 
     def rebuild(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures (N, H, W, 1) from their scores, cut to [0, 1]."""
-        scores = self.pca.transform(pictures.reshape(len(pictures), -1))
-        return self._pictures(scores)
+        return self.pictures(self.scores(pictures))
+
+    def scores(self, pictures: np.ndarray) -> np.ndarray:
+        """The numbers of pictures: (N, H, W, 1) -> (N, numbers)."""
+        return self.pca.transform(pictures.reshape(len(pictures), -1))
 
     def mean_picture(self, pictures: np.ndarray) -> np.ndarray:
         """The mean training picture, as often as there are pictures (N, H, W, 1)."""
-        return self._pictures(np.zeros((len(pictures), self.numbers)))
+        return self.pictures(np.zeros((len(pictures), self.numbers)))
 
     def draw(self, count: int, *, seed: int | list[int]) -> np.ndarray:
         """New pictures (count, H, W, 1): scores from a Gaussian with the training's variances."""
         noise = np.random.default_rng(seed).standard_normal((count, self.numbers))
-        return self._pictures(noise * np.sqrt(self.pca.explained_variance_))
+        return self.pictures(noise * np.sqrt(self.pca.explained_variance_))
 
-    def _pictures(self, scores: np.ndarray) -> np.ndarray:
+    def pictures(self, scores: np.ndarray) -> np.ndarray:
+        """Pictures (N, H, W, 1) of such numbers, cut to [0, 1]."""
         flat = self.pca.inverse_transform(scores)
         return np.clip(flat, 0, 1).reshape(-1, *self.image_shape).astype("float32")
 
