@@ -8,6 +8,7 @@ says anything of others, the user is asked: a patient among healthy heads spoils
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +36,7 @@ def with_groups(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[d
         table: one row per head, with subject, group ("" where nothing says it) and lesion_path.
         folder: of the heads; tables of participants lie in it or above it.
     """
-    stated, problems = _groups_of_tables(table.subject, folder), []
+    stated, problems = _groups_of_tables(table, folder), []
     has_codes = CODE in stated.values()
     groups = table.group.copy()
     for row, subject in table.subject.items():
@@ -80,12 +81,14 @@ def question(table: pd.DataFrame, problems: list[dict], folder: Path) -> str:
     )
 
 
-def _groups_of_tables(subjects: pd.Series, folder: Path) -> dict[str, str]:
-    """{subject: group} of the tables of people beside the heads, whatever their names, or above."""
-    beside = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    above = [folder.parent / name for name in TABLES_OF_PEOPLE]
+def _groups_of_tables(heads: pd.DataFrame, folder: Path) -> dict[str, str]:
+    """{subject: group} of the tables of people that lie where the heads do.
+
+    In the source's folder and its `phenotype`, whatever their names; above it, and in the folders
+    between it and heads, by the usual names. Such a table speaks of the heads below it alone.
+    """
     words = {}
-    for path in beside + [path for path in above if path.is_file()]:
+    for path, subjects in _tables_of_people(heads, folder):
         try:
             table = read_table(path)
         except (OSError, ValueError):
@@ -97,6 +100,24 @@ def _groups_of_tables(subjects: pd.Series, folder: Path) -> dict[str, str]:
         for subject, rows in matched(table[people], subjects).items():
             words.setdefault(subject, []).extend(_words(table.iloc[rows]))
     return {subject: _strongest(found) for subject, found in words.items()}
+
+
+def _tables_of_people(heads: pd.DataFrame, folder: Path) -> list[tuple[Path, pd.Series]]:
+    """(table, subjects that it may speak of) of each table of people around the heads."""
+    places = [path for path in (folder, folder / "phenotype") if path.is_dir()]
+    beside = sorted(path for place in places for path in place.iterdir())
+    found = [(path, heads.subject) for path in beside if path.suffix.lower() in SUFFIXES]
+    above = [folder.parent / name for name in TABLES_OF_PEOPLE]
+    found += [(path, heads.subject) for path in above if path.is_file()]
+    inside = defaultdict(list)
+    for row in heads.itertuples():
+        for place in Path(row.path).parents:
+            if folder in place.parents:
+                inside[place].append(row.subject)
+    for place, subjects in sorted(inside.items()):
+        tables = [place / name for name in TABLES_OF_PEOPLE]
+        found += [(path, pd.Series(subjects)) for path in tables if path.is_file()]
+    return found
 
 
 def _words(rows: pd.DataFrame) -> list[str]:

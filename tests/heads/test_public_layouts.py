@@ -207,3 +207,24 @@ def test_people_and_visits_of_other_layouts(tmp_path, kind):
     names, heads = ALIKE[kind]
     found = heads_of(plant(tmp_path, names))
     assert found == {who: names[place] for who, place in heads.items()}
+
+
+# ---- tables below the folder
+
+
+def test_tables_of_data_sets_within_the_folder(tmp_path):
+    for name in ("ds1", "ds2"):
+        plant(tmp_path / name, anat("T1w", people=("1", "2") if name == "ds1" else ("3", "4")))
+    text = "participant_id\tgroup\nsub-{}\tpatient\nsub-{}\tcontrol\n"
+    (tmp_path / "ds1/participants.tsv").write_text(text.format(1, 2))
+    (tmp_path / "ds2/participants.tsv").write_text(text.format(3, 4))
+    table = datasets.cohort(str(tmp_path))
+    assert table.group.tolist() == ["patient", "healthy"] * 2
+
+
+def test_a_table_in_the_folder_phenotype(tmp_path):
+    plant(tmp_path, anat("T1w"))
+    (tmp_path / "phenotype").mkdir()
+    text = "participant_id\tdiagnosis\nsub-01\tepilepsy\nsub-02\tcontrol\n"
+    (tmp_path / "phenotype/clinic.tsv").write_text(text)
+    assert datasets.cohort(str(tmp_path)).group.tolist() == ["epilepsy", "healthy"]
