@@ -2,7 +2,8 @@
 
 `python -m brainlib.heads.draft FOLDER` writes it into the folder. A group that nothing states is
 `?`: replace each by healthy, or by what the person has. Delete rows of heads that you do not want,
-and give the same subject to all visits of a person.
+and give the same subject to all visits of a person. The column remark says which heads cannot be
+used as they are, and why; nothing reads it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from brainlib import files
+from brainlib.heads import reading
 from brainlib.heads.cohort import guessed_heads
 from brainlib.heads.heads_csv import OPEN
 from brainlib.heads.layouts import HEADS_CSV
@@ -56,8 +59,20 @@ def _draft_table(table: pd.DataFrame, problems: list[dict], beside: Path) -> pd.
         "brain": [_relative(path, beside) for path in table.brain_path],
         "sex": table.sex,
         "age": table.age.round(1),
+        "remark": [_remark(row) for row in table.itertuples()],
     }
     return pd.DataFrame(columns)
+
+
+def _remark(row: Any) -> str:
+    """Why a head cannot be used as it is; "" where it can."""
+    try:
+        volume = reading.read_head(row.path)
+        reading.read_lesion(row.lesion_path, volume)
+    except (OSError, ValueError) as error:
+        files.raise_if_no_room(error)
+        return " ".join(str(error).split())
+    return ""
 
 
 def _relative(paths: str, beside: Path) -> str:
@@ -83,8 +98,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    open_groups = (pd.read_csv(path, dtype=str).group == OPEN).sum()
+    written = pd.read_csv(path, dtype=str)
+    open_groups, unusable = (written.group == OPEN).sum(), written.remark.dropna()
     print(f"{path}: written. {open_groups} groups are '{OPEN}': fill them in, check the rest.")
+    if len(unusable):
+        print(f"{len(unusable)} heads cannot be used, see the column remark: {unusable.iloc[0]}")
     return 0
 
 

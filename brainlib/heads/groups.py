@@ -43,8 +43,8 @@ def with_groups(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[d
         said = stated.get(subject, "").replace(CODE, "")
         if groups[row] == "healthy" and said not in ("", "healthy"):
             groups[row] = said
-        elif groups[row] == "":
-            groups[row] = said
+        elif groups[row] == "" or (groups[row] == "lesion" and said not in ("", "healthy")):
+            groups[row] = said  # a mask says lesion, a table says of what
         elif said == "healthy" and groups[row] != "healthy":
             detail = f"a table says healthy, names or masks say {groups[row]}: taken as ill"
             problems.append(problem("group in doubt", detail, subject=subject))

@@ -408,7 +408,7 @@ def _one_head_per_visit(listing: Listing, heads: list[Path]) -> tuple[list[Path]
 def _guesses(listing: Listing) -> list[dict]:
     problems = []
     if listing.doubtful:
-        detail = f"{_counted(listing, listing.doubtful)} are of a brain or of a lesion"
+        detail = f"{_counted(listing, listing.doubtful)}, of a brain or of a lesion"
         problems.append(problem("mask in doubt", detail))
     for kind in ("lesion", "brain mask"):
         masks = [
@@ -533,7 +533,7 @@ def _unused(listing: Listing, heads: set[Path], table: pd.DataFrame, modality: s
     if unclear and _may_be_missed(listing, unclear):
         of_kinds.pop(MASKS, None)
         detail = (
-            f"{_counted(listing, unclear)}, are no heads in the layout of the others. If they are, "
+            f"{_counted(listing, unclear)}: no heads in the layout of the others. If they are, "
             f"name all heads in {HEADS_CSV}"
         )
         problems.append(problem("files not used", detail))
@@ -567,7 +567,9 @@ def _counted(listing: Listing, paths: Sequence[Path]) -> str:
     """How many files, with some names."""
     ordered = sorted(paths, key=lambda path: listing.kinds.get(path) != "head")
     names = [_name(listing, path) for path in ordered]
-    return f"{len(paths)} NIfTI files, such as {first_few(names)}"
+    if len(names) == 1:
+        return f"1 NIfTI file, {names[0]}"
+    return f"{len(names)} NIfTI files, such as {first_few(names)}"
 
 
 def _name(listing: Listing, path: Path) -> str:

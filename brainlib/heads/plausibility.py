@@ -216,7 +216,7 @@ def refuse_brain(mask: np.ndarray, volume: Volume, path: Path | str, whose: str 
     """
     millilitres = _millilitres(mask, volume)
     if not passes("brain volume", millilitres):
-        came = f"{whose or 'one'} of {millilitres:.3g} ml"
+        came = f"{whose or 'one'} of {millilitres:,.0f} ml"
         raise refusal("brain volume", path, came)
     _refuse_outside("brain outside of the head", mask, volume, path)
 
@@ -236,11 +236,11 @@ def refuse_lesion(
         return
     millilitres = _millilitres(lesion, volume)
     if not passes("lesion volume", millilitres):
-        raise refusal("lesion volume", path, f"{millilitres:.0f} ml")
+        raise refusal("lesion volume", path, f"{millilitres:,.0f} ml")
     if brain is not None and brain.any():
         share = np.count_nonzero(lesion) / np.count_nonzero(brain | lesion)
         if not passes("lesion share", share):
-            raise refusal("lesion share", path, f"{share:.0%} ({millilitres:.0f} ml)")
+            raise refusal("lesion share", path, f"{share:.0%} ({millilitres:,.0f} ml)")
     _refuse_outside("lesion outside of the head", lesion, volume, path)
 
 

@@ -105,8 +105,8 @@ def who_is_who(
         excluded: of `read_exclusions`.
 
     Returns:
-        subject, visit, group, head and lesion (names of files), use ("yes", "another visit",
-        "exclude.csv"), left_out (number of the person's other files that are named in `problems`).
+        subject, visit, group, head and lesion (names of files), use ("first choice", "another
+        visit", "exclude.csv"), left_out (number of the person's other files that `problems` names).
     """
     left_out = pd.Series(
         [each["subject"] for each in problems if each["detail"].startswith("left out")], dtype=str
@@ -114,7 +114,7 @@ def who_is_who(
     trusted = cohort if excluded is None else without_excluded(cohort, excluded)
     first, _ = first_visits(trusted)
     use = pd.Series("another visit", cohort.index)
-    use = use.mask(cohort.path.isin(first.path), "yes")
+    use = use.mask(cohort.path.isin(first.path), "first choice")
     use = use.mask(~cohort.path.isin(trusted.path), "exclude.csv")
     return pd.DataFrame(
         {

@@ -63,7 +63,7 @@ def test_masks_that_nobody_can_read_are_asked_about(tmp_path):
     for name in ("p1.nii", "p2.nii", "masks/p1.nii"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    with pytest.raises(ValueError, match="masks/p1.nii are of a brain or of a lesion.*heads.csv"):
+    with pytest.raises(ValueError, match="masks/p1.nii, of a brain or of a lesion.*heads.csv"):
         datasets.cohort(str(tmp_path))
     written = pd.read_csv(draft.draft(tmp_path), dtype=str)
     assert written.group.tolist() == ["?", "?"]

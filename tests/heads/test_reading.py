@@ -128,9 +128,14 @@ def test_one_visit_of_each_person_takes_part(tmp_path):
     assert used.subject.tolist() == ["p1", "p2", "p3"]
     assert used.visit.tolist() == ["visit2", "pre", "v2"]  # of the ill, one with a mask
     assert [each["fault"] for each in problems] == ["another visit"] * 3
-    assert tree.use.tolist() == ["yes", "another visit", "yes", "another visit"] + [
+    assert tree.use.tolist() == [
+        "first choice",
         "another visit",
-        "yes",
+        "first choice",
+        "another visit",
+    ] + [
+        "another visit",
+        "first choice",
     ]
 
 
@@ -159,5 +164,5 @@ def test_exclude_csv_leaves_out_people_and_single_visits(tmp_path):
     everybody = datasets.cohort(str(tmp_path))
     excluded = reading.read_exclusions(tmp_path / "exclude.csv")
     tree = reading.who_is_who(everybody, [], excluded)
-    assert tree.use.tolist() == ["exclude.csv"] * 3 + ["yes"]
+    assert tree.use.tolist() == ["exclude.csv"] * 3 + ["first choice"]
     assert reading.without_excluded(everybody, excluded).visit.tolist() == ["v2"]

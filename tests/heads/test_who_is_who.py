@@ -259,6 +259,7 @@ def test_a_draft_of_heads_csv_settles_it(tmp_path, capsys):
     written = pd.read_csv(tmp_path / "heads.csv", dtype=str, keep_default_na=False)
     assert written.subject.tolist() == ["p1", "p2", "p2", "p3"]
     assert written.group.tolist() == ["lesion", "?", "?", "?"]
+    assert written.remark.str.contains("got an empty file").all()
     written.loc[written.subject == "p2", "group"] = "healthy"
     written.loc[written.subject == "p3", "group"] = "epilepsy"
     written.to_csv(tmp_path / "heads.csv", index=False)
