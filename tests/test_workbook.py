@@ -125,6 +125,16 @@ def test_synthetic_heads_become_a_report(tmp_path):
     assert "no number in it says anything about patients" in report
 
 
+@pytest.mark.slow
+def test_nothing_is_written_into_a_home_that_cannot_be(tmp_path):
+    """The first two notebooks draw, show tables and use DeepBrain: all that wants a cache."""
+    places = dict.fromkeys(["HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR"], "/proc/nonexistent")
+    words = ("02", "--profile", "smoke", "--out", tmp_path / "run")
+    answer = run_all(*words, BRAINLIB_DATA=str(tmp_path / "data"), **places)
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
+    assert (tmp_path / "data/.home").is_dir() and list((tmp_path / "data/masks").iterdir())
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_are_committed_clean_and_tell_their_story(path):
     notebook = nbformat.read(path, 4)

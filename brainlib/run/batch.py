@@ -83,18 +83,10 @@ def guarded(work: Callable[[Stop], int]) -> int:
         print("Interrupted; what is done stays done.", file=sys.stderr)
         return EXIT_CODES["interrupted"]
     except (workflow.PlanError, OSError) as error:
-        print(f"run_all.sh: {_in_words(error)}", file=sys.stderr)
+        print(f"run_all.sh: {error}", file=sys.stderr)
         return EXIT_CODES["failed"]
     finally:
         stop.end()
-
-
-def _in_words(error: Exception) -> str:
-    if not isinstance(error, OSError) or error.errno not in files.NO_ROOM:
-        return str(error)
-    where = f"{error.filename}: " if error.filename else ""
-    advice = "Make room, or give --out on another disk, and call again: what is done stays done"
-    return f"{where}{error.strerror}. {advice}."
 
 
 def run_locked(request: Request, words: Sequence[str], stop: Stop) -> int:
