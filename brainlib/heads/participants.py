@@ -6,6 +6,7 @@ Faults of the tables are listed, as dicts of `problems`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,7 @@ def matched(names: pd.Series, subjects: pd.Series) -> dict[str, list[int]]:
 
 def _keys(name: str) -> list[str]:
     """Spellings under which a person's name is looked up."""
+    name = unicodedata.normalize("NFC", name)  # an accent is written in two ways
     short = name.casefold().removeprefix("sub-")
     number = short.lstrip("0") if short.isdigit() else short  # spreadsheets drop zeros of 001
     return list(dict.fromkeys([name, short, known_person(name).casefold(), number]))

@@ -14,7 +14,10 @@ WIDEST_PX = 1000  # beside JupyterLab's side bar on a screen of 1280 pixels
 SAVED_DPI, SCREEN_DPI = 150, 96
 HIDDEN = ("data_source", "path", "brain_path", "lesion_path", "twin_path")
 PERSON = "subject"  # the column of people's names; beside it, these are shown where asked for
-PERSONAL = ("sex", "age", "age_group", "ethnic", "height_cm", "weight_kg")
+PERSONAL = (
+    *("sex", "sex_true", "gender", "age", "age_true", "age_group", "ethnic"),
+    *("height", "height_cm", "weight", "weight_kg", "dob"),
+)
 
 
 def in_kernel() -> bool:
@@ -84,7 +87,7 @@ def shown_columns(frame: "pd.DataFrame", *, with_participants: bool = False) -> 
     hidden = set(HIDDEN)
     if PERSON in frame and not with_participants:
         hidden.update(PERSONAL)
-    return [name for name in frame if name not in hidden]
+    return [name for name in frame if str(name).lower() not in hidden]
 
 
 def readable(frame: "pd.DataFrame", *, with_participants: bool = False) -> "pd.DataFrame":

@@ -173,3 +173,10 @@ def test_any_table_is_read_or_refused_in_one_line(rows, names, separator, encodi
         return
     assert all("\n" not in each["detail"] for each in problems)
     assert read_table(path).columns.is_unique
+
+
+def test_an_accent_written_in_two_ways_is_one_person(tmp_path):
+    (tmp_path / "participants.tsv").write_text("participant_id\tage\nJos\u00e9\t33\n")
+    table, _ = participants.read_bids_table(tmp_path / "participants.tsv")
+    heads = pd.Series(["sub-Jose\u0301"])
+    assert participants.matched(table.subject, heads) == {"sub-Jose\u0301": [0]}
