@@ -2,12 +2,15 @@
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from brainlib.record import NotRunYet
 from brainlib.run.command import check_data, check_folder, display_path
 from brainlib.run.refused import Refused, closest
 from brainlib.show import findings, report
+
+MOST_COMPARED = 6  # columns beside the claim that a page holds
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     words = {"author": options.author or "", "place": options.place or ""}
     words["title"] = options.title or report.TITLE
-    folders = [Path(name).resolve() for name in options.compare] or [_folder(options)]
+    folders = _compared(options.compare) or [_folder(options)]
     try:
         if len(folders) > 1:
             paths = report.compare(folders, forms=forms, **words)
@@ -36,6 +39,18 @@ def run(options: argparse.Namespace) -> int:
         print(f"report: {display_path(path)} ({path.stat().st_size / 1e6:.1f} MB)")
     print(f"written in {time.monotonic() - began:.0f} s")
     return 0
+
+
+def _compared(names: Sequence[str]) -> list[Path]:
+    """The run folders to compare; of a sweep those of its points."""
+    folders = []
+    for name in names:
+        points = sorted(path.parent for path in Path(name).resolve().glob("points/*/results"))
+        folders += points or [Path(name).resolve()]
+    if len(folders) > MOST_COMPARED:
+        wanted = f"expected at most {MOST_COMPARED} runs, found {len(folders)}"
+        raise Refused(f"--compare: {wanted}. Name single points of the sweep: DIR/points/NAME.")
+    return folders
 
 
 def _folder(options: argparse.Namespace) -> Path:

@@ -152,8 +152,10 @@ def _pair(
     paths = [run.folder / _png(entry) for run, entry in zip(runs, entries)]
     path = side_by_side(paths, pictures / f"{notebook}_{name}.png")
     credits = dict.fromkeys(credit(entry["source"]) for entry in entries)
-    captions = [f"**{run}**: {entry['caption']}" for run, entry in zip(names, entries)]
-    return Figure(f"{notebook}/{name}", path, " ".join(captions), "; ".join(filter(None, credits)))
+    words = [entry["caption"] for entry in entries]
+    captions = [f"**{run}**: {caption}" for run, caption in zip(names, words)]
+    caption = " ".join(captions) if len(set(words)) > 1 else words[0]
+    return Figure(f"{notebook}/{name}", path, caption, "; ".join(filter(None, credits)))
 
 
 def _png(entry: dict) -> str:

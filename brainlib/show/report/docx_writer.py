@@ -136,7 +136,9 @@ class _Writer:
         self._write(line, block.text, colour=colour)
 
     def bibliography(self) -> None:
-        """The works, each with the bookmark that citations point to."""
+        """The works, each with the bookmark that citations point to; nothing without works."""
+        if not self.document.references:
+            return
         self._page_break()
         self.word.add_heading("Bibliography", level=1)
         for place, work in enumerate(self.document.references, 1):

@@ -128,7 +128,9 @@ class TypstWriter:
         return name
 
     def bibliography(self) -> str:
-        """The list of works, each with the label that citations point to."""
+        """The list of works, each with the label that citations point to; nothing without works."""
+        if not self.document.references:
+            return ""
         rows = []
         for place, work in enumerate(self.document.references, 1):
             mark = f"#label({typst_string('@' + work.key)})"
