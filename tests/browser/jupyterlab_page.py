@@ -27,6 +27,10 @@ FLAGS = (  # no sandbox: tests may run as root in a container; and nothing that 
 QUIET = {  # settings of JupyterLab: no news, no question whether it may fetch some
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+KERNEL_IS_IDLE = """() => {
+  const book = window.jupyterapp.shell.currentWidget;
+  return book?.sessionContext?.session?.kernel?.status === "idle";
+}"""
 FAILED = ".jp-OutputArea-output:has-text('Traceback (most recent call last)')"
 LONGEST_S = 120  # for a kernel to import TensorFlow on a machine that is busy
 
@@ -142,7 +146,7 @@ class OpenNotebook:
 
     def run(self) -> None:
         """Runs all cells and waits for the lab's first picture."""
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=1000 * LONGEST_S)
         self.command("notebook:run-all-cells")
         drawn_or_failed = f".brain-lab-picture[data-drawn], {FAILED}"
         self.page.wait_for_selector(drawn_or_failed, timeout=1000 * LONGEST_S, state="attached")
