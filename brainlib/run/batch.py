@@ -60,9 +60,7 @@ class Stop:
             return
         if self.process is None:
             raise KeyboardInterrupt
-        with contextlib.suppress(ProcessLookupError):  # the group: Snakemake and the executors
-            stopping = signal.SIGINT if self.signals == 1 else signal.SIGKILL
-            os.killpg(self.process.pid, stopping)
+        _stop_group(self.process, signal.SIGINT if self.signals == 1 else signal.SIGKILL)
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
@@ -72,6 +70,12 @@ class Stop:
             yield
         finally:
             self.only_counted = False
+
+
+def _stop_group(process: subprocess.Popen, number: int = signal.SIGINT) -> None:
+    """Signals Snakemake and the executors, which are in its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def guarded(work: Callable[[Stop], int]) -> int:
@@ -416,16 +420,17 @@ class Batch:
             )
             self.stop.process = process
             if self.stop.signals:
-                os.killpg(process.pid, signal.SIGINT)
+                _stop_group(process)
             try:
                 self._listen(process.stdout, log)
             except OSError:  # run.json or the log cannot be written: nobody would know the results
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGINT)
+                _stop_group(process)
                 raise
             finally:
-                process.wait()
+                killed = process.wait() < 0 and not self.stop.signals
                 self.stop.process = None
+        if killed:
+            self.display.say("Snakemake, which hands out the notebooks, was killed from outside")
         self._mark_cut_off()
         self.display.close()
 
