@@ -6,9 +6,13 @@ from brainlib.record.columns import column_heading, known_columns
 from brainlib.show.report.human_tables import MOST_COLUMNS, for_people
 
 
+def _texts(row):
+    return [cell.text for cell in row]
+
+
 def shown(frame, **options):
     table = for_people(frame, key="a/b", caption="C.", **options)
-    rows = [[cell.text for cell in row] for row in table.rows]
+    rows = [_texts(row) for row in table.rows]
     return table, [column.heading for column in table.columns], rows
 
 
