@@ -66,6 +66,7 @@ KNOWN_NAMES = (
     (r"^(?P<person>OAS[12]_\d{4})(?:_(?P<visit>MR\d+))?", ""),  # OASIS 1 and 2
     (r"^(?P<person>OAS3\d{4})(?:_(?:MR_)?(?P<visit>d\d{4}))?", ""),  # OASIS 3
     (r"^(?P<person>\d{6})_3T_T1w_MPR\d", ""),  # HCP, unprocessed
+    (r"^(?P<person>\d{7})_2\d{4}_(?P<visit>\d)_\d(?!\d)", ""),  # UK Biobank
 )
 KNOWN = tuple((re.compile(pattern, re.I), group) for pattern, group in KNOWN_NAMES)
 IS_IXI = re.compile(r"(IXI|PHANTOM)\d+$", re.I)
@@ -78,11 +79,11 @@ PUBLIC_ID = re.compile(
 DATE = r"(?:19|20)\d\d[-.]?(?:0[1-9]|1[0-2])[-.]?(?:0[1-9]|[12]\d|3[01])(?:\d{6}|[_T]\d[\d_.]*)?"
 VISIT = (
     r"(?:ses|session|visit|tp|time|timepoint|wave|month|year|week|follow[_-]?up|fu)[_ -]?\d{1,4}|"
-    r"v\d{1,2}|m\d\d|y\d|d\d{4}|t0|baseline|bl|follow[_-]?up|fu|pre|post|"
+    r"v\d{1,2}|m\d\d|y\d|w\d|d\d{4}|t0|t\d\d|baseline|bl|follow[_-]?up|fu|pre|post|"
     r"pre[_-]?op|post[_-]?op|\d{1,3}(?:mo|months?|yr|years?|wk|weeks?)|" + DATE
 )
 VISIT_WORD = re.compile(rf"(?<![A-Za-z0-9])(?:{VISIT})(?![A-Za-z0-9])", re.I)
-VISIT_FOLDER = re.compile(rf"{VISIT}|t\d\d|ses(sion)?[_-][\w-]+|visit[_-]?\w+", re.I)
+VISIT_FOLDER = re.compile(rf"{VISIT}|(?:19|20)\d\d|ses(sion)?[_-][\w-]+|visit[_-]?\w+", re.I)
 DESCRIPTION = re.compile(
     "|".join(word for words in MODALITIES.values() for word in words)
     + r"|lesion\w*|label|segm?|segmentations?|(brain)?masks?|rois?|brain|bet|hdbet|n4|bias|biascorr"

@@ -195,6 +195,18 @@ ALIKE = {  # what lies there -> {(person, visit): head}
         + ["__MACOSX/p1.nii.gz", "p2.nii.gz"],
         {("p1", ""): 0, ("p2", ""): 6},
     ),
+    "UK Biobank": (
+        ["1000011_20252_2_0/T1/T1.nii.gz", "1000011_20252_3_0/T1/T1.nii.gz"],
+        {("1000011", "2"): 0, ("1000011", "3"): 1},
+    ),
+    "time points and waves": (
+        ["S1_T01_T1.nii", "S1_T02_T1.nii", "W1_007.nii", "W2_007.nii", "w1.nii"],
+        {("S1", "T01"): 0, ("S1", "T02"): 1, ("007", "W1"): 2, ("007", "W2"): 3, ("w1", ""): 4},
+    ),
+    "folders of years": (
+        ["p1/2019/T1.nii", "p1/2020/T1.nii", "p2/2019/T1.nii"],
+        {("p1", "2019"): 0, ("p1", "2020"): 1, ("p2", ""): 2},
+    ),
     "capital letters": (
         ["SUB-01_T1W.NII.GZ", "sub-01_ses-2_T1w.nii.gz"],
         {("SUB-01", ""): 0, ("SUB-01", "ses-2"): 1},
