@@ -7,7 +7,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
-from small_heads import head, stored
+from small_heads import VOXEL_MM, head, stored
 
 from brainlib import anomaly, models
 from brainlib.anomaly import head_maps, model_records, study
@@ -241,3 +241,15 @@ def test_a_model_of_another_size_is_refused():
         anomaly.slice_size(
             models.build("vae_uad", image_shape=(256, 256), width=0.125, latent_dim=2)
         )
+
+
+def test_heads_that_cannot_be_are_named_by_the_command_too(tmp_path, capsys):
+    array, _ = head()
+    for name, scale in (("p1", 1.0), ("p2", 0.1)):  # p2: voxels of 0.4 mm, a head of 15 mm
+        affine = np.diag([*(scale * side for side in VOXEL_MM), 1.0])
+        nibabel.save(nibabel.Nifti1Image(array, affine), tmp_path / f"{name}.nii.gz")
+    words = [str(tmp_path), "--out", str(tmp_path / "out"), "--method", "intensity_dark"]
+    assert anomaly.main([*words, "--voxel-mm", "2"]) == 1
+    table = pd.read_csv(tmp_path / "out" / "scores.csv").set_index("subject")
+    assert table.score["p1"] > 0 and "field of view" in table.fault["p2"]
+    assert "p2: skipped" in capsys.readouterr().out
