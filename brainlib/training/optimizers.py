@@ -44,7 +44,12 @@ def learning_rate(
 
 
 def steps_at_a_time(steps_an_epoch: int) -> int:
-    """Steps between which Keras is not asked: the largest divisor of an epoch up to ten."""
+    """Steps between which Keras is not asked: the largest divisor of an epoch up to ten.
+
+    On several devices it is 1: more of them fail there (TensorFlow 2.21, an empty placeholder).
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return 1
     divisors = (number for number in range(MOST_AT_A_TIME, 0, -1) if steps_an_epoch % number == 0)
     return next(divisors)
 
