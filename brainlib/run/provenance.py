@@ -71,7 +71,10 @@ def source(cell: dict) -> str:
 
 
 def modules(cells: Sequence[dict], library: Path = LIBRARY) -> list[Path]:
-    """Files of brainlib that code cells import, with all that these import from brainlib."""
+    """Files of brainlib that code cells import, with all that these import from brainlib.
+
+    A file beside the code that one of them names (a table, a template) counts as imported.
+    """
     found = {library / "__init__.py"}
     waiting: set[Path] = set()
     for cell in cells:
@@ -82,8 +85,9 @@ def modules(cells: Sequence[dict], library: Path = LIBRARY) -> list[Path]:
     while waiting:
         path = waiting.pop()
         if path not in found:
-            found.add(path)
-            waiting |= _imported(path.read_text(encoding="utf-8"), library)
+            text = path.read_text(encoding="utf-8")
+            found |= {path, *_named_files(text, path.parent)}
+            waiting |= _imported(text, library)
     return sorted(path for path in found if path.exists())
 
 
@@ -105,6 +109,16 @@ def _imported(text: str, library: Path) -> set[Path]:
             base = ".".join(filter(None, ["brainlib" if node.level else "", node.module or ""]))
             names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return {path for name in names for path in _files_of(name, library)}
+
+
+def _named_files(text: str, folder: Path) -> set[Path]:
+    """Files that are no code, in the folder of a module or the one above, that it names."""
+    beside = [*folder.glob("*.*"), *folder.parent.glob("*.*")]
+    return {
+        path
+        for path in beside
+        if path.suffix not in (".py", ".pyc") and path.is_file() and f'"{path.name}"' in text
+    }
 
 
 def _asks_for_name(node: ast.stmt) -> bool:

@@ -409,7 +409,9 @@ def test_import_closure_follows_brainlib_only(tmp_path):
     (tmp_path / "c.py").write_text(
         'from . import d\nif __name__ == "__main__":\n    from brainlib import e\n'
     )
-    (tmp_path / "d.py").write_text("")
+    (tmp_path / "d.py").write_text('TABLE = "table.csv"\n')
+    (tmp_path / "table.csv").write_text("a\n")
+    (tmp_path / "other.csv").write_text("a\n")
     (tmp_path / "e.py").write_text("")
     cells = [
         {"cell_type": "code", "source": ["%matplotlib inline\n", "import numpy, brainlib.a as a"]},
@@ -422,6 +424,7 @@ def test_import_closure_follows_brainlib_only(tmp_path):
         "b.py",
         "c.py",
         "d.py",
+        "table.csv",
     ]
 
 
