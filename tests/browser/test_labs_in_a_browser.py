@@ -5,6 +5,7 @@ is. The others look at an executed `smoke` run. BRAINLIB_BROWSER_SHOTS=FOLDER ke
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ LABS = {  # lab: (chapter, a slider that always changes the picture)
 }
 
 
+def differs(notebook, read, before):
+    """Whether what is read from the page becomes something else within some seconds."""
+    for _ in range(50):
+        if read() != before:
+            return True
+        notebook.page.wait_for_timeout(100)
+    return False
+
+
 def move_sliders(notebook):
     """Every slider by an arrow key and by a click on its track: its readout follows."""
     sliders = notebook.page.locator(".brain-lab .widget-slider:not(:has(.noUi-handle-upper))")
@@ -45,17 +55,20 @@ def move_sliders(notebook):
         before = readout.inner_text()
         handle.focus()
         handle.press("ArrowRight")
+        notebook.page.wait_for_timeout(200)
         if readout.inner_text() == before:  # at its end
             handle.press("ArrowLeft")
-        assert readout.inner_text() != before, handle.get_attribute("aria-label")
+        name = handle.get_attribute("aria-label")
+        assert differs(notebook, readout.inner_text, before), name
         before = readout.inner_text()
         track = slider.locator(".noUi-target").first
         box = track.bounding_box()
         for share in (0.35, 0.65):
             track.click(position={"x": share * box["width"], "y": box["height"] / 2})
+            notebook.page.wait_for_timeout(200)
             if readout.inner_text() != before:
                 break
-        assert readout.inner_text() != before, handle.get_attribute("aria-label")
+        assert differs(notebook, readout.inner_text, before), name
 
 
 def move_choosers(notebook):
@@ -66,12 +79,14 @@ def move_choosers(notebook):
         count = one.locator("option").count()
         if count < 2 or not one.is_enabled():
             continue
-        before = one.evaluate("e => e.selectedIndex")
+        chosen = partial(one.evaluate, "e => e.selectedIndex")
+        before = chosen()
         one.focus()
         one.press("ArrowUp" if before == count - 1 else "ArrowDown")
-        assert one.evaluate("e => e.selectedIndex") != before
+        assert differs(notebook, chosen, before), one.get_attribute("aria-label")
+        moved = chosen()
         one.select_option(index=before)
-        assert one.evaluate("e => e.selectedIndex") == before
+        assert differs(notebook, chosen, moved), one.get_attribute("aria-label")
 
 
 def check_words(notebook):

@@ -3,11 +3,19 @@
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+// An arrow key in a list of a lab chooses there; JupyterLab would move on to the next cell or button.
+function keepArrows(event) {
+  if (event.key in STEPS) event.stopPropagation();
+}
+
 // JupyterLab has shortcuts on the same keys, and sliders do not say what they slide.
 function makeReachable(element) {
   const lab = element.closest(".brain-lab");
   if (!lab) return;
-  lab.setAttribute("data-lm-suppress-shortcuts", "true");
+  if (!lab.hasAttribute("data-lm-suppress-shortcuts")) {
+    lab.setAttribute("data-lm-suppress-shortcuts", "true");
+    lab.addEventListener("keydown", keepArrows);
+  }
   for (const control of lab.querySelectorAll(".jupyter-widgets")) {
     const label = control.querySelector(":scope > .widget-label");
     if (!label) continue;
