@@ -140,7 +140,7 @@ from brainlib.evaluation.studies.quality import (
     measured,
     quality_by_person,
 )
-from brainlib.evaluation.studies.quantised_pca import quantised_pca_quality
+from brainlib.evaluation.studies.quantised_pca import quantise, quantised_pca_quality
 from brainlib.evaluation.studies.rate_distortion import (
     kl_in_words,
     rate_and_distortion,
