@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -24,6 +25,7 @@ import pytest
 from brainlib import corruptions, filters, metrics, volumes
 from brainlib.slices import planes
 from brainlib.slices.preparation import fit_square, scale, window
+from brainlib.training import saved
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "outputs" / "reference"
@@ -102,6 +104,12 @@ def test_it_loads_without_this_library_and_is_the_published_network():
     assert model.input_shape == (None, 128, 128, 1)
     assert model.count_params() == 483_649
     assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+def test_it_is_found_where_a_run_has_no_network_of_its_own(tmp_path):
+    found = saved.find(SimpleNamespace(folder=tmp_path), "residual_unet", "holdout")
+    assert found.path == REFERENCE / RECORD["model"]
+    assert "in the reference run" in found.in_words()
 
 
 @pytest.mark.skipif(not (SHARED / "real").is_dir(), reason="the real heads are not at hand")
