@@ -163,7 +163,7 @@ def chain(tmp_path_factory):
     look = """\
 import os, sys
 run.note("headless", runs.headless())
-run.note("python", sys.executable)
+run.note("python", sys.executable.split(os.sep))  # whole paths are cut
 run.note("cwd", os.path.basename(os.getcwd()))
 run.note("rate", rate)
 threads = ["OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"]
@@ -508,7 +508,7 @@ def test_a_first_run_leaves_everything_and_says_so(chain, finished):
     notes = json.loads((out / "results/02_two.json").read_text())["notes"]
     assert notes == {
         "headless": True,
-        "python": sys.executable,
+        "python": sys.executable.split(os.sep),
         "cwd": "notebooks",
         "rate": 0.001,
         "threads": ["3", "3"],
