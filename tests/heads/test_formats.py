@@ -25,6 +25,11 @@ def told(path):
     return str(refusal.value)
 
 
+def zipped(content):
+    """Always the same bytes: gzip writes the time, which made other names of tests."""
+    return gzip.compress(content, mtime=0)
+
+
 @pytest.mark.parametrize(
     "name, content, advice",
     [
@@ -38,14 +43,14 @@ def told(path):
         ("a.img", b"x" * 400, "a.hdr is missing"),
         ("a.hdr", b"x" * 400, "a.img is missing"),
         ("a.nii.gz", b"x" * 344 + b"n+1\0", "Rename it to .nii"),
-        ("a.nii", gzip.compress(b"x" * 400), "Rename it to .nii.gz"),
-        ("a.nii.gz", gzip.compress(gzip.compress(b"x" * 400)), "gzipped twice"),
+        ("a.nii", zipped(b"x" * 400), "Rename it to .nii.gz"),
+        ("a.nii.gz", zipped(zipped(b"x" * 400)), "gzipped twice"),
         ("a.nii.gz", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ("a.nii.gz", b"../.git/annex/objects/ab/cd", "datalad get"),
         ("a.nii.gz", b"<!DOCTYPE html><html>Please log in", "Log in"),
         ("a.nii", DICOM, "dcm2niix -z y"),
         ("a.nii", b"\x89HDF\r\n\x1a\n", "HDF5"),
-        ("a.nii.gz", gzip.compress(b"\0\0\0\1\0\0\0\x07" * 50), "FreeSurfer"),
+        ("a.nii.gz", zipped(b"\0\0\0\1\0\0\0\x07" * 50), "FreeSurfer"),
         ("a.nii.gz", b"PK\x03\x04", "Unpack"),
         ("a.nii.gz", b"\x1f\x8b\x08", "Copy or download"),
         ("a.nii.gz", b"", "empty"),
