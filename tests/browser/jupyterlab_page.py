@@ -144,9 +144,15 @@ class OpenNotebook:
         call = "([name, given]) => { window.jupyterapp.commands.execute(name, given); }"
         self.page.evaluate(call, [name, arguments or {}])
 
+    def wait_for_kernel(self) -> None:
+        """Until the kernel has nothing to do."""
+        self.page.wait_for_timeout(300)  # what was just done is on its way
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=1000 * LONGEST_S)
+        self.page.wait_for_timeout(300)
+
     def run(self) -> None:
         """Runs all cells and waits for the lab's first picture."""
-        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=1000 * LONGEST_S)
+        self.wait_for_kernel()
         self.command("notebook:run-all-cells")
         drawn_or_failed = f".brain-lab-picture[data-drawn], {FAILED}"
         self.page.wait_for_selector(drawn_or_failed, timeout=1000 * LONGEST_S, state="attached")

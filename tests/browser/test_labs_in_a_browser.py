@@ -87,6 +87,7 @@ def move_choosers(notebook):
         moved = chosen()
         one.select_option(index=before)
         assert differs(notebook, chosen, moved), one.get_attribute("aria-label")
+        notebook.wait_for_kernel()  # another task brings other predictions
 
 
 def check_words(notebook):

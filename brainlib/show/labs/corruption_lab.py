@@ -9,11 +9,9 @@ from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
-from scipy import ndimage
-from skimage import restoration
 
 from brainlib import metrics, models
-from brainlib.evaluation import studies
+from brainlib.evaluation import filters, studies
 from brainlib.record import Run
 from brainlib.show.labs import canvas
 from brainlib.show.labs.lab import Lab, View, Words, chooser, slider
@@ -29,11 +27,10 @@ WIDTH, GAP, TOP, BARS = 530, 6, 22, 116
 SLICES = 24  # of people whom no network has seen
 FILTERS: dict[str, Restore | None] = {
     "none": None,
-    "median 3x3": lambda stack: ndimage.median_filter(stack, size=(1, 3, 3, 1)),
-    "Gaussian, 0.8 pixels": lambda stack: ndimage.gaussian_filter(stack, (0, 0.8, 0.8, 0)),
-    "total variation": lambda stack: np.stack(
-        [restoration.denoise_tv_chambolle(one, weight=0.06, channel_axis=-1) for one in stack]
-    ),
+    "median 3x3": filters.median,
+    "non-local means": filters.nl_means,
+    "total variation": filters.total_variation,
+    "filters in turn": filters.in_turn,
 }
 
 
