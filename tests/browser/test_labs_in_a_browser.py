@@ -177,3 +177,18 @@ def test_every_control_of_a_lab_moves(lab, smoke_run, open_lab):
         picture_follows(notebook)
     predict_and_reveal(notebook)
     notebook.check()
+
+
+@pytest.mark.slow
+def test_a_lab_that_was_saved_and_has_no_kernel_shows_its_still(open_lab, jupyterlab):
+    notebook = open_lab(MADE_UP)
+    still = notebook.page.locator(".brain-lab-still")
+    assert still.count() == 1 and not still.is_visible()
+    notebook.command("docmanager:save")
+    notebook.page.wait_for_timeout(3000)
+    notebook.command("kernelmenu:shutdown")
+    notebook.page.wait_for_timeout(2000)
+    notebook.page.reload()
+    notebook.page.wait_for_selector(".brain-lab-still img", timeout=60_000)
+    words = notebook.page.locator("text=model not found")
+    assert not any(one.is_visible() for one in words.all())

@@ -45,7 +45,8 @@ def test_who_does_nothing_is_not_worse_and_who_paints_grey_is(bench):
         clean, Damage(noise=0.02).of(clean), bench.networks
     )
     assert (copied.psnr, copied.dssim) == (nothing.psnr, nothing.dssim)
-    assert not corruption_lab.is_worse(copied, nothing) and corruption_lab.is_worse(grey, nothing)
+    judged = [corruption_lab.verdict(one, nothing) for one in (copied, grey)]
+    assert judged == ["the same", "worse"]
     shown = corruption_lab.view(bench, number=0, damage=Damage(noise=0.02))
     assert "paints grey" in shown.alt and "worse than doing nothing" in shown.alt
     assert shown.numbers.count('class="worse"') == 1

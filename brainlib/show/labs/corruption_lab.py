@@ -169,6 +169,13 @@ def view(
     return View(picture, _in_words(bench.titles[number], found), _table(found))
 
 
+def verdict(attempt: Attempt, nothing: Attempt) -> str:
+    """A way against doing nothing: "better", "worse" or "the same", by DSSIM."""
+    if attempt.dssim == nothing.dssim:
+        return "the same"
+    return "worse" if is_worse(attempt, nothing) else "better"
+
+
 def is_worse(attempt: Attempt, nothing: Attempt) -> bool:
     """Whether a way ends farther from the clean slice than doing nothing, by DSSIM."""
     return attempt.dssim > nothing.dssim
@@ -207,14 +214,13 @@ def _bars(paper: canvas.Canvas, found: Sequence[Attempt], *, top: int) -> None:
     row = min(20, (BARS - 18) // len(found))
     for number, one in enumerate(found):
         y = top + 12 + number * row
-        colour = canvas.GREY if number == 0 else canvas.GREEN
-        if number and is_worse(one, nothing):
-            colour = canvas.RED
+        judged = verdict(one, nothing)
+        colour = {"better": canvas.GREEN, "worse": canvas.RED}.get(judged, canvas.GREY)
         end = left + (right - left) * one.dssim / longest
         paper.text((4, y + row / 2), one.name, size=12, anchor="lm")
         paper.rectangle((left, y + 3, max(end, left + 1), y + row - 3), fill=colour)
         words = f"DSSIM {one.dssim:.4f}"
-        words += " worse" if number and is_worse(one, nothing) else ""
+        words += " worse" if judged == "worse" else ""
         paper.text((right + 6, y + row / 2), words, size=12, anchor="lm")
     mark = left + (right - left) * nothing.dssim / longest
     paper.line([(mark, top + 10), (mark, top + 14 + row * len(found))], colour=canvas.YELLOW)
@@ -224,13 +230,10 @@ def _table(found: Sequence[Attempt]) -> str:
     """PSNR and DSSIM of every way, with a word where it is worse than doing nothing."""
     rows = ["<tr><th></th><th>PSNR (dB)</th><th>DSSIM</th><th>against doing nothing</th></tr>"]
     for number, one in enumerate(found):
-        verdict = ""
-        if number:
-            worse = is_worse(one, found[0])
-            verdict = f'<span class="{"worse" if worse else "better"}">'
-            verdict += f"{'worse' if worse else 'better'}</span>"
+        judged = verdict(one, found[0]) if number else ""
+        judged = f'<span class="{judged}">{judged}</span>'
         psnr = "infinite" if np.isinf(one.psnr) else f"{one.psnr:.1f}"
-        cells = (escape(one.name), psnr, f"{one.dssim:.4f}", verdict)
+        cells = (escape(one.name), psnr, f"{one.dssim:.4f}", judged)
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f"<table>{''.join(rows)}</table>"
 
@@ -239,8 +242,9 @@ def _in_words(title: str, found: Sequence[Attempt]) -> str:
     """What the picture shows, for those who cannot see it."""
     parts = [f"Slice {title}, clean and damaged: DSSIM {found[0].dssim:.4f}."]
     for one in found[1:]:
-        verdict = "worse" if is_worse(one, found[0]) else "better"
-        parts.append(f"{one.name}: {one.dssim:.4f}, {verdict} than doing nothing.")
+        judged = verdict(one, found[0])
+        than = "as" if judged == "the same" else "than"
+        parts.append(f"{one.name}: {one.dssim:.4f}, {judged} {than} doing nothing.")
     return " ".join(parts)
 
 

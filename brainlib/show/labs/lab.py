@@ -33,8 +33,8 @@ STILL_HTML = """<style>
 <img src="{source}" alt="{alt}" width="{width}">
 <figcaption>{words}</figcaption></figure>"""
 HEADLESS = (
-    "A still of this lab, at the state in which it opens. In JupyterLab, run this cell: its "
-    "controls ({controls}) then stand beside the picture."
+    "A still of this lab, at the state in which it opens. In JupyterLab its controls stand beside "
+    "the picture: {controls}."
 )
 
 

@@ -486,11 +486,11 @@ def _controls(shelf: Shelf, plane: str) -> dict[str, ipywidgets.Widget]:
         ),
         "overlay": chooser("outline", (MASK, LESION, NO_OVERLAY)),
         "rule": chooser("rule", RULES),
-        "brain": slider("brain, %", 0, 50, 0.1, limits.brain),
-        "count": slider("count, %", 0, 100, 1, limits.count, readout_format=".0f"),
-        "mean": slider("mean, %", 0, 100, 1, limits.mean, readout_format=".0f"),
+        "brain": slider("brain (%)", 0, 50, 0.1, limits.brain),
+        "count": slider("count (%)", 0, 100, 1, limits.count, readout_format=".0f"),
+        "mean": slider("mean (%)", 0, 100, 1, limits.mean, readout_format=".0f"),
         "span": whole(
-            description="range, %", min=0, max=100, step=1, value=limits.span, readout_format=".0f"
+            description="range (%)", min=0, max=100, step=1, value=limits.span, readout_format=".0f"
         ),
         "noisy": ipywidgets.Checkbox(description="noisy head", value=False),
     }
