@@ -423,7 +423,7 @@ def test_somebody_elses_codebook_is_found():
 
 
 def test_what_cannot_be_read_is_refused(autoencoder, tmp_path):
-    with pytest.raises(ValueError, match="existing .keras file"):
+    with pytest.raises(FileNotFoundError, match="expected a .keras file of a model, got nothing"):
         inspector.inspect(tmp_path / "none.keras", TEST)
     lambda_model = keras.Sequential([keras.Input((4, 4, 1)), layers.Lambda(lambda x: 2 * x)])
     lambda_model.save(tmp_path / "code.keras")

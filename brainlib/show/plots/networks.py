@@ -37,8 +37,10 @@ def validation_curves(
             colour = COLOURS[names.index(name) % len(COLOURS)]
             label = name if name not in ax.get_legend_handles_labels()[1] else None
             ax.plot(line.epoch, line.val_loss, color=colour, label=label, marker=".", markersize=3)
-        ax.set(yscale="log", xlabel="epoch", ylabel=f"validation loss ({loss})")
-        decimal_ticks(ax)
+        ax.set(xlabel="epoch", ylabel=f"validation loss ({loss})")
+        if (part.val_loss > 0).any():  # a logarithm of errors is negative
+            ax.set_yscale("log")
+            decimal_ticks(ax)
         legend_beside(ax)
     return figure
 
