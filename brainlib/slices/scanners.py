@@ -1,9 +1,10 @@
 """Slices of scanners that nobody trained on: what differs from scanner to scanner, drawn at random.
 
 A network that saw one scanner alone takes what is new to it for a fault: a head without its skull,
-or cut off by the field of view, was filled up outside (measured on 26 heads of other scanners:
-clean slices came back at 31 dB without these changes and at 40 dB with them). Input and target
-change alike; `augmentation` bends the head, `corruptions` do what is to be undone.
+or cut off by the field of view, was filled up outside. On 26 heads of other scanners clean slices
+came back at 31 dB from a training of 5,000 steps of 32 slices without cut heads, and at 45 dB from
+one with them at 8,000 steps of 64 (one training each, which also differ in their length). Input
+and target change alike; `augmentation` bends the head, `corruptions` do what is to be undone.
 """
 
 from __future__ import annotations
