@@ -116,7 +116,7 @@ RECIPES = {
         adversarial_start=4,
         adversarial_weight=0.8,
     ),
-    # For any head: outputs/reference/README.md tells what it reached.
+    # Near to that of the restorer in outputs/reference, whose README says in what it differs.
     "restorer": replace(
         _FAST, learning_rate=4e-3, batch_size=64, epochs=20, steps=8000, warm_up=0.04
     ),
