@@ -195,6 +195,23 @@ def test_the_claim_that_matters_most_stands_for_its_chapter():
     assert findings.first_page(findings.found_in(results))[0].claim == SHARPER["claim"]
 
 
+@pytest.mark.parametrize(
+    ("chapter", "easy", "hard"),
+    [
+        ("05_vqvae", "better than: PCA 14", "better than: PCA in 448 bits"),
+        (
+            "08_evaluation",
+            "Input seed004, DSSIM: the best network beats doing nothing",
+            "Input seed004, PSNR: the best network beats the best filter",
+        ),
+    ],
+)
+def test_the_first_page_names_the_strongest_rival(chapter, easy, hard):
+    claims = [finding(easy, "shown", "by 3."), finding(hard, "not shown", "by -1.")]
+    results = [{"notebook": chapter, "findings": claims}]
+    assert findings.first_page(findings.found_in(results))[0].claim == hard
+
+
 def test_findings_as_lines_for_a_terminal(run_folder):
     lines = findings.in_lines(run_folder)
     assert lines[0] == "4 claims were put to the test: 2 shown, 2 not shown."
