@@ -138,7 +138,7 @@ def aims_in_words(reached: Sequence[Found]) -> str:
     """How many aims the numbers meet, and how many of those beyond doubt."""
     met = sum(bool(one.numbers.get("met", one.verdict == "shown")) for one in reached)
     sure = sum(one.verdict == "shown" for one in reached)
-    return f"Aims of the profile: {met} of {len(reached)} met, {sure} of them beyond doubt."
+    return f"Aims that chapters state: {met} of {len(reached)} met, {sure} of them beyond doubt."
 
 
 def verdict_in_words(one: Found) -> str:

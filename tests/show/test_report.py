@@ -217,7 +217,7 @@ def test_findings_as_lines_for_a_terminal(run_folder):
     assert lines[0] == "4 claims were put to the test: 2 shown, 2 not shown."
     assert lines[1] == "  - The network restores"
     assert lines[2].startswith("      not shown, the opposite holds: network - doing nothing")
-    assert lines[-1] == "  Aims of the profile: 1 of 1 met, 1 of them beyond doubt."
+    assert lines[-1] == "  Aims that chapters state: 1 of 1 met, 1 of them beyond doubt."
 
 
 def test_a_run_that_failed_says_so(document):
