@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import nbformat
 import pytest
 
 from brainlib.record import read_apart
+from brainlib.show import findings
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -52,6 +54,15 @@ def check_run(folder):
     return record, report
 
 
+def check_aims(folder):
+    """Every aim in `chapters.yaml` is of a claim that its chapter makes: one reworded is found."""
+    found = findings.found_in(findings.read_results(folder))
+    for chapter in ("04_vae", "05_vqvae", "07_ae_variants"):  # 09 asks for heads with lesions
+        claims = [one.claim for one in found if one.chapter == chapter]
+        for pattern in findings.chapters_in_words()[chapter]["aims"]:
+            assert any(re.search(pattern, claim) for claim in claims), (pattern, claims)
+
+
 def check_reading(folder):
     """What a reader sees: every figure and table with its caption, nothing in red."""
     for path in (folder / "results").glob("*.json"):
@@ -87,6 +98,7 @@ def test_the_ten_real_heads_become_a_report(ixi_sample, tmp_path):
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
     record, report = check_run(out)
     check_reading(out)
+    check_aims(out)
     assert (
         "CC BY-SA 3.0" in report
         and "Synthetic phantom" not in report

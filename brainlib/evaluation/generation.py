@@ -164,6 +164,26 @@ def sample_fitted(
     return decode(model, density.sample(n, seed=seed, temperature=temperature))
 
 
+def sample_alone(model: keras.Model, means: ArrayLike, n: int, *, seed: int) -> np.ndarray:
+    """Images of codes whose numbers were each drawn on its own, from real codes.
+
+    Each number has the right values as often as in real codes. What is lost is how the numbers of
+    a code go together.
+
+    Args:
+        model: a VAE.
+        means: (N, D) posterior means of real images.
+        n: number of draws.
+        seed: random seed.
+
+    Returns:
+        (n, H, W, 1).
+    """
+    means = np.asarray(means)
+    places = np.random.default_rng(seed).integers(len(means), size=(n, means.shape[1]))
+    return decode(model, np.take_along_axis(means, places, axis=0))
+
+
 def interpolate(
     model: keras.Model, first: np.ndarray, second: np.ndarray, *, steps: int = 8
 ) -> np.ndarray:

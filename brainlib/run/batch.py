@@ -333,9 +333,10 @@ class Batch:
         }
 
     def _priority(self, name: str) -> int:
-        """Side by side the long ones begin, so that none is left alone; else in their order."""
+        """Side by side those begin after which most is to come; else in their order."""
         if self.request.parallel > 1:
-            return round(10 * self.request.profile.minutes.get(name, 0))
+            minutes = self.request.profile.minutes
+            return round(10 * catalogue.minutes_to_the_end(name, self.request.table, minutes))
         names = list(self.request.jobs)
         return len(names) - names.index(name)
 

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,3 +111,19 @@ def with_needs(names: Iterable[str], table: Table) -> list[str]:
             wanted.add(name)
             waiting += table[name]
     return [name for name in table if name in wanted]
+
+
+def minutes_to_the_end(name: str, table: Table, minutes: Mapping[str, float]) -> float:
+    """The longest way from the start of a notebook to the end of the run, in minutes.
+
+    Args:
+        name: of the notebook.
+        table: what each notebook needs.
+        minutes: how long each takes; 0 where nothing is known.
+
+    Returns:
+        Its own minutes, and those of the longest chain of notebooks that wait for it.
+    """
+    waiting = [other for other, needs in table.items() if name in needs]
+    after = [minutes_to_the_end(other, table, minutes) for other in waiting]
+    return minutes.get(name, 0) + max(after, default=0)

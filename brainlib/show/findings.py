@@ -48,9 +48,15 @@ class Found:
     numbers: dict[str, Any]
 
     @property
-    def is_aim(self) -> bool:
-        """Whether it says what the profile aimed at and reached."""
+    def is_bare_aim(self) -> bool:
+        """Whether it compares with a number that the chapter set itself, and with no rival."""
         return "aim" in self.numbers or self.claim.lower().startswith("aim")
+
+    @property
+    def is_aim(self) -> bool:
+        """Whether the workbook aims at it with its own settings, whichever way it came out."""
+        patterns = chapters_in_words().get(self.chapter, {}).get("aims", [])
+        return self.is_bare_aim or any(re.search(pattern, self.claim) for pattern in patterns)
 
     @property
     def speaks_against(self) -> bool:
@@ -104,7 +110,7 @@ def first_page(found: Sequence[Found]) -> list[Found]:
 
     A model that does harm is named whatever else stands there.
     """
-    plain = [one for one in found if not one.is_aim]
+    plain = [one for one in found if not one.is_bare_aim]
     harmful = [one for one in plain if one.speaks_against and one.against_nothing]
     chosen = _one_per_chapter(harmful)
     named = {one.chapter for one in chosen}
@@ -115,7 +121,7 @@ def first_page(found: Sequence[Found]) -> list[Found]:
 
 
 def aims(found: Sequence[Found]) -> list[Found]:
-    """What the profile aimed at, with what was reached."""
+    """What the workbook aims at, with what was reached."""
     return [one for one in found if one.is_aim]
 
 
@@ -138,7 +144,7 @@ def aims_in_words(reached: Sequence[Found]) -> str:
     """How many aims the numbers meet, and how many of those beyond doubt."""
     met = sum(bool(one.numbers.get("met", one.verdict == "shown")) for one in reached)
     sure = sum(one.verdict == "shown" for one in reached)
-    return f"Aims that chapters state: {met} of {len(reached)} met, {sure} of them beyond doubt."
+    return f"Aims of the workbook: {met} of {len(reached)} met, {sure} of them beyond doubt."
 
 
 def verdict_in_words(one: Found) -> str:

@@ -28,6 +28,17 @@ def test_prior_samples(vae):
     )
 
 
+def test_numbers_drawn_alone_keep_their_values_and_lose_their_company(vae, monkeypatch):
+    monkeypatch.setattr(generation, "decode", lambda model, codes: np.asarray(codes))
+    means = np.repeat(np.arange(40.0)[:, None], 6, axis=1)  # all six numbers of a code are equal
+    codes = generation.sample_alone(vae, means, 4000, seed=1)
+    assert codes.shape == (4000, 6) and set(codes.ravel()) == set(range(40))
+    np.testing.assert_allclose(codes.mean(axis=0), 19.5, atol=1)
+    together = np.corrcoef(codes.T)[np.triu_indices(6, 1)]
+    assert np.abs(together).max() < 0.1
+    np.testing.assert_array_equal(generation.sample_alone(vae, means, 4000, seed=1), codes)
+
+
 def test_interpolation_ends_at_the_reconstructions(vae):
     pair = RNG.uniform(0, 1, (2, 32, 64, 1)).astype("float32")
     way = generation.interpolate(vae, *pair, steps=5)

@@ -399,6 +399,15 @@ def test_a_notebook_is_named_in_several_ways_and_brings_what_it_needs():
     assert catalogue.with_needs(["10_report"], table) == list(CHAIN)
 
 
+def test_side_by_side_those_begin_after_which_most_is_to_come():
+    """A long notebook that nothing waits for comes after a short one with a long chain behind."""
+    table = {"a": [], "long": ["a"], "short": ["a"], "after": ["short"], "end": ["long", "after"]}
+    minutes = {"a": 1, "long": 5, "short": 3, "after": 2.5, "end": 1}
+    ways = {name: catalogue.minutes_to_the_end(name, table, minutes) for name in table}
+    assert ways == {"a": 7.5, "long": 6, "short": 6.5, "after": 3.5, "end": 1}
+    assert catalogue.minutes_to_the_end("short", {"short": []}, {}) == 0
+
+
 # What a result is made from
 
 

@@ -186,6 +186,23 @@ def test_what_is_worse_than_doing_nothing_is_said_first(document):
     assert [one.verdict for one in found] == ["not shown, the opposite holds", "not shown"]
 
 
+def test_an_aim_is_counted_whichever_way_it_came_out_and_may_stand_on_the_first_page():
+    """What `chapters.yaml` names, in the chapters' own words; each pattern is of some claim."""
+    said = {
+        "04_vae": ["The VAE rebuilds unseen people better than PCA 32"],
+        "09_anomaly_detection": ["Tumour: a VAE finds more than the grey value (its own choice)"],
+        "08_evaluation": ["Input none, PSNR: the best network beats doing nothing"],
+    }
+    results = [
+        {"notebook": chapter, "findings": [finding(claim, "not shown", "by 0.") for claim in claims]}
+        for chapter, claims in said.items()
+    ]
+    found = findings.found_in(results)
+    assert [one.chapter for one in findings.aims(found)] == ["04_vae", "09_anomaly_detection"]
+    assert findings.aims_in_words(findings.aims(found)).startswith("Aims of the workbook: 0 of 2")
+    assert len(findings.first_page(found)) == 3
+
+
 def test_the_claim_that_matters_most_stands_for_its_chapter():
     other = finding("The VAE rebuilds better than PCA 8", "not shown", "by -1 [-2, 3].")
     results = [{"notebook": "04_vae", "findings": [SHARPER, other]}]
@@ -217,7 +234,7 @@ def test_findings_as_lines_for_a_terminal(run_folder):
     assert lines[0] == "4 claims were put to the test: 2 shown, 2 not shown."
     assert lines[1] == "  - The network restores"
     assert lines[2].startswith("      not shown, the opposite holds: network - doing nothing")
-    assert lines[-1] == "  Aims that chapters state: 1 of 1 met, 1 of them beyond doubt."
+    assert lines[-1] == "  Aims of the workbook: 1 of 1 met, 1 of them beyond doubt."
 
 
 def test_a_run_that_failed_says_so(document):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from brainlib import models
 from brainlib.evaluation import features, generation
 from brainlib.evaluation.studies.baselines import LinearCode
 from brainlib.evaluation.studies.rounds import Trained
@@ -16,6 +17,7 @@ from brainlib.evaluation.studies.split_slices import SplitSlices
 
 MEASURES = ("frechet", "precision", "recall", "ms_ssim_of_pairs", "rmse_to_nearest_training_slice")
 FEWEST_DRAWS = 5  # of one network, for a verdict
+ALONE = "each number alone"  # a way to draw
 
 
 def judge_of(
@@ -221,13 +223,14 @@ def judge_vaes(
     *,
     repeats: int,
 ) -> pd.DataFrame:
-    """Draws of several VAEs, codes from N(0, 1) and from a density fitted to the codes.
+    """Draws of several VAEs: from N(0, 1), from a fitted density, and each number on its own.
 
     Args:
         judge: of `judge_of`.
         trained: likelihood -> `Trained`; its models of one round draw, of every random seed.
         round_name: of that round.
-        known: (N, H, W, 1) training slices; the density is fitted to their codes.
+        known: (N, H, W, 1) training slices; their codes are what a density is fitted to, and what
+            single numbers are taken from.
         repeats: draws of each model.
 
     Returns:
@@ -249,6 +252,7 @@ def _ways_to_draw(
     vae: keras.Model, count: int, known: np.ndarray, random_seed: int
 ) -> dict[str, Callable[[Sequence[int]], np.ndarray]]:
     density = generation.fit_latent(vae, known, seed=random_seed)
+    means = models.latent_of(vae, known)
 
     def from_prior(numbers):
         return generation.sample_prior(vae, count, seed=[*numbers, 1])
@@ -256,4 +260,7 @@ def _ways_to_draw(
     def from_density(numbers):
         return generation.sample_fitted(vae, density, count, seed=[*numbers, 1])
 
-    return {"N(0, 1)": from_prior, "fitted density": from_density}
+    def number_by_number(numbers):
+        return generation.sample_alone(vae, means, count, seed=[*numbers, 1])
+
+    return {"N(0, 1)": from_prior, ALONE: number_by_number, "fitted density": from_density}

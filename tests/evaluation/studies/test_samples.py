@@ -62,7 +62,7 @@ def test_the_floor_and_pca_stand_first(judge):
     assert summary.draws.tolist() == [5, 2]
 
 
-def test_every_vae_of_the_round_draws_in_two_ways(judge, monkeypatch):
+def test_every_vae_of_the_round_draws_in_three_ways(judge, monkeypatch):
     drawn = []
 
     def draw(name):
@@ -75,12 +75,20 @@ def test_every_vae_of_the_round_draws_in_two_ways(judge, monkeypatch):
     monkeypatch.setattr("brainlib.evaluation.generation.fit_latent", lambda *a, seed: "density")
     monkeypatch.setattr("brainlib.evaluation.generation.sample_prior", draw("prior"))
     monkeypatch.setattr("brainlib.evaluation.generation.sample_fitted", draw("fitted"))
+    monkeypatch.setattr("brainlib.evaluation.generation.sample_alone", draw("alone"))
+    monkeypatch.setattr("brainlib.models.latent_of", lambda vae, images: "means")
     trained = {"a": Trained({("fold0", 0): "vae", ("fold1", 0): "other"}, pd.DataFrame(), {})}
     table = studies.judge_vaes(judge, trained, "fold0", judge.known, repeats=2)
-    assert table.codes_from.tolist() == ["N(0, 1)"] * 2 + ["fitted density"] * 2
+    assert table.codes_from.tolist() == [
+        *["N(0, 1)"] * 2,
+        *["each number alone"] * 2,
+        *["fitted density"] * 2,
+    ]
     assert drawn == [
         ("prior", [0, 0, 1]),
         ("prior", [0, 1, 1]),
+        ("alone", [0, 0, 1]),
+        ("alone", [0, 1, 1]),
         ("fitted", [0, 0, 1]),
         ("fitted", [0, 1, 1]),
     ]
