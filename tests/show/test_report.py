@@ -194,7 +194,10 @@ def test_an_aim_is_counted_whichever_way_it_came_out_and_may_stand_on_the_first_
         "08_evaluation": ["Input none, PSNR: the best network beats doing nothing"],
     }
     results = [
-        {"notebook": chapter, "findings": [finding(claim, "not shown", "by 0.") for claim in claims]}
+        {
+            "notebook": chapter,
+            "findings": [finding(claim, "not shown", "by 0.") for claim in claims],
+        }
         for chapter, claims in said.items()
     ]
     found = findings.found_in(results)
