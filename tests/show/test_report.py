@@ -188,18 +188,15 @@ def test_what_is_worse_than_doing_nothing_is_said_first(document):
 
 def test_an_aim_is_counted_whichever_way_it_came_out_and_may_stand_on_the_first_page():
     """What `chapters.yaml` names, in the chapters' own words; each pattern is of some claim."""
-    said = {
-        "04_vae": ["The VAE rebuilds unseen people better than PCA 32"],
-        "09_anomaly_detection": ["Tumour: a VAE finds more than the grey value (its own choice)"],
-        "08_evaluation": ["Input none, PSNR: the best network beats doing nothing"],
-    }
-    results = [
-        {
-            "notebook": chapter,
-            "findings": [finding(claim, "not shown", "by 0.") for claim in claims],
-        }
-        for chapter, claims in said.items()
+    said = [
+        ("04_vae", "The VAE rebuilds unseen people better than PCA 32"),
+        ("09_anomaly_detection", "Tumour: a VAE finds more than the grey value (its own choice)"),
+        ("08_evaluation", "Input none, PSNR: the best network beats doing nothing"),
     ]
+    results = []
+    for chapter, claim in said:
+        claims = [finding(claim, "not shown", "by 0.")]
+        results.append({"notebook": chapter, "findings": claims})
     found = findings.found_in(results)
     assert [one.chapter for one in findings.aims(found)] == ["04_vae", "09_anomaly_detection"]
     assert findings.aims_in_words(findings.aims(found)).startswith("Aims of the workbook: 0 of 2")
