@@ -34,17 +34,90 @@ def hits(image: np.ndarray, call: np.ndarray, lesion: np.ndarray, *, ax: Axes) -
         lesion: bool (H, W).
         ax: axes to draw on.
     """
+    for name, pixels, colour in _draw_hits(image, call, lesion, ax):
+        ax.plot([], [], "s", color=colour, label=f"{name}: {pixels}")
+    plots.legend_beside(ax)
+    return ax
+
+
+def _draw_hits(image, call, lesion, ax):
+    """The kinds of pixels in colours; (name, pixels, colour) of each."""
     kinds = {
         "lesion, called (tp)": (call & lesion, plots.GREEN),
         "called, no lesion (fp)": (call & ~lesion, plots.VERMILION),
         "lesion, missed (fn)": (lesion & ~call, plots.SKY),
     }
-    plots.brain(image, ax=ax)
-    for name, (pixels, colour) in kinds.items():
+    plots.brain(image, ax=ax, plane="axial")
+    for pixels, colour in kinds.values():
         layer = np.zeros((*image.shape, 4))
         layer[pixels] = to_rgba(colour)
         ax.imshow(layer, interpolation="nearest")
-        ax.plot([], [], "s", color=colour, label=f"{name}: {pixels.sum()}")
+    return [(name, int(pixels.sum()), colour) for name, (pixels, colour) in kinds.items()]
+
+
+def calls(
+    image: np.ndarray, called: Mapping[str, np.ndarray], lesion: np.ndarray, *, size: float = 3.0
+) -> Figure:
+    """The same slice with several calls side by side, in the colours of `hits`.
+
+    Args:
+        image: (H, W) in [0, 1].
+        called: {title: bool (H, W)}.
+        lesion: bool (H, W).
+        size: inches of a panel.
+    """
+    figure, axes = plots.panels(len(called), width=size, height=1.2 * size)
+    for ax, (title, call) in zip(axes, called.items()):
+        kinds = _draw_hits(image, call, lesion, ax)
+        ax.set_title(title, fontsize=9)
+    for name, _, colour in kinds:
+        axes[0].plot([], [], "s", color=colour, label=name)
+    plots.shared_legend(figure, axes[0])
+    return figure
+
+
+def signed_residual(residual: np.ndarray, *, ax: Axes, lesion: np.ndarray, title: str = "") -> Axes:
+    """Slice minus reconstruction in signed colours: blue where the slice is darker.
+
+    Args:
+        residual: (H, W).
+        ax: axes to draw on.
+        lesion: bool (H, W), outlined in black.
+        title: above the picture.
+    """
+    most = float(np.abs(residual).max()) or 1.0
+    drawn = ax.imshow(residual, cmap="RdBu_r", vmin=-most, vmax=most, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, fontsize=9)
+    ax.spines[:].set_visible(False)
+    if np.any(lesion):
+        ax.contour(lesion.astype(float), [0.5], colors="black", linewidths=1.0)
+    bar = ax.figure.colorbar(drawn, ax=ax, fraction=0.05, pad=0.03, ticks=[-most, 0, most])
+    bar.ax.set_yticklabels([f"{-most:.2f}\ndarker", "0", f"{most:.2f}\nbrighter"], fontsize=8)
+    return ax
+
+
+def score_histogram(
+    score: np.ndarray, lesion: np.ndarray, brain: np.ndarray, threshold: float, *, ax: Axes
+) -> Axes:
+    """How the scores of the lesion and of the rest of the brain are spread, and a threshold.
+
+    Args:
+        score: (H, W).
+        lesion: bool (H, W).
+        brain: bool (H, W).
+        threshold: from it on pixels are called: that part of the axis is shaded.
+        ax: axes to draw on.
+    """
+    edges = np.linspace(*np.quantile(score[brain], [0, 1]), 26)
+    kinds = {"rest of the brain": (brain & ~lesion, "0.55"), "lesion": (brain & lesion, TRUTH)}
+    for name, (pixels, colour) in kinds.items():
+        shares = np.full(pixels.sum(), 100 / max(1, pixels.sum()))
+        label = f"{name} ({pixels.sum()} pixels)"
+        ax.hist(score[pixels], edges, weights=shares, color=colour, alpha=0.65, label=label)
+    ax.axvspan(threshold, max(edges[-1], threshold), color=CALLED, alpha=0.2, label="called")
+    ax.axvline(threshold, color="0.2", linewidth=1.5)
+    ax.set(xlabel="score of a pixel", ylabel="share of its kind (%)", xlim=edges[[0, -1]])
     plots.legend_beside(ax)
     return ax
 

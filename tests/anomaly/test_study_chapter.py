@@ -1,15 +1,16 @@
 """The calls of notebook 09 on made-up heads: who takes part, by hand, choice, words, in brief."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_heads import BRIGHT, DARK, HEADS, POST, PREPARED, SIZE
+from made_up_heads import BRIGHT, DARK, HEADS, POST, PREPARED, SIZE, made_up
 
 from brainlib import anomaly_figures
-from brainlib.anomaly import study
+from brainlib.anomaly import dice, study
 from brainlib.anomaly.study import ALL, Detector
 from brainlib.evaluation.studies import Round
 
@@ -75,11 +76,58 @@ def test_batches_hold_the_healthy_of_a_round(tmp_path):
 
 def test_the_slice_by_hand_is_of_a_validation_head_or_planted():
     image, brain, lesion, words = study.example_slice(heads_of_study())
-    assert words.startswith("H4 (tumour)") and lesion.any() and not (lesion & ~brain).any()
+    assert words.startswith(("H4 (", "H7 (")) and lesion.any() and not (lesion & ~brain).any()
     planted = study.example_slice(heads_of_study(HEALTHY_ONLY))
     assert planted.words.startswith("H1, a healthy head") and planted.lesion.any()
     assert planted.image[planted.lesion].mean() < planted.image[planted.brain].mean() - 0.2
     assert image.shape == planted.image.shape == SIZE[1:]
+
+
+def test_the_slice_by_hand_is_the_one_whose_lesion_is_easiest_to_see():
+    faint = made_up(7, ill=True)
+    faint = replace(faint, images=np.where(faint.lesion, 0.55, faint.images))
+    heads = heads_of_study(prepared={**PREPARED, "H4": faint})
+    assert study.example_slice(heads).words.startswith("H7 (")
+    heads = heads_of_study(prepared={**PREPARED, "H7": faint})
+    assert study.example_slice(heads).words.startswith("H4 (")
+
+
+def test_counts_of_a_call_add_up():
+    call, lesion, brain = (np.zeros((4, 5), bool) for _ in range(3))
+    brain[:3] = True  # 15 pixels
+    lesion[0, :4] = True
+    call[0, 2:] = True  # 2 of the lesion, 1 elsewhere
+    call[3] = True  # outside of the brain: not counted
+    table = study.counts_of_a_call(call, lesion, brain)
+    assert table.called.tolist() == [2, 1, 3]
+    assert table["not called"].tolist() == [2, 10, 12]
+    assert table.together.tolist() == [4, 11, 15]
+
+
+def test_the_best_threshold_is_that_of_trying_them_all():
+    rng = np.random.default_rng(3)
+    score, lesion = rng.integers(0, 6, (7, 9)) / 5, rng.random((7, 9)) < 0.3
+    brain = rng.random((7, 9)) < 0.8
+    lesion &= brain
+    tried = {one: dice((score >= one) & brain, lesion) for one in np.unique(score[brain])}
+    found = study.best_threshold(score, lesion, brain)
+    assert tried[found] == max(tried.values()) > min(tried.values())
+
+
+def test_a_threshold_of_one_slice_is_tried_on_other_validation_heads():
+    heads = heads_of_study()
+    example = study.example_slice(heads)
+    table = study.threshold_on_other_heads(heads, lambda image: 1 - image, 0.75, example=example)
+    assert table["head"].str[:2].tolist() in (["H4", "H7", "H1"], ["H7", "H4", "H1"])
+    np.testing.assert_allclose(table.dice[:2], 1)  # all that is darker than 0.25 is lesion
+    assert np.isnan(table.dice[2]) and table.called_percent[2] == 0
+    words = study.elsewhere_in_words(table)
+    assert "Dice is **1.00**" in words and "0.0 to 0.0 %" in words
+    planted = heads_of_study(HEALTHY_ONLY)
+    example = study.example_slice(planted)
+    table = study.threshold_on_other_heads(planted, lambda image: image, 0.0, example=example)
+    assert len(table) == 1 and table.called_percent[0] == 100  # H1 itself is no other head
+    assert "No other validation head" in study.elsewhere_in_words(table)
 
 
 def test_maps_of_a_slice_are_compared_beside_chance():
@@ -208,4 +256,33 @@ def test_called_and_missed_pixels_are_counted_in_the_legend():
     anomaly_figures.hits(np.zeros((6, 7)), call, lesion, ax=ax)
     counts = [text.get_text().split(": ")[1] for text in ax.get_legend().get_texts()]
     assert counts == ["2", "1", "3"]  # tp, fp, fn
+    matplotlib.pyplot.close(figure)
+
+
+def test_calls_side_by_side_share_a_legend_and_have_titles():
+    call, lesion = np.zeros((6, 7), bool), np.zeros((6, 7), bool)
+    lesion[0, 1:6] = True
+    figure = anomaly_figures.calls(np.zeros((6, 7)), {"none": call, "all": ~call}, lesion)
+    assert [ax.get_title() for ax in figure.axes] == ["none", "all"]
+    assert len(figure.legends) == 1 and len(figure.legends[0].get_texts()) == 3
+    matplotlib.pyplot.close(figure)
+
+
+def test_a_signed_residual_has_white_at_zero_and_even_limits():
+    figure, (ax,) = anomaly_figures.plots.panels(1)
+    residual = np.array([[0.1, -0.4, 0.0]])
+    anomaly_figures.signed_residual(residual, ax=ax, lesion=np.zeros((1, 3), bool))
+    assert ax.images[0].get_clim() == (-0.4, 0.4)
+    matplotlib.pyplot.close(figure)
+
+
+def test_a_score_histogram_is_in_per_cent_of_each_kind():
+    figure, (ax,) = anomaly_figures.plots.panels(1)
+    score = np.linspace(0, 1, 20).reshape(4, 5)
+    lesion = score > 0.8
+    anomaly_figures.score_histogram(score, lesion, np.ones((4, 5), bool), 0.5, ax=ax)
+    heights = [bars.datavalues.sum() for bars in ax.containers]
+    np.testing.assert_allclose(heights, [100, 100])
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["rest of the brain (16 pixels)", "lesion (4 pixels)", "called"]
     matplotlib.pyplot.close(figure)

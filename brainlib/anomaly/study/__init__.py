@@ -23,7 +23,13 @@ from brainlib.anomaly.study.audits import (
     planted_slices,
     vaes_by_latent,
 )
-from brainlib.anomaly.study.by_hand import compare_maps, example_slice
+from brainlib.anomaly.study.by_hand import (
+    best_threshold,
+    compare_maps,
+    counts_of_a_call,
+    example_slice,
+    threshold_on_other_heads,
+)
 from brainlib.anomaly.study.choice import Choice, choose_detectors, search_in_words
 from brainlib.anomaly.study.code_sizes import areas_by_code_size
 from brainlib.anomaly.study.detectors import (
@@ -63,6 +69,7 @@ from brainlib.anomaly.study.in_words import (
     NO_VALIDATION_LESIONS,
     best_map_in_words,
     copying_in_words,
+    elsewhere_in_words,
     false_alarms_in_words,
     heads_in_words,
     healing_in_words,

@@ -108,6 +108,21 @@ def best_map_in_words(table: pd.DataFrame) -> str:
     )
 
 
+def elsewhere_in_words(table: pd.DataFrame) -> str:
+    """What a threshold of one slice did on others; table: of `threshold_on_other_heads`."""
+    here, others = table.iloc[0], table.iloc[1:]
+    said = [f"On the slice that the threshold is from, Dice is **{here.dice:.2f}**."]
+    ill, healthy = others[others.dice.notna()], others[others.dice.isna()]
+    for row in ill.itertuples():
+        said.append(f"On {row.head} it is {row.dice:.2f}, where {row.best_dice:.2f} was possible.")
+    if not len(ill):
+        said.append("No other validation head of these data has a lesion.")
+    if len(healthy):
+        least, most = healthy.called_percent.min(), healthy.called_percent.max()
+        said.append(f"Of healthy brains it calls {least:.1f} to {most:.1f} %, all of it false.")
+    return " ".join(said)
+
+
 def verdict_findings(table: pd.DataFrame) -> Iterator[tuple[str, Mapping]]:
     """(claim, finding) of each row of a verdict table, as `run.finding` takes them.
 
