@@ -103,7 +103,7 @@ def test_the_still_has_the_picture_its_words_and_what_could_be_moved(bench, monk
     image, words = shown
     assert image.data == opened.picture.value and image.alt == opened.picture.alt
     assert "dropout" in words.data and "Whose data." in words.data
-    assert opened.picture.alt in opened.still_html() or "&#x27;" in opened.still_html()
+    assert opened.picture.alt in opened.still.html() or "&#x27;" in opened.still.html()
     monkeypatch.setenv("BRAINLIB_RUN_TOKEN", "a run")
     opened._ipython_display_()
     assert len(shown) == 4  # headless: the same two again, no widget

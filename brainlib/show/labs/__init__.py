@@ -1,12 +1,13 @@
 """Labs: what a chapter is about, to be moved by hand. One line in a notebook each.
 
 labs.slices(run)      three planes of a head, and rules that keep its slices
+labs.head_in_3d(run)  a head that one turns and cuts open
 labs.latent(run)      walks through the code of a VAE
 labs.codes(run)       a page of codes, changed sign by sign
 labs.corruption(run)  damage, and who mends it
 labs.threshold(run)   a score becomes a call
 labs.quality(run)     all heads as a grid, whose boxes write exclude.csv
-labs.still(lab)       a picture of any of the five labs
+labs.still(lab)       a picture of any of the labs
 
 Each is a pure function from a state to a picture (`view` of its module), and controls beside it
 (`lab`). Headless the same line gives a still, and words where a network is missing.
@@ -18,6 +19,7 @@ import importlib
 
 _HOME = {
     "slices": ("slice_lab", "slices_of"),
+    "head_in_3d": ("body_lab", "head_in_3d"),
     "latent": ("latent_lab", "latent"),
     "codes": ("code_lab", "codes"),
     "corruption": ("corruption_lab", "corruption"),

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 import ipywidgets
 import numpy as np
@@ -155,10 +155,11 @@ class Lab:
 
     # ---- where nobody can move it
 
-    def still_words(self) -> str:
-        """What stands under a still."""
-        names = [control.description for control in self.controls.values() if control.description]
-        return f"{HEADLESS.format(controls=', '.join(names))} {self.note}".strip()
+    @property
+    def still(self) -> Still:
+        """The picture of the current state."""
+        names = [control.description for control in self.controls.values()]
+        return Still(self.picture.value, self.picture.alt, self.picture.width, self.note, names)
 
     def _ipython_display_(self) -> None:
         """Shows the lab; a still where run_all.sh executes the notebook."""
@@ -167,15 +168,39 @@ class Lab:
         if record.headless():
             show_still(self)
             return
-        display(HTML(self.still_html()))
+        display(HTML(self.still.html()))
         display(self.box)
 
-    def still_html(self) -> str:
+
+@dataclass(frozen=True)
+class Still:
+    """A lab where nobody can move it.
+
+    Attributes:
+        png: the picture.
+        alt: what it shows, in words.
+        width: on the screen, in pixels.
+        note: whose data, which network.
+        controls: what could be moved in JupyterLab.
+    """
+
+    png: bytes
+    alt: str
+    width: int
+    note: str
+    controls: Sequence[str]
+
+    def words(self) -> str:
+        """What stands under it where run_all.sh executed the notebook."""
+        names = ", ".join(name for name in self.controls if name)
+        return f"{HEADLESS.format(controls=names)} {self.note}".strip()
+
+    def html(self) -> str:
         """The still that shows itself where the notebook is opened without a kernel."""
         return STILL_HTML.format(
-            source=pages.data_url(self.picture.value),
-            alt=escape(self.picture.alt, quote=True),
-            width=self.picture.width,
+            source=pages.data_url(self.png),
+            alt=escape(self.alt, quote=True),
+            width=self.width,
             words=escape(f"Run this cell to move it. {self.note}"),
         )
 
@@ -190,16 +215,22 @@ class Words:
         return self.words
 
 
-def show_still(lab: Lab | Words) -> None:
+class HasStill(Protocol):
+    """What `show_still` asks of a lab."""
+
+    still: Still
+
+
+def show_still(lab: HasStill | Words) -> None:
     """Shows a lab as a picture with words under it, or the words that get its model."""
     from IPython.display import Image, Markdown, display
 
     if isinstance(lab, Words):
         display(Markdown(lab.words))
         return
-    shown = lab.picture
-    display(Image(data=shown.value, format="png", width=shown.width, alt=shown.alt))
-    display(Markdown(lab.still_words()))
+    still = lab.still
+    display(Image(data=still.png, format="png", width=still.width, alt=still.alt))
+    display(Markdown(still.words()))
 
 
 def slider(

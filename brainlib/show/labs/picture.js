@@ -1,31 +1,6 @@
 // The picture of a lab: one <img> whose bytes are exchanged in place, that says in words what it
 // shows, and that answers to the mouse and to the arrow keys where the lab has a place to move.
 
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-// An arrow key in a list of a lab chooses there; JupyterLab would move on to the next cell or button.
-function keepArrows(event) {
-  if (event.key in STEPS) event.stopPropagation();
-}
-
-// JupyterLab has shortcuts on the same keys, and sliders do not say what they slide.
-function makeReachable(element) {
-  const lab = element.closest(".brain-lab");
-  if (!lab) return;
-  if (!lab.hasAttribute("data-lm-suppress-shortcuts")) {
-    lab.setAttribute("data-lm-suppress-shortcuts", "true");
-    lab.addEventListener("keydown", keepArrows);
-  }
-  for (const control of lab.querySelectorAll(".jupyter-widgets")) {
-    const label = control.querySelector(":scope > .widget-label");
-    if (!label) continue;
-    const parts = ".noUi-handle, .widget-readout, select, input, .widget-toggle-buttons";
-    for (const part of control.querySelectorAll(parts)) {
-      part.setAttribute("aria-label", label.textContent);
-    }
-  }
-}
-
 function render({ model, el }) {
   const image = document.createElement("img");
   image.className = "brain-lab-picture";
@@ -90,9 +65,7 @@ function render({ model, el }) {
   model.on("change:alt change:steering change:width change:height", describe);
   describe();
   paint();
-  const untilShown = setInterval(() => makeReachable(el), 400); // controls come one by one
-  setTimeout(() => clearInterval(untilShown), 6000);
-  return () => clearInterval(untilShown);
+  return makeReachableSoon(el);
 }
 
 export default { render };

@@ -6,6 +6,12 @@ import anywidget
 import traitlets
 
 HERE = Path(__file__).parent
+REACH = (HERE / "reach.js").read_text(encoding="utf-8")
+
+
+def _script(name: str) -> str:
+    """A widget's script; what all share stands before it, because it cannot import it."""
+    return f"{REACH}\n{(HERE / name).read_text(encoding='utf-8')}"
 
 
 class Picture(anywidget.AnyWidget):
@@ -23,7 +29,7 @@ class Picture(anywidget.AnyWidget):
         steering: words on what clicking and the arrow keys do; "": nothing.
     """
 
-    _esm = HERE / "picture.js"
+    _esm = _script("picture.js")
     _css = HERE / "lab.css"
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
@@ -32,3 +38,17 @@ class Picture(anywidget.AnyWidget):
     place = traitlets.List(traitlets.Float(), [0.5, 0.5]).tag(sync=True)
     stride = traitlets.List(traitlets.Float(), [0.02, 0.02]).tag(sync=True)
     steering = traitlets.Unicode().tag(sync=True)
+
+
+class GraphicsCheck(anywidget.AnyWidget):
+    """Says whether the browser can draw in 3-D, and describes what another widget draws there.
+
+    Attributes:
+        graphics: "" before a browser has answered; "webgl2" or "none".
+        alt: what the canvas of the same lab shows, in words.
+    """
+
+    _esm = _script("graphics.js")
+    _css = HERE / "lab.css"
+    graphics = traitlets.Unicode().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)

@@ -361,12 +361,16 @@ def shelf_of(cohort: pd.DataFrame, *, find_brain: bool = True) -> Shelf:
     def read(name):
         row = rows.loc[name]
         volume = volumes.load(row.path)
-        mask = _mask_of(volume, row.brain_path) if find_brain else None
+        mask = mask_of(volume, row.brain_path) if find_brain else None
         lesion = _lesion_of(volume, row.lesion_path, mask)
         return Head(volume, mask, lesion, str(row.group), white_of(volume))
 
-    readable = [name for name in rows.index if _is_readable(rows.loc[name].path)]
-    return Shelf(readable, read, masks.brain_mask if find_brain else None)
+    return Shelf(readable_heads(rows), read, masks.brain_mask if find_brain else None)
+
+
+def readable_heads(rows: pd.DataFrame) -> list[str]:
+    """Names of the heads whose files can be opened. rows: one per head, by name, with `path`."""
+    return [name for name in rows.index if _is_readable(rows.loc[name].path)]
 
 
 def _is_readable(path: str) -> bool:
@@ -378,7 +382,7 @@ def _is_readable(path: str) -> bool:
     return True
 
 
-def _mask_of(volume: Volume, given: str) -> np.ndarray | None:
+def mask_of(volume: Volume, given: str) -> np.ndarray | None:
     """The mask of 02 where it is kept already, else DeepBrain's; None where no brain is found."""
     try:
         return masks.cached_mask(volume, cache=reading.MASKS, given=given)
