@@ -148,6 +148,13 @@ from brainlib.evaluation.studies.rate_distortion import (
     thesis_variance,
     variance_in_words,
 )
+from brainlib.evaluation.studies.rate import (
+    against_as_many_bits,
+    rate_distortion,
+    rate_points,
+    rates_by_model,
+    with_priors,
+)
 from brainlib.evaluation.studies.resnets import (
     DAMAGES as DAMAGES_003,
 )

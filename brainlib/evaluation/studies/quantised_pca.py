@@ -23,12 +23,14 @@ LLOYD_STEPS = 30
 def bits_of_components(variances: np.ndarray, bits: int) -> np.ndarray:
     """Whole bits for each component, `bits` in all: each goes to the largest remaining error.
 
+    No component takes more than `MOST_BITS`, so few components leave bits over.
+
     Args:
         variances: (n,) of the components.
         bits: to be given away.
     """
     error, given = np.array(variances, float), np.zeros(len(variances), int)
-    for _ in range(bits):
+    for _ in range(min(bits, MOST_BITS * len(given))):
         place = np.argmax(np.where(given < MOST_BITS, error, -1.0))
         error[place] *= NEXT_BIT if given[place] else FIRST_BIT
         given[place] += 1
@@ -46,8 +48,9 @@ def levels_of(values: np.ndarray, bits: int) -> np.ndarray:
     return levels
 
 
-def _nearest(values, levels):
-    return np.abs(values[:, None] - levels).argmin(axis=1)
+def _nearest(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """The number of the nearest of rising levels for each value; of two as near, the lower one."""
+    return np.searchsorted((levels[:-1] + levels[1:]) / 2, values)
 
 
 @dataclass(frozen=True)

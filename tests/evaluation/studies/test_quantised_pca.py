@@ -35,3 +35,9 @@ def test_more_bits_rebuild_better_and_never_as_well_as_all_numbers():
         assert rebuilt.shape == pictures.shape
         errors.append(np.mean((rebuilt - pictures) ** 2))
     assert errors[0] > errors[1] > errors[2] > np.mean((code.rebuild(pictures) - pictures) ** 2)
+
+
+def test_few_components_leave_bits_over():
+    """A code of two numbers cannot spend a hundred bits: it has 8 for each, and works."""
+    given = bits_of_components(np.array([4.0, 1.0]), 100)
+    np.testing.assert_array_equal(given, [8, 8])
