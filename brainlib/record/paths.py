@@ -1,5 +1,6 @@
 """Paths in texts for readers: relative to the data and the project, never those of a machine."""
 
+import functools
 import os
 import re
 from collections.abc import Iterable
@@ -27,14 +28,20 @@ def without_folders(text: str, folders: Iterable[Path]) -> str:
     """A text in which paths begin at one of the folders; of other paths the name alone is left."""
     if "/" not in text:
         return text
-    known = {str(path) for folder in folders for path in (folder.absolute(), folder.resolve())}
-    for folder in sorted(known, key=len, reverse=True):
+    for folder in _longest_first(tuple(folders)):
         text = re.sub(rf"{re.escape(folder)}/(?=[^\s:,;])", "", text)
         name = Path(folder).name.replace("\\", r"\\")
         text = re.sub(rf"{re.escape(folder)}(?![\w.-])/?", name, text)
     if text.startswith("/") and os.path.exists(text):  # whatever its folders are called
         return Path(text).name
     return ABSOLUTE.sub(lambda found: Path(found[0]).name, text)
+
+
+@functools.lru_cache(maxsize=64)
+def _longest_first(folders: tuple[Path, ...]) -> list[str]:
+    """The folders as texts, links and what they lead to."""
+    known = {str(path) for folder in folders for path in (folder.absolute(), folder.resolve())}
+    return sorted(known, key=len, reverse=True)
 
 
 def plain(value: object, folders: Iterable[Path]) -> object:

@@ -27,7 +27,7 @@ from brainlib.show.report.document import (
     label,
 )
 from brainlib.show.report.pdf_writer import width_mm
-from brainlib.show.report.pictures import for_word
+from brainlib.show.report.pictures import in_pixels
 
 QUIET = RGBColor(0x55, 0x55, 0x55)
 VERDICTS = {
@@ -73,12 +73,14 @@ class _Writer:
         self.word = docx.Document()
         self.bookmarks = 0
         _page_and_styles(self.word)
+        # Found once, for Word's own search is slow.
+        self.styles = {style.name: style for style in self.word.styles}
         self.word.core_properties.title = document.title
         self.word.core_properties.author = dict(document.facts).get("Author", "")
 
     def title_page(self) -> None:
         """Title, facts, and what a reader must know before all else."""
-        self.word.add_paragraph(self.document.title, style="Title")
+        self.word.add_paragraph(self.document.title, style=self.styles["Title"])
         for name, value in self.document.facts:
             line = self.word.add_paragraph()
             line.add_run(f"{name}: ").font.color.rgb = QUIET
@@ -90,12 +92,12 @@ class _Writer:
     def contents(self) -> None:
         """Contents and lists of figures and tables, each line a link."""
         self._page_break()
-        self.word.add_paragraph("Contents", style="Contents heading")
+        self.word.add_paragraph("Contents", style=self.styles["Contents heading"])
         for section, level in _outline((*self.document.body, *self.document.appendix), 1):
             words = f"{_number(self.document, section)} {section.heading}".strip()
             self._entry(words, label(section), level)
         for kind, heading in ((Figure, "List of figures"), (Table, "List of tables")):
-            self.word.add_paragraph(heading, style="Contents heading")
+            self.word.add_paragraph(heading, style=self.styles["Contents heading"])
             for block in blocks(self.document):
                 if isinstance(block, kind):
                     caption = inline.plain(block.caption.split(". ")[0], self.document.labels)
@@ -129,7 +131,7 @@ class _Writer:
     def paragraph(self, block: Paragraph) -> None:
         """A text; places for the author and warnings are framed by a style of their own."""
         styles = {"author": "For the author", "warning": "Warning"}
-        line = self.word.add_paragraph(style=styles.get(block.kind, "Normal"))
+        line = self.word.add_paragraph(style=self.styles[styles.get(block.kind, "Normal")])
         if block.kind == "author":
             line.add_run(AUTHOR).bold = True
         colour = RGBColor(0x8A, 0x2D, 0x6B) if self.marked and block.kind == "generated" else None
@@ -142,7 +144,7 @@ class _Writer:
         self._page_break()
         self.word.add_heading("Bibliography", level=1)
         for place, work in enumerate(self.document.references, 1):
-            line = self.word.add_paragraph(style="Normal")
+            line = self.word.add_paragraph(style=self.styles["Normal"])
             line.paragraph_format.left_indent = Mm(9)
             line.paragraph_format.first_line_indent = Mm(-9)
             self._bookmark(line, f"@{work.key}", f"[{place}]")
@@ -151,14 +153,14 @@ class _Writer:
     def _items(self, block: Items) -> None:
         style = "List Number" if block.numbered else "List Bullet"
         for text in block.texts:
-            self._write(self.word.add_paragraph(style=style), text)
+            self._write(self.word.add_paragraph(style=self.styles[style]), text)
 
     def _listing(self, block: Listing) -> None:
-        run = self.word.add_paragraph(style="Normal").add_run(block.text)
+        run = self.word.add_paragraph(style=self.styles["Normal"]).add_run(block.text)
         run.font.name, run.font.size = "DejaVu Sans Mono", Pt(8.5)
 
     def _finding(self, block: Finding) -> None:
-        line = self.word.add_paragraph(style="Finding")
+        line = self.word.add_paragraph(style=self.styles["Finding"])
         self._write(line, f"**{block.claim}.** ")
         verdict = line.add_run(block.verdict)
         verdict.bold, verdict.font.size = True, Pt(9)
@@ -173,7 +175,7 @@ class _Writer:
         line.alignment = WD_ALIGN_PARAGRAPH.CENTER
         line.paragraph_format.keep_with_next = True
         picture = line.add_run().add_picture(
-            io.BytesIO(for_word(block.path).data), width=Mm(width_mm(block.path))
+            io.BytesIO(in_pixels(block.path).data), width=Mm(width_mm(block.path))
         )
         picture._inline.docPr.set("descr", inline.plain(block.caption, self.document.labels))
         self._caption(block, block.credit)
@@ -191,7 +193,7 @@ class _Writer:
             for cell, words, column in zip(cells, row, block.columns):
                 self._cell(cell.paragraphs[0], words.text, bold=words.bold, right=column.numeric)
         _rules(table)
-        note = self.word.add_paragraph(style="Table note")
+        note = self.word.add_paragraph(style=self.styles["Table note"])
         self._write(note, block.note)
 
     def _cell(self, line: WordParagraph, text: str, *, bold: bool, right: bool) -> None:
@@ -201,8 +203,8 @@ class _Writer:
         self._write(line, text, size=8.5, bold=bold)
 
     def _caption(self, block: Figure | Table, credit: str = "") -> WordParagraph:
-        line = self.word.add_paragraph(style="Caption")
-        self._bookmark(line, label(block), f"{self.document.labels[label(block)]}.")
+        line = self.word.add_paragraph(style=self.styles["Caption"])
+        self._bookmark(line, label(block), f"{self.document.labels[label(block)]}.", bold=True)
         self._write(line, f" {block.caption}")
         if credit:
             line.add_run(f" {credit}.").font.color.rgb = QUIET
@@ -242,11 +244,11 @@ class _Writer:
                 run.font.color.rgb = colour
 
     def _entry(self, words: str, target: str, level: int) -> None:
-        line = self.word.add_paragraph(style="Contents entry")
+        line = self.word.add_paragraph(style=self.styles["Contents entry"])
         line.paragraph_format.left_indent = Mm(6 * (level - 1))
         _link(line, words, _bookmark_name(target))
 
-    def _bookmark(self, line: WordParagraph, mark: str, words: str) -> None:
+    def _bookmark(self, line: WordParagraph, mark: str, words: str, *, bold: bool = False) -> None:
         """Words with a bookmark around them."""
         self.bookmarks += 1
         start, end = OxmlElement("w:bookmarkStart"), OxmlElement("w:bookmarkEnd")
@@ -255,8 +257,7 @@ class _Writer:
         end.set(qn("w:id"), str(self.bookmarks))
         line._p.append(start)
         run = line.add_run(words)
-        if line.style.name == "Caption":
-            run.bold = True
+        run.bold = True if bold else None
         line._p.append(end)
 
     def _page_break(self) -> None:

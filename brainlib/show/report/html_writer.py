@@ -20,7 +20,7 @@ from brainlib.show.report.document import (
     blocks,
     label,
 )
-from brainlib.show.report.pictures import for_screen
+from brainlib.show.report.pictures import in_pixels
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -80,7 +80,7 @@ class Words:
 
     def source(self, figure: Figure) -> str:
         """A figure's picture as an address that holds it."""
-        return pages.data_url(*for_screen(figure.path))
+        return pages.data_url(*in_pixels(figure.path))
 
     def blocks_of(self, kind: str) -> Iterable[Figure | Table]:
         """Every figure or every table, for the lists of them."""

@@ -1,13 +1,15 @@
 """A line of the report in pieces: plain words, code, emphasis, references and citations."""
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(["link", "image", "autolink"])
 MARK = re.compile(r"\[((?:fig|tab|sec):[\w/.-]+|@[\w-]+(?:; ?@[\w-]+)*)\]")
+PLAIN = re.compile(r"[\w ,.:;()%−–±<>/+-]+")  # words without any mark
 KINDS = {"strong_open": "strong", "em_open": "emphasis"}
 
 
@@ -60,19 +62,24 @@ def referred(text: str) -> list[str]:
     return [mark for mark in MARK.findall(text) if not mark.startswith("@")]
 
 
-def _markdown(text: str) -> Iterator[Piece]:
+@functools.lru_cache(maxsize=65_536)  # each form of the report asks for each text
+def _markdown(text: str) -> tuple[Piece, ...]:
     """The pieces that Markdown tells apart; emphasis inside emphasis counts as the inner one."""
-    tokens = MARKDOWN.parseInline(" ".join(str(text).split()))[0].children
-    open_kinds = ["plain"]
+    words = " ".join(str(text).split())
+    if PLAIN.fullmatch(words):
+        return (Piece(words),)
+    tokens = MARKDOWN.parseInline(words)[0].children
+    open_kinds, found = ["plain"], []
     for token in tokens:
         if token.type in KINDS:
             open_kinds.append(KINDS[token.type])
         elif token.type.endswith("_close"):
             open_kinds.pop()
         elif token.type == "code_inline":
-            yield Piece(token.content, "code")
+            found.append(Piece(token.content, "code"))
         elif token.content:
-            yield Piece(token.content, open_kinds[-1])
+            found.append(Piece(token.content, open_kinds[-1]))
+    return tuple(found)
 
 
 def _with_references(piece: Piece, labels: Mapping[str, str]) -> list[Piece]:

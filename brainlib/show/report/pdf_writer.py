@@ -1,9 +1,11 @@
 """The report as PDF, set by typst with the fonts that it carries."""
 
+import io
 import math
 import tempfile
 from pathlib import Path
 
+import pikepdf
 import typst
 
 from brainlib.show.report import inline
@@ -48,7 +50,14 @@ def write_pdf(document: Document, path: Path, *, marked: bool = False) -> Path:
         (place / "report.typ").write_text(STYLE.read_text(encoding="utf-8"), encoding="utf-8")
         (place / "main.typ").write_text(source, encoding="utf-8")
         made = typst.compile(place / "main.typ", root=place, ignore_system_fonts=True)
-    path.write_bytes(made)
+    return write_small(made, path)
+
+
+def write_small(made: bytes, path: Path) -> Path:
+    """Writes a PDF with its objects packed: the tags that a screen reader needs are a third."""
+    with pikepdf.open(io.BytesIO(made)) as whole:
+        packed = pikepdf.ObjectStreamMode.generate
+        whole.save(path, object_stream_mode=packed, deterministic_id=True)
     return path
 
 

@@ -16,7 +16,7 @@ from brainlib.show.report.document import (
     blocks,
     walk,
 )
-from brainlib.show.report.pdf_writer import TypstWriter, plain, typst_string
+from brainlib.show.report.pdf_writer import TypstWriter, plain, typst_string, write_small
 from brainlib.show.report.pictures import size_of
 
 STYLE = Path(__file__).with_name("slides.typ")
@@ -53,8 +53,7 @@ def _compile(path: Path, parts_of, document: Document) -> Path:
         (place / "style.typ").write_text(STYLE.read_text(encoding="utf-8"), encoding="utf-8")
         (place / "main.typ").write_text(source, encoding="utf-8")
         made = typst.compile(place / "main.typ", root=place, ignore_system_fonts=True)
-    path.write_bytes(made)
-    return path
+    return write_small(made, path)
 
 
 def _slides(document: Document, writer: TypstWriter) -> list[str]:
