@@ -98,6 +98,7 @@ ROOMS = {
     "report": "show.report",
     "chapters": "show.chapters",
     "head_page": "show.head_page",
+    "exercises": "show.exercises",
     "run": "run",
 }
 

@@ -31,6 +31,10 @@ def _run(words: Sequence[str], stop: batch.Stop) -> int:
         if options.list:
             print("\n".join(command.listing(options)))
             return 0
+        if options.teach:
+            from brainlib.run import teach  # and nbconvert, which others need not wait for
+
+            return teach.run(options.teach)
         if options.report:
             from brainlib.run import report_command  # and typst, which others need not wait for
 

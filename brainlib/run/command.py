@@ -124,6 +124,11 @@ def parser() -> argparse.ArgumentParser:
     add("--compare", nargs="+", metavar="DIR", default=[], help="run folders, after --report")
     for name, what in (("author", "who hands it in"), ("title", "its title"), ("place", "where")):
         add(f"--{name}", metavar="TEXT", help=f"of the report: {what}")
+    words = (
+        "write the chapters for students (blanks) and for instructors (solutions) into a folder, "
+    )
+    words += "and stop"
+    add("--teach", metavar="DIR", help=words)
     words = "print notebooks, needs, budgets and parameters, and stop"
     add("--list", action="store_true", help=words)
     add("--dry-run", action="store_true", help="print what would run and why, and stop")
