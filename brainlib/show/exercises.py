@@ -111,6 +111,8 @@ def general_hint(answer: Any, expected: Any) -> str:
 def _hint_for_number(answer: Any, expected: float) -> str:
     if not _is_number(answer):
         return f"A number is expected here, and this is {_kind(answer)}."
+    if answer != answer:
+        return "This is NaN, not a number: look for 0 / 0, or for the logarithm of 0."
     slips = {
         -expected: "The size is right, the sign is not.",
         100 * expected: "This is a hundred times too large: a share is expected, not per cent.",

@@ -47,6 +47,7 @@ def test_the_same_answer_said_otherwise_is_right(answer, expected, said):
         (7.0, 5.0, "too large"),
         (4.9, 5.0, "too small"),
         ("5", 5.0, "this is text"),
+        (float("nan"), 5.0, "logarithm of 0"),
         (True, 1.0, "true or false"),
         ({"a", "c"}, {"a", "b", "d"}, "1 of 3 are found, and 1 of yours"),
         (7, {"a"}, "A set of names"),
