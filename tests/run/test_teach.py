@@ -81,18 +81,22 @@ def test_a_solution_that_lost_its_tag_does_not_reach_students():
 
 
 def assigned(text):
-    """Names that code assigns or defines at its top level, and those of them that are blanks."""
-    names, blanks = set(), set()
+    """Names that code assigns anywhere, or defines."""
+    nodes = list(ast.walk(ast.parse(text)))
+    names = [one for one in nodes if isinstance(one, ast.Name)]
+    stored = {one.id for one in names if isinstance(one.ctx, ast.Store)}
+    return stored | {one.name for one in nodes if isinstance(one, ast.FunctionDef)}
+
+
+def blanks_of(text):
+    """Names that a cell sets to None, and functions that return None."""
+    names = set()
     for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef):
-            found, is_blank = {node.name}, ast.unparse(node.body[-1]) == "return None"
-        else:
-            found = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-            found = found if isinstance(node, ast.Assign) else set()
-            is_blank = ast.unparse(node).endswith(("= None", "= (None, None)"))
-        names |= found
-        blanks |= found if is_blank else set()
-    return names, blanks
+        if isinstance(node, ast.FunctionDef) and ast.unparse(node.body[-1]) == "return None":
+            names.add(node.name)
+        elif ast.unparse(node).endswith(("= None", "= (None, None)")):
+            names |= assigned(ast.unparse(node))
+    return names
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -106,9 +110,9 @@ def test_every_exercise_is_whole(path):
     for blank, solution in zip(tagged(notebook, "exercise"), tagged(notebook, "solution")):
         assert "solution" in solution.metadata.get("tags", []), "the tag of a solution is gone"
         words, code = teach.words_and_code(solution.source)
-        names, blanks = assigned(blank.source)
-        assert words and blanks == names, "an exercise's cell holds blanks alone"
-        assert blanks <= assigned(code)[0]
+        blanks = blanks_of(blank.source)
+        assert words and blanks == assigned(blank.source), "an exercise's cell is blanks alone"
+        assert blanks <= assigned(code)
         assert not broken_by_code(code, parameters=False)
     for check in tagged(notebook, "check"):
         assert "exercises.check" in check.source and "exercises.answered" in check.source
