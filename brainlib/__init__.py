@@ -99,6 +99,7 @@ ROOMS = {
     "chapters": "show.chapters",
     "head_page": "show.head_page",
     "exercises": "show.exercises",
+    "start": "show.start",
     "run": "run",
 }
 

@@ -17,7 +17,7 @@ COLUMNS, LINES, CHARACTERS, FUNCTION_LINES = 88, 20, 800, 12
 FIRST_PARAMETERS = 12  # that a reader turns; the others stand below the line
 BELOW = "# for sweeps and long runs"
 SHOWS = {"figure", "table", "finding"}  # methods of the run
-ORDER = [  # in which the chapters run
+ORDER = [  # in which the chapters are read and run
     "01_explore",
     "02_slice_selection",
     "03_split",
@@ -96,7 +96,7 @@ def broken_limits(path: Path) -> list[str]:
         else:
             found = [f"says {word!r}" for word in re.findall(r"\b[Ss]eeds? 00\d", text)]
         said += [f"{path.stem}, cell {number}: {words}" for words in found]
-    set_up = next(cell for cell in cells if "runs.start(" in source(cell))
+    set_up = next(cell for cell in cells if "from brainlib import" in source(cell))
     if not set_up["metadata"].get("jupyter", {}).get("source_hidden"):
         said.append(f"{path.stem}: the cell of imports is not collapsed")
     texts = sum(cell["cell_type"] == "markdown" for cell in cells)

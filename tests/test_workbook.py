@@ -15,6 +15,7 @@ from brainlib.show import findings
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NOTEBOOKS.remove(ROOT / "notebooks" / "00_start.ipynb")  # is opened, and no part of a run
 
 
 def run_all(*arguments, **environment):

@@ -27,6 +27,7 @@ from brainlib.record.notebooks import (
     read_apart,
     read_table,
 )
+from brainlib.record.run_state import DONE, NOT_RUN, Chapter, RunState, read_state
 from brainlib.record.run_record import (
     IXI_NOTE,
     SYNTHETIC_NOTE,

@@ -53,3 +53,9 @@ def plain(value: object, folders: Iterable[Path]) -> object:
     if isinstance(value, (list, tuple)):
         return [plain(item, folders) for item in value]
     return value
+
+
+def from_project(folder: Path) -> str:
+    """A folder as a command that is given in the project's folder names it."""
+    inside = folder.is_relative_to(files.PROJECT)
+    return folder.relative_to(files.PROJECT).as_posix() if inside else str(folder)

@@ -1,6 +1,5 @@
 """One notebook's part of a run: its folder, what it shows and keeps, what it hands on."""
 
-import contextlib
 import json
 import os
 import random
@@ -182,7 +181,7 @@ class Run:
     def _what_to_run(self, missing: list[str]) -> str:
         """One line that says what is missing, and the command that makes it."""
         numbers = " ".join(name.split("_")[0] for name in missing)
-        words = ["./run_all.sh", *numbers.split(), "--out", _from_project(self.folder)]
+        words = ["./run_all.sh", *numbers.split(), "--out", paths.from_project(self.folder)]
         data = self.parameters.get("data", "phantom")
         if data != "phantom":
             words += ["--data", str(data)]
@@ -402,10 +401,3 @@ def _notes_of_real(real: "pd.DataFrame") -> list[str]:
 def _save(figure: "Figure", path: Path, metadata: dict) -> None:
     with files.whole_file(path) as temporary:
         figure.savefig(temporary, dpi=SAVED_DPI, bbox_inches="tight", metadata=metadata)
-
-
-def _from_project(folder: Path) -> str:
-    """A run folder as a command in the project's folder names it."""
-    with contextlib.suppress(ValueError):
-        return folder.relative_to(files.PROJECT).as_posix()
-    return str(folder)

@@ -39,6 +39,10 @@ def _run(words: Sequence[str], stop: batch.Stop) -> int:
             from brainlib.run import report_command  # and typst, which others need not wait for
 
             return report_command.run(options)
+        if options.lab:
+            from brainlib.run import lab_command
+
+            return lab_command.run(options, stop)
         request = command.check(options)
     except Refused as error:
         print(f"run_all.sh: {error}", file=sys.stderr)

@@ -248,6 +248,7 @@ class Batch:
             "ended": None,
             "seconds": None,
             "command": shlex.join(["./run_all.sh", *self.words]),
+            "options": request.repeat_options,
             "git": _git_commit(),
             "asked_for": list(request.targets),
             "notebooks": {name: entries.get(name, {"status": "not run"}) for name in names},

@@ -22,7 +22,7 @@ MOST_PARALLEL, GIGABYTES_EACH = 4, 4  # notebooks at a time: more do not wait fo
 SCANS = (".nii", ".nii.gz", ".csv")
 REPORT_WORDS = ("author", "title", "place")
 # One of these; .lock alone where a run was stopped before it began.
-RUN_FOLDER_HAS = ("run.json", "results", "shared", "points", ".lock")
+RUN_FOLDER_HAS = ("run.json", "results", "shared", "points", "lab", ".lock")
 ABOUT = """\
 Executes the notebooks in the order of their needs; what is unchanged is skipped, what is stale
 says why. Without names it runs all of them. A named notebook runs with what it needs."""
@@ -34,6 +34,7 @@ examples:
   ./run_all.sh --sweep 004_corrupted -j 2         a table of experiments, two trainings at a time
                                                   (add --dry-run first)
   ./run_all.sh --report pdf --author "A. Person"  the report again, as PDF, from the last run
+  ./run_all.sh --lab 05                           JupyterLab at 05, with the networks of the run
   ./run_all.sh --list                             notebooks, what they need, their parameters
 
 exit codes: 0 all done, 1 something failed or the run folder is in use,
@@ -129,6 +130,9 @@ def parser() -> argparse.ArgumentParser:
     )
     words += "and stop"
     add("--teach", metavar="DIR", help=words)
+    words = "open JupyterLab at the start page, or at the named notebook, to go on from the run; "
+    words += "Ctrl-C ends it"
+    add("--lab", action="store_true", help=words)
     words = "print notebooks, needs, budgets and parameters, and stop"
     add("--list", action="store_true", help=words)
     add("--dry-run", action="store_true", help="print what would run and why, and stop")

@@ -31,7 +31,7 @@ EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def _kernel_manager() -> type:
+def kernel_manager() -> type:
     """A kernel manager that starts this very Python, over sockets that are files."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
@@ -114,7 +114,7 @@ def execute(
     for stale in (partial, pending, final):
         stale.unlink(missing_ok=True)
     token = os.environ[record.TOKEN] = secrets.token_hex(16)
-    manager, watch = _kernel_manager(), Watch(channel)
+    manager, watch = kernel_manager(), Watch(channel)
     try:
         with _stoppable(manager):
             _papermill(job, config, partial, manager, watch, Log(log, channel), log)

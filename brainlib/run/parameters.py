@@ -184,6 +184,20 @@ def read_parameters(text: str, where: Path | str) -> dict[str, Parameter]:
     return found
 
 
+def with_values(text: str, values: dict[str, Any]) -> str:
+    """The cell of parameters with other values, its comments as they are."""
+    lines = text.encode().splitlines(keepends=True)
+    for node in reversed(ast.parse(text).body):
+        name, default = _assignment(node, "parameters")
+        if values.get(name, default) == default:
+            continue
+        begin, end = node.value.lineno - 1, node.value.end_lineno - 1
+        before = lines[begin][: node.value.col_offset]
+        after = lines[end][node.value.end_col_offset :]
+        lines[begin : end + 1] = [before + repr(values[name]).encode() + after]
+    return b"".join(lines).decode()
+
+
 def _assignment(node: ast.stmt, where: Path | str) -> tuple[str, Any]:
     """Name and value of `name = literal`."""
     targets = getattr(node, "targets", [getattr(node, "target", None)])
