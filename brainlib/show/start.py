@@ -158,7 +158,10 @@ def run_links(folder: Path) -> list[Link]:
     known = {
         "report.html": ("Report", "findings first, then the parts of a thesis"),
         "report.pdf": ("Report as PDF", "the same for paper"),
-        "quality.html": ("Quality page", "every head with its brain mask; press *Trust HTML* above it to sort"),
+        "quality.html": (
+            "Quality page",
+            "every head with its brain mask; press *Trust HTML* above it to sort",
+        ),
     }
     there = {name: words for name, words in known.items() if (folder / name).exists()}
     return [Link(*words, _address(folder / name)) for name, words in there.items()]
