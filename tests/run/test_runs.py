@@ -368,7 +368,7 @@ def test_every_notebook_takes_the_values_that_the_pages_set():
     table = catalogue.read_table(ROOT / "notebooks" / "Snakefile")
     notebooks = catalogue.read_notebooks(list(table), table, ROOT / "notebooks")
     profile = settings.read_profile("quick", table, notebooks, ROOT / "notebooks")
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("notebooks/*/*.md")]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("notebooks/[!.]*/*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     words = re.findall(r"-p ([a-z0-9_.]+=[^\s`]+)", text)
     assert {"mask_folder=/folder", "mask=given"} <= set(words)
