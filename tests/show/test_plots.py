@@ -77,3 +77,37 @@ def test_a_montage_draws_each_picture_in_its_place():
         atol=1e-6,
     )
     plt.close(figure)
+
+
+def test_a_page_of_patches_has_the_middles_of_its_codes():
+    figure, (ax,) = plots.panels(1)
+    patches = np.zeros((3, 4, 8))  # the middle: rows 1 and 2, columns 2 to 5
+    patches[1, 1:3, 2:6], patches[2] = 0.5, 1
+    patches[2, 1:3, 2:6] = 0.75
+    plots.page_of_patches(np.array([[0, 1, 2]]), patches, ax=ax, gap=1)
+    drawn = ax.images[0].get_array()
+    assert drawn.shape == (2, 14)
+    np.testing.assert_array_equal(drawn[0, [0, 5, 10]], [0, 0.5, 0.75])
+    assert np.ma.getmaskarray(drawn)[:, [4, 9]].all()
+    plt.close(figure)
+
+
+def test_a_sway_map_hides_the_place_and_what_comes_after():
+    figure, (ax,) = plots.panels(1)
+    plots.sway_map(np.full((2, 3), 0.2), (1, 0), ax=ax)
+    drawn = ax.images[0].get_array()
+    assert np.ma.getmaskarray(drawn)[1].all() and drawn[0].tolist() == [20, 20, 20]
+    assert ax.patches[0].get_xy() == (-0.5, 0.5)
+    plt.close(figure)
+
+
+def test_likely_codes_are_bars_of_one_scale_and_the_true_code_stands_at_the_right():
+    chances = {"one": np.array([0.1, 0.6, 0.3]), "two": np.array([0.3, 0.3, 0.4])}
+    figure = plots.likely_codes(np.zeros((3, 4, 4)), chances, actual=0, count=2)
+    (ax,) = figure.axes
+    texts = [text.get_text() for text in ax.texts]
+    assert texts[:4] == ["60.0 %", "30.0 %", "10.0 %", "one"]
+    bars = [bar for bar in ax.patches if bar.get_fill()]
+    np.testing.assert_allclose([bar.get_height() for bar in bars[:3]], [1, 0.5, 1 / 6])
+    assert len(ax.images) == 6 and len(ax.patches) - len(bars) == 3  # frames of the true code
+    plt.close(figure)

@@ -45,6 +45,7 @@ from brainlib.evaluation.studies.code_priors import (
     TrainedPriors,
     bits_by_person,
     bits_table,
+    chances_at,
     given_to_prior,
     known_of,
     mean_picture_of,
@@ -52,6 +53,8 @@ from brainlib.evaluation.studies.code_priors import (
     place_in_picture,
     read_so_far,
     surprise_limit,
+    sway_in_words,
+    sway_on_place,
     train_priors,
     with_disc,
 )

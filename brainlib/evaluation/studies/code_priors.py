@@ -15,13 +15,14 @@ from brainlib.evaluation.stats import bootstrap_interval
 from brainlib.evaluation.studies.rounds import Trained
 from brainlib.evaluation.studies.split_slices import Round, SplitSlices
 from brainlib.models.prior import CodePrior, condition_ranges
-from brainlib.models.prior_draw import bits_a_code, surprise, unigram_bits
+from brainlib.models.prior_draw import bits_a_code, part_of, surprise, unigram_bits
 from brainlib.models.vq import VQVAE, codes_of, decode_codes
 from brainlib.record import Run
 
 KNOWN_OF_PEOPLE = ("age", "sex", "site")  # what a prior may be given
 FEWEST_PEOPLE = 6  # in training, for a prior that is given anything
 PARTS = ("train", "validation", "test")
+AT_ONCE = 64  # pages through a prior in one batch
 
 Ranges = Mapping[str, tuple]  # of `condition_ranges`
 Known = dict[str, list]  # {name: one value per page}
@@ -261,6 +262,79 @@ def read_so_far(page: np.ndarray, place: tuple[int, int]) -> np.ndarray:
     known = page.astype(float)
     known.ravel()[place[0] * page.shape[1] + place[1] :] = np.nan
     return known
+
+
+def sway_on_place(
+    prior: CodePrior,
+    page: np.ndarray,
+    place: tuple[int, int],
+    *,
+    conditions: Known | None = None,
+    replacements: int = 6,
+    seed: int = 0,
+) -> np.ndarray:
+    """How much each code of a page sways the prior's guess at one place.
+
+    Each code in turn is replaced by others, drawn at random. Measured is the share of probability
+    that moves from some codes to others at the place (the total variation distance).
+
+    Args:
+        prior: over such pages.
+        page: (h, w) codes.
+        place: (row, column) of the guess.
+        conditions: {name: one value}, see `prior.build_prior`.
+        replacements: of each code.
+        seed: random seed of the replacements.
+
+    Returns:
+        (h, w), 0 to 1, means over the replacements; 0 at the place itself and at all after it,
+        because a prior sees only what was read before.
+    """
+    rng = np.random.default_rng(seed)
+    count = page.size
+    changed = np.repeat(page[None], count * replacements, axis=0)
+    which = np.repeat(np.arange(count), replacements)  # the place that is changed in each page
+    steps = rng.integers(1, prior.codebook_size, len(which))  # never 0: always another code
+    flat = changed.reshape(len(changed), count)
+    flat[np.arange(len(which)), which] = (page.ravel()[which] + steps) % prior.codebook_size
+    before, *after = chances_at(prior, np.concatenate([page[None], changed]), place, conditions)
+    moved = np.abs(np.array(after) - before).sum(axis=1) / 2
+    return moved.reshape(count, replacements).mean(axis=1).reshape(page.shape)
+
+
+def share_of_neighbours(moved: np.ndarray, place: tuple[int, int]) -> float:
+    """The share of the whole sway (h, w) that the touching codes have: left, and three above."""
+    row, column = place
+    touching = np.zeros(moved.shape, bool)
+    touching[max(row - 1, 0) : row + 1, max(column - 1, 0) : column + 2] = True
+    return float(moved[touching].sum() / max(moved.sum(), 1e-12))
+
+
+def sway_in_words(moved: np.ndarray, place: tuple[int, int]) -> str:
+    """Which code sways the guess at a place most, how much its neighbours do, and those after."""
+    row, column = np.unravel_index(moved.argmax(), moved.shape)
+    after = moved.ravel()[place[0] * moved.shape[1] + place[1] :].max()
+    return (
+        f"The code at row {row}, column {column} has most sway: {moved.max():.0%}. Those that "
+        f"touch the place have {share_of_neighbours(moved, place):.0%} of all sway. The place "
+        f"itself and the codes after it have {after:.0%}: the network cannot look ahead."
+    )
+
+
+def chances_at(
+    prior: CodePrior,
+    pages: np.ndarray,
+    place: tuple[int, int],
+    conditions: Mapping | None = None,
+) -> np.ndarray:
+    """The prior's probabilities of each code at one place of pages (N, h, w) -> (N, K)."""
+    given = prior.inputs_for(prior.checked_maps(pages), conditions)
+    parts = [slice(first, first + AT_ONCE) for first in range(0, len(pages), AT_ONCE)]
+    logits = np.concatenate(
+        [prior.predict_on_batch(part_of(given, part))[:, place[0], place[1]] for part in parts]
+    ).astype(float)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def place_in_picture(

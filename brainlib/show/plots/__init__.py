@@ -35,7 +35,9 @@ from brainlib.show.plots.codebook import (
     codebook_curves,
     codes_in_use,
     likely_codes,
+    page_of_patches,
     perplexity,
+    sway_map,
 )
 from brainlib.show.plots.look import (
     BLUE,
@@ -66,7 +68,6 @@ from brainlib.show.plots.pictures import (
     comparison,
     montage,
     planes,
-    titled_rows,
     with_histograms,
 )
 from brainlib.show.plots.selection import (

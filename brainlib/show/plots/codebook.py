@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from sklearn.decomposition import PCA
 
 from brainlib.show.plots.look import (
@@ -16,8 +17,9 @@ from brainlib.show.plots.look import (
     SKY,
     legend_beside,
     panels,
+    wrapped,
 )
-from brainlib.show.plots.pictures import Scale, comparison, titled_rows
+from brainlib.show.plots.pictures import Scale, comparison
 
 
 def code_ranks(codebook: np.ndarray) -> np.ndarray:
@@ -164,27 +166,98 @@ def codebook_curves(
     return figure
 
 
+def page_of_patches(
+    page: np.ndarray, patches: np.ndarray, *, ax: Axes, title: str = "", gap: int = 1
+) -> Axes:
+    """A page, each code drawn as the middle of its patch: what a reader of the codebook knows.
+
+    Args:
+        page: (h, w) codes.
+        patches: (K, P, Q) what each code stands for; the place itself is the middle half of each
+            side, the rest is its surroundings.
+        ax: axes to draw on.
+        title: above the picture.
+        gap: pixels between the patches.
+    """
+    height, width = patches.shape[1:]
+    middles = patches[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
+    tall, wide = np.array(middles.shape[1:]) + gap
+    canvas = np.full((page.shape[0] * tall - gap, page.shape[1] * wide - gap), np.nan)
+    for (row, column), code in np.ndenumerate(page):
+        top, left = row * tall, column * wide
+        canvas[top : top + tall - gap, left : left + wide - gap] = middles[code]
+    ax.imshow(canvas, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.set(xticks=[], yticks=[], facecolor="white")  # between the patches
+    ax.spines[:].set_visible(False)
+    ax.set_title(title, fontsize=9)
+    return ax
+
+
+def sway_map(moved: np.ndarray, place: tuple[int, int], *, ax: Axes, title: str = "") -> Axes:
+    """How much each code of a page sways the guess at one place, which has an orange frame.
+
+    Args:
+        moved: (h, w) shares of probability, see `studies.sway_on_place`.
+        place: (row, column); it and all places after it are grey: they cannot be seen.
+        ax: axes to draw on.
+        title: above the picture.
+    """
+    seen = np.arange(moved.size).reshape(moved.shape) < place[0] * moved.shape[1] + place[1]
+    most = 100 * moved.max() or 1.0
+    drawn = ax.imshow(np.where(seen, 100 * moved, np.nan), cmap="magma", vmin=0, vmax=most)
+    row, column = place
+    frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.5)
+    ax.add_patch(frame)
+    ax.set(xticks=[], yticks=[], facecolor="0.85")
+    ax.spines[:].set_visible(False)
+    ax.set_title(title, fontsize=9)
+    ax.figure.colorbar(drawn, ax=ax, fraction=0.05, pad=0.03).set_label("% moved", fontsize=8)
+    return ax
+
+
 def likely_codes(
     patches: np.ndarray,
     chances: Mapping[str, np.ndarray],
     *,
     actual: int,
     count: int = 10,
-    size: float = 0.9,
+    size: float = 0.75,
 ) -> Figure:
-    """The codes that each guess holds for the likeliest at one place, as patches with chances.
+    """The codes that each guess holds for the likeliest at one place: bars over their patches.
 
     Args:
         patches: (K, P, Q) what each code stands for.
-        chances: {guess: (K,) probabilities}, one row each.
-        actual: the code that stands at the place; it has a frame.
+        chances: {guess: (K,) probabilities}, one row each; bars of all rows have one scale.
+        actual: the code that stands at the place: orange, and once more at the right of each row.
         count: codes in a row.
         size: inches of a patch.
     """
-    rows, titles, frames = {}, {}, {}
-    for guess, chance in chances.items():
+    most = max(float(np.max(chance)) for chance in chances.values())
+    rows, wide, tall = len(chances), count + 1.4, 2.4  # in patches
+    figure, (ax,) = panels(1, width=size * (wide + 1), height=size * (tall * rows + 0.5))
+    for number, (guess, chance) in enumerate(chances.items()):
         codes = np.argsort(-np.asarray(chance), kind="stable")[:count]
-        rows[guess] = patches[codes]
-        titles[guess] = [f"{100 * chance[code]:.1f} %" for code in codes]
-        frames[guess] = [(ORANGE,) if code == actual else () for code in codes]
-    return titled_rows(rows, titles, frames=frames, size=size)
+        places = [*enumerate(codes), (count + 0.4, actual)]
+        for x, code in places:
+            colour = ORANGE if code == actual else BLUE
+            _draw_likely(ax, (x, tall * number), patches[code], chance[code], most, colour)
+        label = wrapped([guess], 12)[0]
+        ax.text(-0.15, tall * number + 1.5, label, ha="right", va="center", fontsize=8)
+    ax.text(count + 0.86, -0.3, "stands there", ha="center", fontsize=8, color=ORANGE)
+    ax.set(xlim=(-1, wide), ylim=(tall * rows, -0.5), aspect="equal")
+    ax.axis("off")
+    return figure
+
+
+def _draw_likely(ax, corner, patch, chance, most, colour):
+    """A bar with its per cent, over a patch. corner: (x, y) of its upper left, in patches."""
+    x, y = corner
+    height = 1.0 * chance / most
+    ax.add_patch(Rectangle((x + 0.15, y + 1.2 - height), 0.62, height, color=colour))
+    words = f"{100 * chance:.1f} %"
+    ax.text(x + 0.46, y + 1.17 - height, words, ha="center", va="bottom", fontsize=7)
+    extent = (x, x + 0.92, y + 2.17, y + 1.25)
+    ax.imshow(patch, cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    if colour == ORANGE:
+        frame = {"fill": False, "edgecolor": colour, "linewidth": 2}
+        ax.add_patch(Rectangle((x, y + 1.25), 0.92, 0.92, **frame))

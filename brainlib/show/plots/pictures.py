@@ -415,30 +415,3 @@ def _signed(name: str, most: float) -> Scale | None:
         if name.startswith(start):
             return Scale("RdBu_r", -most, most, label)
     return None
-
-
-def titled_rows(
-    rows: Mapping[str, np.ndarray],
-    titles: Mapping[str, Sequence[str]],
-    *,
-    frames: Mapping[str, Sequence[Sequence[str]]] | None = None,
-    size: float = 1.0,
-) -> Figure:
-    """Rows of pictures with names, and a title above every picture.
-
-    Args:
-        rows: {name of the row: (N, H, W)}.
-        titles: {name of the row: N short texts}.
-        frames: {name of the row: N tuples of colours}, drawn as frames inside the pictures.
-        size: inches of a picture.
-    """
-    first = next(iter(rows.values()))
-    sheet = _Sheet(len(rows), len(first), np.shape(first)[1:3], size=size, above=0.16)
-    for number, (name, pictures) in enumerate(rows.items()):
-        for column, picture in enumerate(pictures):
-            sheet.picture(number, column, picture, Scale())
-            sheet.title(number, column, titles[name][column])
-            if frames:
-                sheet.frames(number, column, frames[name][column])
-        sheet.row_name(number, *wrapped([name], 14))
-    return sheet.figure

@@ -8,7 +8,7 @@ import pytest
 
 from brainlib import models, record, studies
 from brainlib.evaluation.studies import Round, SplitSlices, Trained
-from brainlib.evaluation.studies.code_priors import others_age_and_sex
+from brainlib.evaluation.studies.code_priors import others_age_and_sex, share_of_neighbours
 from brainlib.models.prior import build_prior
 
 PEOPLE = list("abcdefgh")
@@ -91,6 +91,27 @@ def test_a_place_of_a_page_and_what_was_read_before_it():
     np.testing.assert_array_equal(read, [[0, 1, 2], [3, np.nan, np.nan]])
     pixels = studies.place_in_picture((1, 2), (2, 3), (8, 12, 1))
     assert pixels.shape == (8, 12) and pixels.sum() == 16 and pixels[4:, 8:].all()
+
+
+def test_only_codes_before_a_place_sway_the_guess_there():
+    prior = build_prior((3, 4), SIZE, width=8, layers=1, seed=0)
+    rng = np.random.default_rng(1)
+    prior.get_layer("logits").set_weights([rng.normal(0, 2, (8, SIZE)), np.zeros(SIZE)])
+    page = rng.integers(0, SIZE, (3, 4))
+    moved = studies.sway_on_place(prior, page, (1, 2), replacements=3)
+    flat = moved.ravel()
+    assert moved.shape == (3, 4) and (flat[:6] > 0).all() and flat[:6].max() < 1
+    np.testing.assert_allclose(flat[6:], 0, atol=1e-6)
+    np.testing.assert_allclose(studies.chances_at(prior, page[None], (1, 2)).sum(), 1)
+
+
+def test_neighbours_are_those_that_touch_the_place():
+    moved = np.zeros((3, 4))
+    moved[0, 1:4], moved[1, 1], moved[0, 0] = 1, 1, 4
+    assert share_of_neighbours(moved, (1, 2)) == 0.5
+    assert share_of_neighbours(np.zeros((3, 4)), (0, 0)) == 0
+    words = studies.sway_in_words(moved / 10, (1, 2))
+    assert "row 0, column 0 has most sway: 40%" in words and "have 50% of all sway" in words
 
 
 def test_a_disc_changes_only_its_place():
