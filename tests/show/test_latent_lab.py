@@ -1,5 +1,7 @@
 """The latent lab without a browser, on a code whose pictures are known: a number for a pixel."""
 
+import dataclasses
+
 import nibabel
 import numpy as np
 import pandas as pd
@@ -31,7 +33,9 @@ def space():
     people = 0.5 + (RNG.normal(size=(5, 4)) * spread) @ directions
     pca = PCA(4).fit(known)
     density = LatentDensity(pca, GaussianMixture(1, random_state=0).fit(pca.transform(known)))
-    return LatentSpace(decode, density, decode(known), known, decode(people), list("abcde"), people)
+    shown, titles = decode(people), [f"{name} 3" for name in "abcde"]
+    parts = (decode, density, decode(known), known, shown, titles, people)
+    return LatentSpace(*parts, plane="sagittal")
 
 
 def test_a_walk_begins_at_a_person_and_ends_at_the_other(space):
@@ -68,7 +72,7 @@ def test_the_nearest_training_slice_is_the_nearest(space):
 
 
 def test_every_control_changes_the_picture(space, tmp_path):
-    opened = latent_lab.lab_of(space, "made up", tmp_path, plane="sagittal", pixel_mm=2.5)
+    opened = latent_lab.lab_of(space, "made up", tmp_path, pixel_mm=2.5)
     opened.set({"share": 0.5})
     for name in ("share", "other", "start", "step_0", "step_3", "direction"):
         _changes(opened, name)
@@ -89,7 +93,7 @@ def _changes(opened, name):
 
 
 def test_surprises_and_the_way_back(space, tmp_path):
-    opened = latent_lab.lab_of(space, "", tmp_path, plane="sagittal", pixel_mm=2.5)
+    opened = latent_lab.lab_of(space, "", tmp_path, pixel_mm=2.5)
     first = opened.picture.value
     surprise, back, png, nifti = _buttons(opened)
     surprise.click()
@@ -139,3 +143,14 @@ def test_a_direction_of_age_is_found_where_there_is_one_and_only_there():
     assert found.correlation > 0.9 and found.people == 24
     assert studies.age_direction(pd.DataFrame(noise), people, least=0.6) is None
     assert studies.age_direction(pd.DataFrame(noise[:4]), people[:4]) is None
+
+
+def test_the_walk_begins_at_the_fullest_slices_of_two_people(space):
+    pictures = np.zeros((4, 6, 8, 1), "float32")
+    pictures[0, :1], pictures[1, :5], pictures[2, :4], pictures[3, :3] = 1, 1, 1, 1
+    titles = ["a 1", "a 2", "a 3", "b 9"]
+    some = dataclasses.replace(space, pictures=pictures, titles=titles, codes=space.codes[:4])
+    assert latent_lab.two_people(some) == (1, 3)
+    assert latent_lab._controls(some, 1)["start"].label == "a, slice 2"
+    alone = dataclasses.replace(some, titles=["a 1", "a 2", "a 3", "a 4"])
+    assert latent_lab.two_people(alone)[0] == 1

@@ -118,3 +118,26 @@ def test_answers_are_computed(shelf):
         assert right in task.answers and any(sign.isdigit() for sign in words)
     # A quarter of these slices is empty: the quartile is 0 without noise, and keeps all of them.
     assert slice_lab._fails(shelf).reveal()[0] == "as many or fewer"
+
+
+def test_only_the_limit_of_the_chosen_rule_is_there(shelf):
+    opened = slice_lab.lab_of(shelf, "")
+    names = slice_lab.LIMIT_OF_RULE.values()
+
+    def shown():
+        return [name for name in names if opened.controls[name].layout.display != "none"]
+
+    for rule, name in slice_lab.LIMIT_OF_RULE.items():
+        opened.controls["rule"].value = rule
+        assert shown() == [name]
+    opened.controls["rule"].value = "middle"
+    assert not shown()
+
+
+def test_a_task_is_set_up_by_its_button(shelf):
+    opened = slice_lab.lab_of(shelf, "")
+    assert opened.controls["noisy"].value is False
+    opened.tasks.set_up.click()
+    assert opened.controls["noisy"].value is True
+    opened.tasks.button.click()
+    assert opened.tasks.answer and opened.tasks.button.description == "Reveal"

@@ -169,7 +169,7 @@ class HeadIn3D:
             shown.cal_min, shown.cal_max = (255 * share for share in change.new)
 
     def _dragged(self, azimuth: float, elevation: float) -> None:
-        """The sliders follow the mouse; what they sent themselves comes back late, and is no move."""
+        """The sliders follow the mouse; what they sent comes back late, and is no move."""
         if (azimuth, elevation) in self._sent:
             return
         turn = (360 - azimuth) % 360 - 180

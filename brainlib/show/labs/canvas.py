@@ -16,6 +16,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from brainlib.slices.planes import EDGES
+
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -57,10 +59,34 @@ class Canvas:
         *,
         size: int = 13,
         colour: Colour = WHITE,
-        anchor: str = "lt",
+        anchor: str = "la",
+        rim: int = 0,
     ) -> None:
-        """Writes words; anchor: Pillow's, "lt" for the left upper corner, "mm" for the middle."""
-        self._pen.text(place, words, fill=colour, font=_font(size), anchor=anchor)
+        """Writes words.
+
+        Args:
+            place: of the anchor.
+            words: one line.
+            size: of the letters, in pixels.
+            colour: of the letters.
+            anchor: Pillow's: "la" for the left upper corner, "mm" for the middle.
+            rim: pixels of black around the letters, so that they stand out on a picture.
+        """
+        font, black = _font(size), BLACK if rim else None
+        self._pen.text(
+            place, words, fill=colour, font=font, anchor=anchor, stroke_width=rim, stroke_fill=black
+        )
+
+    def letters(self, box: Box, plane: str) -> None:
+        """Orientation letters inside of a picture's edges; plane: "" for none."""
+        if not plane:
+            return
+        left, top, right, bottom = box
+        middle = ((left + right) / 2, (top + bottom) / 2)
+        places = [(left + 3, middle[1]), (right - 3, middle[1])]
+        places += [(middle[0], top + 2), (middle[0], bottom - 2)]
+        for place, letter, anchor in zip(places, EDGES[plane], ("lm", "rm", "mt", "mb")):
+            self.text(place, letter, size=12, colour=YELLOW, anchor=anchor, rim=2)
 
     def rectangle(
         self, box: Sequence[float], *, fill: Colour | None = None, edge: Colour | None = None

@@ -16,7 +16,7 @@ from brainlib.models.prior_draw import restore
 from brainlib.models.vq import VQVAE, codes_of, decode_codes
 from brainlib.record import Run
 from brainlib.show.labs import canvas
-from brainlib.show.labs.lab import Lab, View, Words, chooser, slider
+from brainlib.show.labs.lab import Lab, View, Words, chooser, slice_options, slider
 from brainlib.show.labs.materials import NO_MODEL, open_quietly
 from brainlib.show.labs.tasks import Task
 from brainlib.show.plots.codebook import code_ranks
@@ -74,6 +74,7 @@ class Writing:
         ranks: (K,) places of the codes in a row in which like codes are neighbours.
         limit_bits: a code that costs more is repaired.
         repair: (page (h, w), bits) -> page; None without a prior.
+        plane: of the slices; "" for no orientation letters.
     """
 
     pictures: np.ndarray
@@ -84,6 +85,7 @@ class Writing:
     ranks: np.ndarray
     limit_bits: float
     repair: Callable[[np.ndarray, float], np.ndarray] | None = None
+    plane: str = ""
 
     def shares(self, page: np.ndarray) -> np.ndarray:
         """How likely every code is at every place, given those before: (h, w, K)."""
@@ -135,7 +137,8 @@ def view(
     for left in (0, BIG + GAP, 2 * (BIG + GAP)):
         _frame(paper, page.shape, place, left, TOP)
     below = 2 * TOP + BIG + GAP
-    paper.text((2, below - 17), "surprise (bits)", size=12)
+    paper.text((2, below - 17), f"surprise: 0 to {MOST_BITS:.0f} bits", size=12)
+    _paint_scale(paper, (BIG - 50, below - 15, BIG, below - 4))
     surprise = canvas.coloured(bits, cmap="magma", high=MOST_BITS)
     paper.panel(surprise, (0, below, BIG, below + BIG))
     _frame(paper, page.shape, place, 0, below)
@@ -152,8 +155,14 @@ def _paint_slices(paper, writing, painted, page, read, edits, *, title) -> None:
         left = number * (BIG + GAP)
         paper.text((left + 2, 4), words, size=12)
         paper.panel(picture, (left, TOP, left + BIG, TOP + BIG))
+    paper.letters((0, TOP, BIG, TOP + BIG), writing.plane)
     for place in edits:
         _frame(paper, page.shape, place, BIG + GAP, TOP, colour=canvas.ORANGE)
+
+
+def _paint_scale(paper: canvas.Canvas, box: canvas.Box) -> None:
+    """The colours of the surprise from none to much."""
+    paper.panel(canvas.coloured(np.linspace(0, 1, 50)[None], cmap="magma"), box)
 
 
 def _frame(paper, shape, place, left, top, *, colour=canvas.YELLOW) -> None:
@@ -232,7 +241,8 @@ def codes(run: Run) -> Lab | Words:
     picked = slices.spread(slices.first.test, SLICES)
     healthy = slices.pictures(slices.spread(slices.first.validation, SLICES))
     pictures = slices.pictures(picked)
-    writing = writing_of(model, prior, pictures, slices.titles(picked), healthy=healthy)
+    options = {"healthy": healthy, "plane": slices.plane}
+    writing = writing_of(model, prior, pictures, slices.titles(picked), **options)
     note = f"{run.source_note}. VQ-VAE: {file.in_words()}."
     note += "" if prior else " No prior yet: every code is as likely as any other."
     return lab_of(writing, note)
@@ -249,6 +259,7 @@ def writing_of(
     titles: Sequence[str],
     *,
     healthy: np.ndarray,
+    plane: str = "",
 ) -> Writing:
     """A network and its prior as the lab asks them.
 
@@ -258,6 +269,7 @@ def writing_of(
         pictures: (N, H, W, 1) to write.
         titles: whose they are.
         healthy: slices from whose codes the limit of the repair is taken.
+        plane: of the slices.
     """
     grid, size = _page_of(model)
 
@@ -278,6 +290,7 @@ def writing_of(
         ranks=code_ranks(np.asarray(model.quantizer.codebook)),
         limit_bits=0.0,
         repair=repair if prior else None,
+        plane=plane,
     )
     limit = _limit(writing, healthy)
     return Writing(**{**writing.__dict__, "limit_bits": limit})
@@ -308,7 +321,7 @@ def lab_of(writing: Writing, note: str) -> Lab:
     """
     state = {"edits": {}, "place": (0, 0), "centre": Disc().centre}
     shape = writing.write(writing.pictures[:1])[0].shape
-    options = list(zip(writing.titles, range(len(writing.titles))))
+    options = slice_options(writing.titles)
     ranks = [("as it is", 0), *[(f"{rank}. likeliest", rank) for rank in range(1, LIKELIEST + 1)]]
     controls = {
         "number": chooser("slice", options, len(options) // 2),

@@ -14,7 +14,7 @@ from brainlib import metrics, models
 from brainlib.evaluation import filters, studies
 from brainlib.record import Run
 from brainlib.show.labs import canvas
-from brainlib.show.labs.lab import Lab, View, Words, chooser, slider
+from brainlib.show.labs.lab import Lab, View, Words, chooser, slice_options, slider
 from brainlib.show.labs.materials import NO_MODEL, open_quietly
 from brainlib.show.labs.tasks import Task
 from brainlib.slices import corruptions
@@ -82,11 +82,13 @@ class Bench:
         pictures: (N, H, W, 1) clean slices.
         titles: whose they are.
         networks: {name: restores slices}.
+        plane: of the slices; "" for no orientation letters.
     """
 
     pictures: np.ndarray
     titles: Sequence[str]
     networks: Mapping[str, Restore]
+    plane: str = ""
 
     @property
     def panel(self) -> tuple[int, int]:
@@ -194,6 +196,7 @@ def _paint(bench: Bench, clean: np.ndarray, found: Sequence[Attempt], *, title: 
         if column:
             error = canvas.error_colours(picture[0] - clean[0])
             paper.panel(error, (left, below, left + side, below + tall))
+    paper.letters((0, TOP, side, TOP + tall), bench.plane)
     paper.text((2, below + 6), "error:", size=12)
     paper.text((2, below + 24), "too bright", size=12, colour=canvas.TOO_BRIGHT)
     paper.text((2, below + 42), "too dark", size=12, colour=canvas.TOO_DARK)
@@ -262,7 +265,7 @@ def corruption(run: Run) -> Lab | Words:
     if not networks:
         return Words(NO_MODEL.format(lab="corruption lab", chapter="07"))
     picked = slices.spread(slices.first.test, SLICES)
-    bench = Bench(slices.pictures(picked), slices.titles(picked), networks)
+    bench = Bench(slices.pictures(picked), slices.titles(picked), networks, slices.plane)
     note = f"{run.source_note}. Test people, whom the networks have not seen. {origins}."
     return lab_of(bench, note)
 
@@ -287,7 +290,7 @@ def _restorer(model) -> Restore:
 
 def lab_of(bench: Bench, note: str) -> Lab:
     """Sliders for every damage beside the picture. note: whose slices, which networks."""
-    options = list(zip(bench.titles, range(len(bench.titles))))
+    options = slice_options(bench.titles)
     controls = {
         "number": chooser("slice", options, len(options) // 2),
         "dropout": slider("dropout", 0, 0.3, 0.01, 0.05, readout_format=".0%"),

@@ -242,6 +242,12 @@ def slider(
     )
 
 
+def slice_options(titles: Sequence[str]) -> list[tuple[str, int]]:
+    """Slices to choose from by number. titles: "person slice", as `SplitSlices.titles` says."""
+    named = [", slice ".join(title.rsplit(" ", 1)) for title in titles]
+    return [(name, number) for number, name in enumerate(named)]
+
+
 def chooser(words: str, options: Sequence, value: Any = None) -> ipywidgets.Dropdown:
     """A list to choose from."""
     options = list(options)

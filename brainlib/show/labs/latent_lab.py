@@ -17,7 +17,7 @@ from brainlib.evaluation import generation, studies
 from brainlib.evaluation.generation import LatentDensity
 from brainlib.record import Run
 from brainlib.show.labs import canvas
-from brainlib.show.labs.lab import Lab, View, Words, chooser, slider
+from brainlib.show.labs.lab import Lab, View, Words, chooser, slice_options, slider
 from brainlib.show.labs.materials import NO_MODEL, open_quietly, pixel_mm_of
 from brainlib.show.labs.tasks import Task
 from brainlib.training import saved
@@ -33,6 +33,7 @@ METER, FAR, TOO_FAR = 3.0, 1.3, 2.0  # times the distance that unseen people's s
 PERSON, FITTED, STANDARD = "a real person", "the fitted density", "N(0, 1)"
 PEOPLE = 24  # slices of people whom the network has not seen
 DRAWS = 200  # behind an answer
+DARK = 0.1  # grey values of air
 
 
 class Age(NamedTuple):
@@ -60,6 +61,7 @@ class LatentSpace:
         titles: whose they are.
         codes: (P, D) of these.
         age: None where no direction of it was found.
+        plane: of the slices.
     """
 
     decode: Decoder
@@ -70,6 +72,7 @@ class LatentSpace:
     titles: Sequence[str]
     codes: np.ndarray
     age: Age | None = None
+    plane: str = "sagittal"
 
     def __post_init__(self) -> None:
         flat = np.asarray(self.known, "float32").reshape(len(self.known), -1)
@@ -166,7 +169,9 @@ def view(space: LatentSpace, walk: Walk, *, direction: int = 0) -> View:
             paper.text((left + BIG / 2, TOP + BIG / 2), "nobody: a draw", anchor="mm")
             continue
         paper.text((left + 2, 4), title, size=12)
-        paper.panel(canvas.coloured(picture), (left, TOP, left + BIG, TOP + BIG), smooth=True)
+        box = (left, TOP, left + BIG, TOP + BIG)
+        paper.panel(canvas.coloured(picture), box, smooth=True)
+        paper.letters(box, space.plane)
     _paint_film(paper, pictures[1:], walk, direction)
     _paint_meter(paper, farness, top=TOP + BIG + BETWEEN + SMALL + 10)
     return View(paper.array(), _in_words(space, walk, farness), _numbers(farness, gap))
@@ -257,7 +262,7 @@ def latent(run: Run) -> Lab | Words:
     if space.age:
         note += f" {space.age.words}"
     folder = run.folder / "labs"
-    return lab_of(space, note, folder, plane=pictures.plane, pixel_mm=pixel_mm_of(run))
+    return lab_of(space, note, folder, pixel_mm=pixel_mm_of(run))
 
 
 def _space(model, pictures: studies.SplitSlices, *, seed: int) -> LatentSpace:
@@ -274,6 +279,7 @@ def _space(model, pictures: studies.SplitSlices, *, seed: int) -> LatentSpace:
         titles=pictures.titles(unseen),
         codes=models.latent_of(model, shown),
         age=_age(model, pictures),
+        plane=pictures.plane,
     )
 
 
@@ -291,14 +297,13 @@ def _age(model, pictures: studies.SplitSlices) -> Age | None:
     return Age(found.slope, words)
 
 
-def lab_of(space: LatentSpace, note: str, folder: Path, *, plane: str, pixel_mm: float) -> Lab:
+def lab_of(space: LatentSpace, note: str, folder: Path, *, pixel_mm: float) -> Lab:
     """Sliders for person, way, draw and directions beside the picture.
 
     Args:
         space: to walk through.
         note: whose slices, which network.
         folder: of what is saved.
-        plane: of the slices.
         pixel_mm: side of a pixel.
     """
     directions = min(4, space.density.pca.n_components_)
@@ -333,7 +338,7 @@ def lab_of(space: LatentSpace, note: str, folder: Path, *, plane: str, pixel_mm:
         walk, _ = walk_of(**{name: control.value for name, control in controls.items()})
         picture = space.decode(walk.code(space)[None])[0, ..., 0]
         end = "png" if "PNG" in button.description else "nii.gz"
-        path = save_slice(picture, folder, end, plane=plane, pixel_mm=pixel_mm)
+        path = save_slice(picture, folder, end, plane=space.plane, pixel_mm=pixel_mm)
         said.value = f'<div class="brain-lab-words" role="status">Saved: {escape(str(path))}</div>'
 
     surprise.on_click(surprise_me)
@@ -344,12 +349,12 @@ def lab_of(space: LatentSpace, note: str, folder: Path, *, plane: str, pixel_mm:
 
 
 def _controls(space: LatentSpace, directions: int) -> dict[str, ipywidgets.Widget]:
-    options = list(zip(space.titles, range(len(space.titles))))
-    last = len(options) - 1
+    options = slice_options(space.titles)
+    start, other = two_people(space)
     controls = {
         "source": chooser("start from", (PERSON, FITTED, STANDARD)),
-        "start": chooser("person", options, len(options) // 4),
-        "other": chooser("other person", options, min(last, 3 * len(options) // 4)),
+        "start": chooser("person", options, start),
+        "other": chooser("other person", options, other),
         "share": slider("way to other", 0, 1, 0.05, readout_format=".0%"),
         "temperature": slider("temperature", 0, 2, 0.05, 0.7),
         "roll": ipywidgets.BoundedIntText(description="random seed", min=0, max=999, value=0),
@@ -362,6 +367,15 @@ def _controls(space: LatentSpace, directions: int) -> dict[str, ipywidgets.Widge
     controls["direction"] = chooser("filmstrip", range(1, directions + 1))
     controls["roll"].style = controls["temperature"].style
     return controls
+
+
+def two_people(space: LatentSpace) -> tuple[int, int]:
+    """Numbers of the slices that show most of a head, of two people where there are two."""
+    sizes = (np.asarray(space.pictures) > DARK).mean(axis=(1, 2, 3))
+    people = np.array([title.rsplit(" ", 1)[0] for title in space.titles])
+    start = int(sizes.argmax())
+    others = np.where(people != people[start], sizes, sizes.min() - 1)
+    return start, int(others.argmax())
 
 
 def save_slice(picture: np.ndarray, folder: Path, end: str, *, plane: str, pixel_mm: float) -> Path:

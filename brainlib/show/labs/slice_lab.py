@@ -18,15 +18,20 @@ from brainlib.heads import masks, reading, volumes
 from brainlib.heads.volumes import Volume
 from brainlib.record import NotRunYet, Run, headless
 from brainlib.show.labs import canvas
-from brainlib.show.labs.lab import Lab, View, Words, chooser, slider
+from brainlib.show.labs.lab import STYLE, Lab, View, Words, chooser, slider
 from brainlib.show.labs.tasks import Task
-from brainlib.slices.planes import EDGES
 
 WIDTH, GAP, TOP = 530, 6, 22
 BIG = (WIDTH - 2 * GAP) // 3
 STRIP_ROWS, THUMB = 3, 24  # of the strip of all slices
 PER_ROW = WIDTH // (THUMB + 2)
 PLANES = tuple(volumes.PLANES)
+LIMIT_OF_RULE = {
+    "brain": "brain",
+    "nonzero_count": "count",
+    "nonzero_mean": "mean",
+    "range": "span",
+}
 RULES = ("brain", "nonzero_count", "nonzero_mean", "range", "middle")
 NOISE = 0.06  # standard deviation of a noisy head's noise, share of its 99.5th percentile
 MASK, LESION, NO_OVERLAY = "brain mask", "lesion", "nothing"
@@ -252,12 +257,7 @@ def _paint_plane(paper, head, plane, at, window, mask, colour, box) -> None:
     x, y = x0 + x * wide * scale, y0 + y * tall * scale
     paper.line([(x, inner[1]), (x, inner[3])], colour=canvas.YELLOW)
     paper.line([(inner[0], y), (inner[2], y)], colour=canvas.YELLOW)
-    middle = ((left + right) / 2, (top + bottom) / 2)
-    west, east, north, south = EDGES[plane]
-    paper.text((left + 3, middle[1]), west, size=12, colour=canvas.YELLOW, anchor="lm")
-    paper.text((right - 3, middle[1]), east, size=12, colour=canvas.YELLOW, anchor="rm")
-    paper.text((middle[0], top + 2), north, size=12, colour=canvas.YELLOW, anchor="mt")
-    paper.text((middle[0], bottom - 2), south, size=12, colour=canvas.YELLOW, anchor="mb")
+    paper.letters(box, plane)
 
 
 def in_picture(plane: str, at: tuple[float, float, float]) -> tuple[float, float]:
@@ -432,7 +432,20 @@ def lab_of(shelf: Shelf, note: str, plane: str = PLANES[0]) -> Lab:
         note=note,
     )
     _Crosshair(lab, shelf, state, height)
+    _show_limit_of_rule(controls)
     return lab
+
+
+def _show_limit_of_rule(controls: Mapping[str, ipywidgets.Widget]) -> None:
+    """Of the limits only that of the chosen rule is there to be moved."""
+
+    def follow(_=None):
+        chosen = controls["rule"].value
+        for rule, name in LIMIT_OF_RULE.items():
+            controls[name].layout.display = None if rule == chosen else "none"
+
+    controls["rule"].observe(follow, "value")
+    follow()
 
 
 class _Crosshair:
@@ -496,7 +509,12 @@ def _controls(shelf: Shelf, plane: str) -> dict[str, ipywidgets.Widget]:
         "span": whole(
             description="range (%)", min=0, max=100, step=1, value=limits.span, readout_format=".0f"
         ),
-        "noisy": ipywidgets.Checkbox(description="noisy head", value=False),
+        "noisy": ipywidgets.Checkbox(
+            description="noisy head (at first it takes seconds)",
+            value=False,
+            style=STYLE,
+            indent=False,
+        ),
     }
     for name in ("number", "window", "span"):
         controls[name].style = controls["brain"].style

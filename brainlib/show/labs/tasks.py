@@ -37,7 +37,9 @@ class TaskPanel:
     """The controls of the tasks of a lab.
 
     Attributes:
-        choice, prediction, button: the controls.
+        choice, prediction: the lists.
+        set_up: button that moves the lab's controls to where the task begins.
+        button: reveals.
         box: all of them with their words.
     """
 
@@ -54,18 +56,19 @@ class TaskPanel:
             options=options, description="Try this", layout=WIDE, style=LABEL
         )
         self.prediction = ipywidgets.Dropdown(description="I predict", layout=WIDE, style=LABEL)
-        self.button = ipywidgets.Button(
-            description="Reveal",
-            tooltip="compute the answer",
-            layout=ipywidgets.Layout(margin="2px 2px 2px 94px"),
+        self.set_up = ipywidgets.Button(
+            description="Set up", tooltip="move the controls to where this begins"
         )
+        self.button = ipywidgets.Button(description="Reveal", tooltip="compute the answer")
         self._words = ipywidgets.HTML(layout=WIDE)
         self._answer = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", min_height="3.6em"))
         self._show()
         self.choice.observe(self._chosen, "value")
+        self.set_up.on_click(lambda _: self._begin(self.task.start))
         self.button.on_click(self.reveal)
+        buttons = ipywidgets.HBox([self.set_up, self.button])
         self.box = ipywidgets.VBox(
-            [self.choice, self._words, self.prediction, self.button, self._answer]
+            [self.choice, self._words, self.prediction, buttons, self._answer]
         )
 
     @property
@@ -90,7 +93,7 @@ class TaskPanel:
 
     def reveal(self, _: object = None) -> None:
         """Computes the answer and says whether the prediction was right."""
-        right, words = self.task.reveal()
+        right, words = self._computed()
         if self.prediction.value == NOTHING:
             verdict = f"It is: {right}."
         elif self.prediction.value == right:
@@ -98,6 +101,15 @@ class TaskPanel:
         else:
             verdict = f"Not so: {right}."
         self._answer.value = _paragraph(f"<b>{escape(verdict)}</b> {escape(words)}", "status")
+
+    def _computed(self) -> tuple[str, str]:
+        """The answer; the button says that it takes its time."""
+        words, self.button.description = self.button.description, "Computing ..."
+        self.button.disabled = True
+        try:
+            return self.task.reveal()
+        finally:
+            self.button.description, self.button.disabled = words, False
 
 
 def _paragraph(html: str, role: str = "note") -> str:

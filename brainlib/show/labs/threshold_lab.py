@@ -55,8 +55,10 @@ class Ward:
     pixel_mm: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("residual", "score", "curve"):  # a move asks again for what it asked before
-            cached = functools.lru_cache(maxsize=256)(getattr(self, f"_{name}"))
+        # A move asks again for much of what it asked before; what is large is forgotten sooner.
+        sizes = {"residual": 64, "score": 64, "curve": 256, "called": 16, "false_alarm_ml": 256}
+        for name, size in sizes.items():
+            cached = functools.lru_cache(maxsize=size)(getattr(self, f"_{name}"))
             object.__setattr__(self, name, cached)
 
     def head(self, name: str) -> Prepared:
@@ -94,13 +96,13 @@ class Ward:
         points = counter.points(POINTS)
         return points["recall"], points["precision"], float(counter.curves().auprc)
 
-    def called(self, name: str, scorer: str, sign: str, threshold: float) -> np.ndarray:
+    def _called(self, name: str, scorer: str, sign: str, threshold: float) -> np.ndarray:
         """What is called lesion: bool (N, H, W)."""
         score = self.score(name, scorer, sign)
         fewest = self.post.get("min_pixels", 0)
         return anomaly.detect(score, threshold, min_pixels=fewest, inside=self.judged(name))
 
-    def false_alarm_ml(self, scorer: str, sign: str, threshold: float) -> float:
+    def _false_alarm_ml(self, scorer: str, sign: str, threshold: float) -> float:
         """What is called in a healthy head, in ml, the mean over the healthy heads."""
         called = [self.called(name, scorer, sign, threshold).sum() for name in self.healthy]
         return float(np.mean(called)) * self.voxel_ml if called else float("nan")
@@ -158,6 +160,7 @@ def view(
         left = column * (BIG + GAP)
         paper.text((left + 2, 4), words, size=12)
         paper.panel(picture, (left, TOP, left + BIG, TOP + tall))
+    paper.letters((0, TOP, BIG, TOP + tall), "axial")
     paper.dot((guess[0] * BIG, TOP + guess[1] * tall), colour=canvas.YELLOW, radius=4)
     curves = {GREY: ward.curve(name, GREY, DARKER if sign == BOTH else sign)}
     curves[f"{scorer}, {sign}"] = ward.curve(name, scorer, sign)
