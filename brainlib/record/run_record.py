@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainlib import files
-from brainlib.record import display, fingerprints, paths
+from brainlib.record import display, figure_words, fingerprints, paths
 from brainlib.record.locks import refuse_if_busy
 from brainlib.record.notebooks import NOTEBOOKS, TOKEN, headless, needs_of, parameter_names
 
@@ -226,6 +226,7 @@ class Run:
                 0.995, -0.01, self.source_note, ha="right", va="top", fontsize=6.5, color="0.35"
             )
             figure._source_note = self.source_note
+        figure_words.use_words(figure)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once, not for each file again
         stem = self._file_name(name, self._figures)

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from brainlib.record.names import in_words
+
 VERDICTS = ("shown", "not shown", "too few to decide")
 MOST_ON_THE_FIRST_PAGE = 8
 ORDER = (  # of the first page: what a reader asks first
@@ -101,7 +103,8 @@ def found_in(results: Iterable[dict[str, Any]]) -> list[Found]:
     for result in results:
         for one in result.get("findings", []):
             words = str(one["words"]).removeprefix(f"{one['verdict']}: ")
-            found.append(Found(result["notebook"], one["claim"], one["verdict"], words, one))
+            claim = in_words(one["claim"])
+            found.append(Found(result["notebook"], claim, one["verdict"], in_words(words), one))
     return found
 
 
@@ -174,5 +177,5 @@ def _one_per_chapter(found: Sequence[Found]) -> list[Found]:
 def _most_important(chapter: str, found: Sequence[Found]) -> Found:
     marked = [one for one in found if one.numbers.get("first_page")]
     for pattern in chapters_in_words().get(chapter, {}).get("first", []):
-        marked += [one for one in found if re.search(pattern, one.claim)]
+        marked += [one for one in found if re.search(pattern, one.numbers["claim"])]
     return (marked or list(found))[0]

@@ -226,7 +226,7 @@ def test_the_claim_that_matters_most_stands_for_its_chapter():
 def test_the_first_page_names_the_strongest_rival(chapter, easy, hard):
     claims = [finding(easy, "shown", "by 3."), finding(hard, "not shown", "by -1.")]
     results = [{"notebook": chapter, "findings": claims}]
-    assert findings.first_page(findings.found_in(results))[0].claim == hard
+    assert findings.first_page(findings.found_in(results))[0].numbers["claim"] == hard
 
 
 def test_findings_as_lines_for_a_terminal(run_folder):

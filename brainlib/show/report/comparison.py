@@ -23,7 +23,7 @@ from brainlib.show.report.document import (
 )
 from brainlib.show.report.saved import Saved
 from brainlib.show.report.shown import credit
-from brainlib.show.report.whole import TitlePage, with_labels
+from brainlib.show.report.whole import TitlePage, in_readers_words, with_labels
 
 NOWHERE = "–"
 GAP_PX, PAIR_HEIGHT_PX = 24, 900
@@ -59,7 +59,7 @@ def compared(runs: Sequence[Saved], page: TitlePage, pictures: Path) -> Document
         warnings=warnings,
         body=tuple(section for section in body if section.blocks or section.sections),
     )
-    return with_labels(document)
+    return with_labels(in_readers_words(document))
 
 
 def different_settings(runs: Sequence[Saved]) -> list[tuple[str, str, list[str]]]:

@@ -49,13 +49,13 @@ class Finding:
         claim: the sentence that was to be shown.
         verdict: "shown", "not shown" or "too few to decide".
         words: effect, interval and number of people.
-        chapter: the notebook that judged it.
+        evidence: label of the section that has its tables and figures; "" for the one it is in.
     """
 
     claim: str
     verdict: str
     words: str
-    chapter: str
+    evidence: str = ""
 
 
 @dataclass(frozen=True)

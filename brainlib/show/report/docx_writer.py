@@ -167,8 +167,8 @@ class _Writer:
         verdict.font.color.rgb = VERDICTS.get(block.verdict.split(",")[0], QUIET)
         line.add_run().add_break()
         self._write(line, block.words)
-        chapter = line.add_run(f" [{block.chapter}]")
-        chapter.font.size, chapter.font.color.rgb = Pt(8.5), QUIET
+        if block.evidence in self.document.labels:
+            self._write(line, f" [{block.evidence}]", size=8.5, colour=QUIET)
 
     def _figure(self, block: Figure) -> None:
         line = self.word.add_paragraph()

@@ -58,16 +58,22 @@ def findings_page(saved: Saved) -> Section:
     found = saved.findings
     blocks: list[Block] = [Paragraph(_about_data(saved)), Paragraph(_harm(found), "warning")]
     blocks.append(Paragraph(f"{found_things.counts_in_words(found)} {HOW_TO_READ}"))
-    blocks += [as_block(one) for one in found_things.first_page(found)]
+    for one in found_things.first_page(found):
+        blocks.append(as_block(one, evidence=f"sec:results-{one.chapter}"))
     blocks += _aims(found)
     kept = [one for one in blocks if not isinstance(one, Paragraph) or one.text]
     return Section("findings", "The findings on one page", tuple(kept), numbered=False)
 
 
-def as_block(found: Found) -> Finding:
-    """A finding as the report shows it."""
+def as_block(found: Found, *, evidence: str = "") -> Finding:
+    """A finding as the report shows it.
+
+    Args:
+        found: the finding.
+        evidence: the section that has its tables and figures; "" where the finding stands in it.
+    """
     verdict = found_things.verdict_in_words(found)
-    return Finding(found.claim, verdict, found.words, found.chapter)
+    return Finding(found.claim, verdict, found.words, evidence)
 
 
 def abstract(saved: Saved) -> Section:

@@ -78,6 +78,10 @@ class Words:
         """What the template calls a block."""
         return KINDS[type(block)]
 
+    def evidence(self, found: Finding) -> Markup | str:
+        """A link to the section that has a finding's tables and figures; "" without one."""
+        return self.inline(f"[{found.evidence}]") if found.evidence in self.document.labels else ""
+
     def source(self, figure: Figure) -> str:
         """A figure's picture as an address that holds it."""
         return pages.data_url(*in_pixels(figure.path))

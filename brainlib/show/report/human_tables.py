@@ -4,6 +4,7 @@ The whole table stays as CSV; what people need not see is named below what they 
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ BASELINES = (
     "pca",
 )
 NOTHING = "–"
+OF_CODE = ("layer", "inputs")  # columns that hold names of the code
+LONG_NUMBER = re.compile(r"-?\d+\.\d{5,}")
 
 
 @dataclass
@@ -52,14 +55,17 @@ class Shown:
         return pd.api.types.is_numeric_dtype(pd.Series(self.values)) and not _all_bool(self.values)
 
     def texts(self) -> list[str]:
-        """The cells as people read them."""
+        """The cells as people read them; names of layers as code."""
+        if self.name in OF_CODE:
+            return [f"`{value}`" if _words(value) != NOTHING else NOTHING for value in self.values]
         if not self.numeric:
             return [_words(value) for value in self.values]
+        if self.low is not None:
+            rows = zip(self.values, self.low, self.high)
+            known = column_in_words(self.name).decimals
+            return [_with_limits(value, low, high, known) for value, low, high in rows]
         decimals = _decimals(self)
         texts = [_number(value, decimals) for value in self.values]
-        if self.low is not None:
-            limits = zip(texts, self.low, self.high)
-            return [_with_limits(text, low, high, decimals) for text, low, high in limits]
         if self.spread is not None:
             pairs = zip(texts, self.spread)
             return [_with_spread(text, spread, decimals) for text, spread in pairs]
@@ -319,18 +325,15 @@ def _all_bool(values: Sequence[object]) -> bool:
 
 def _words(value: object) -> str:
     text = record.display.readable_value(value)
+    if LONG_NUMBER.fullmatch(text):  # a number in a column of texts
+        text = record.display.readable_value(float(text))
     return text if text != "" else NOTHING
 
 
 def _decimals(column: Shown) -> int:
-    """Decimals of a column: as the list of columns says, else three digits of what is typical."""
+    """Decimals of a column: as `columns.csv` says, else three digits of what is typical."""
     known = column_in_words(column.name).decimals
     values = [abs(value) for value in column.values if _finite(value) and value]
-    if column.low is not None:
-        halves = [(high - low) / 2 for low, high in zip(column.low, column.high)]
-        halves = [half for half in halves if _finite(half) and half > 0]
-        needed = _digits_of(min(halves), 2) if halves else 0
-        return needed if known is None else min(max(known, needed - 1), known + 3)
     whole = all(float(value).is_integer() for value in values)
     if known is not None:
         small = _digits_of(max(values), 2) if values and not whole else 0
@@ -358,10 +361,15 @@ def _number(value: float, decimals: int) -> str:
     return f"{round(float(value), decimals) + 0.0:,.{decimals}f}".replace("-", "−")
 
 
-def _with_limits(text: str, low: float, high: float, decimals: int) -> str:
-    if text == NOTHING or not (_finite(low) and _finite(high)):
-        return text
-    return f"{text} [{_number(low, decimals)}, {_number(high, decimals)}]"
+def _with_limits(value: float, low: float, high: float, known: int | None) -> str:
+    """A mean with its limits, all with two digits of half the interval's width."""
+    if not (_finite(low) and _finite(high)):
+        return _number(value, 3 if known is None else known)
+    half = (high - low) / 2
+    needed = _digits_of(half, 2) if half > 0 else 0
+    decimals = needed if known is None else min(max(known, needed - 1), known + 3)
+    limits = f"[{_number(low, decimals)}, {_number(high, decimals)}]"
+    return f"{_number(value, decimals)} {limits}"
 
 
 def _with_spread(text: str, spread: float, decimals: int) -> str:

@@ -164,8 +164,9 @@ class TypstWriter:
 
     def _finding(self, block: Finding) -> str:
         claim, words = self.line(block.claim), self.line(block.words)
-        verdict, chapter = typst_string(block.verdict), plain(block.chapter)
-        return f"#finding([{claim}], {verdict}, [{words}], [{chapter}])"
+        known = block.evidence in self.document.labels
+        evidence = self.line(f"[{block.evidence}]") if known else ""
+        return f"#finding([{claim}], {typst_string(block.verdict)}, [{words}], [{evidence}])"
 
     def _figure(self, block: Figure) -> str:
         name = self.picture(block)

@@ -23,6 +23,7 @@ from brainlib.show.report.document import (
 from brainlib.show.report.introduction import introduction
 from brainlib.show.report.model_cards import model_cards
 from brainlib.show.report.people import data_chapter
+from brainlib.show.report.readers_words import section_for_readers
 from brainlib.show.report.reproducibility import reproducibility_chapter
 from brainlib.show.report.saved import Saved
 
@@ -74,8 +75,19 @@ def whole_report(saved: Saved, page: TitlePage, partial: Sequence[str] = ()) -> 
         ),
         appendix=appendix(saved),
     )
+    document = in_readers_words(document)
     document = replace(document, front=(*document.front, acronyms(texts_of(document))))
     return with_labels(document)
+
+
+def in_readers_words(document: Document) -> Document:
+    """The document without names of the code where a reader sees text."""
+    return replace(
+        document,
+        front=tuple(map(section_for_readers, document.front)),
+        body=tuple(map(section_for_readers, document.body)),
+        appendix=tuple(map(section_for_readers, document.appendix)),
+    )
 
 
 def _with_blocks(section: Section) -> tuple[Section, ...]:
