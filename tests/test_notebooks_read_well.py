@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 COLUMNS, LINES, CHARACTERS, FUNCTION_LINES = 88, 20, 800, 12
+THEORY, THEORY_WORDS = "> **Theory in a minute", 95  # what can be read aloud in so long
 FIRST_PARAMETERS = 12  # that a reader turns; the others stand below the line
 BELOW = "# for sweeps and long runs"
 SHOWS = {"figure", "table", "finding"}  # methods of the run
@@ -95,6 +96,7 @@ def broken_limits(path: Path) -> list[str]:
             found += ["has outputs"] if cell["outputs"] else []
         else:
             found = [f"says {word!r}" for word in re.findall(r"\b[Ss]eeds? 00\d", text)]
+            found += broken_by_theory(text) if text.startswith(THEORY) else []
         said += [f"{path.stem}, cell {number}: {words}" for words in found]
     set_up = next(cell for cell in cells if "from brainlib import" in source(cell))
     if not set_up["metadata"].get("jupyter", {}).get("source_hidden"):
@@ -105,12 +107,23 @@ def broken_limits(path: Path) -> list[str]:
     return said + broken_links(path.stem, source(cells[0]))
 
 
+def broken_by_theory(text: str) -> list[str]:
+    """Whether a cell of theory is short enough to be read aloud: few words, one formula."""
+    words = re.sub(r"\$\$.*?\$\$", "", text, flags=re.DOTALL)
+    words = re.sub(r"\]\([^)]*\)", "]", words).replace(">", " ").split()
+    said = [f"{len(words)} words of theory"] if len(words) > THEORY_WORDS else []
+    return said + (["two formulas"] if text.count("$$") > 2 else [])
+
+
 def broken_links(name: str, opening: str) -> list[str]:
-    """Whether the first cell links to the chapters before and after, in the order of a run."""
-    if name not in ORDER:
-        return []
-    place = ORDER.index(name)
+    """What the first cell lacks: what to know, with links, and the chapters before and after."""
+    known = re.search(r"\*\*To know before\.\*\*(.*?)\n\n", opening, flags=re.DOTALL)
     said = []
+    if name[:2].isdigit() and name != "00_start" and not (known and "](" in known[1]):
+        said.append(f"{name}: 'To know before' is missing, or links to nothing")
+    if name not in ORDER:
+        return said
+    place = ORDER.index(name)
     before = re.search(r"Before: \[[^]]*\]\((\w+)\.ipynb\)", opening)
     after = re.search(r"Next: \[[^]]*\]\((\w+)\.ipynb\)", opening)
     if place and (not before or before[1] != ORDER[place - 1]):
@@ -133,6 +146,12 @@ def test_the_limits_find_what_they_are_for():
     long = "def f():\n" + "    a = 1\n" * 12
     assert broken_by_code(long, parameters=False) == ["function f is long"]
     assert broken_by_parameters("a = 1\n" * 13) == [f"13 parameters before '{BELOW}'"]
+    assert broken_by_theory("> **Theory in a minute.** " + 93 * "word ") == ["97 words of theory"]
+    assert broken_by_theory("> $$a$$ $$b$$") == ["two formulas"]
+    assert broken_by_theory("> few words, one link](far/away.md) $$a$$") == []
+    before = "'To know before' is missing, or links to nothing"
+    assert broken_links("11_experiment", "# 11\n\n") == [f"11_experiment: {before}"]
+    assert not broken_links("11_experiment", "**To know before.** [03](03.ipynb)\n\n")
     assert broken_links("04_vae", "*Before: [03](03_split.ipynb). Next: [06](06_vqgan.ipynb)*")
 
 
