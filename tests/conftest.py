@@ -1,6 +1,7 @@
 """Shared fixtures: real heads where they are at hand, small volumes with unequal sides."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -61,6 +62,21 @@ def ixi_sample():
         pytest.skip(
             "the ten real IXI heads are not at hand: set BRAINLIB_IXI_SAMPLE to their folder"
         )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory):
+    """Folder of an executed `smoke` run: BRAINLIB_SMOKE_RUN, or one that is made now (minutes)."""
+    named = os.environ.get("BRAINLIB_SMOKE_RUN")
+    if named:
+        return Path(named)
+    folder = tmp_path_factory.mktemp("run") / "smoke"
+    command = ["bash", str(ROOT / "run_all.sh"), "--profile", "smoke", "--out", str(folder)]
+    answer = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
     return folder
 
 

@@ -10,6 +10,7 @@ import brainlib
 from brainlib import files, record
 
 LIBRARY = files.PROJECT / "brainlib"
+EXERCISES = {"exercise", "check"}  # tags of cells, see `teach`
 CHANGED = {  # part of `made_from` -> in words
     "data": "the data changed",
     "exclude.csv": "exclude.csv changed",
@@ -42,6 +43,7 @@ def made_from(
         JSON-like: what `differences` compares, and whose digest decides.
     """
     exclusions = folder / "exclude.csv"
+    cells = [cell for cell in cells if not _is_exercise(cell)]
     return {
         "cells": cells_digest(cells),
         "parameters": {name: value for name, value in parameters.items() if name != "out"},
@@ -62,6 +64,11 @@ def cells_digest(cells: Sequence[dict]) -> str:
     """Digest of the code without its outputs: to run a notebook by hand changes nothing."""
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     return files.digest([[cell["cell_type"], source(cell)] for cell in code])
+
+
+def _is_exercise(cell: dict) -> bool:
+    """Whether it is the blank of an exercise, or its check: no result depends on an answer."""
+    return not EXERCISES.isdisjoint(cell.get("metadata", {}).get("tags", []))
 
 
 def source(cell: dict) -> str:

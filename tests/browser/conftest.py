@@ -1,11 +1,7 @@
-"""One JupyterLab and one Chromium for all browser tests, and an executed run for the slow ones."""
-
-import os
-import subprocess
-from pathlib import Path
+"""One JupyterLab and one Chromium for all browser tests."""
 
 import pytest
-from jupyterlab_page import CHROMIUM, FLAGS, ROOT, OpenNotebook, server, why_not, write_notebook
+from jupyterlab_page import CHROMIUM, FLAGS, OpenNotebook, server, why_not, write_notebook
 
 
 @pytest.fixture(scope="session")
@@ -41,18 +37,3 @@ def open_lab(jupyterlab):
         notebook.command("kernelmenu:shutdown")
         notebook.page.wait_for_timeout(500)
         notebook.page.close()
-
-
-@pytest.fixture(scope="session")
-def smoke_run(tmp_path_factory):
-    """An executed `smoke` run: BRAINLIB_BROWSER_RUN, or one that is made now."""
-    named = os.environ.get("BRAINLIB_BROWSER_RUN")
-    if named:
-        return Path(named)
-    folder = tmp_path_factory.mktemp("run") / "smoke"
-    command = ["bash", str(ROOT / "run_all.sh"), "--profile", "smoke", "--out", str(folder)]
-    answer = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
-    return folder

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -223,3 +224,38 @@ def test_an_instructor_passes_the_checks_of_01(tmp_path):
     said = answers(executed(version, tmp_path, out=out, **SMALL))
     assert len(said) == 4
     assert all(text.startswith("**Right.**") for text in said), said
+
+
+@pytest.fixture(scope="module")
+def run_of_class(smoke_run, tmp_path_factory):
+    """A copy of an executed run, on which all chapters go on."""
+    folder = tmp_path_factory.mktemp("class") / "run"
+    shutil.copytree(smoke_run, folder)
+    return folder
+
+
+def parameters_of(folder, name):
+    """Those with which a chapter of a run was executed; it goes on in that run."""
+    result = json.loads((folder / "results" / f"{name}.json").read_text())
+    return result["parameters"] | {"out": str(folder)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_student_runs_each_chapter_with_its_blanks(path, run_of_class, tmp_path):
+    parameters = parameters_of(run_of_class, path.stem)
+    ran = executed(teach.student_version(read(path)), tmp_path, **parameters)
+    said = answers(ran)
+    assert said and said == len(said) * [exercises.TO_DO]
+    assert not (run_of_class / "exercises" / path.stem / "models").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_an_instructor_passes_the_checks_of_each_chapter(path, run_of_class, tmp_path):
+    models = sorted((run_of_class / "models").rglob("*.keras"))
+    before = {model: files.sha256(model) for model in models}
+    parameters = parameters_of(run_of_class, path.stem)
+    said = answers(executed(teach.instructor_version(read(path)), tmp_path, **parameters))
+    assert said and all(text.startswith("**Right.**") for text in said), said
+    assert {model: files.sha256(model) for model in models} == before
