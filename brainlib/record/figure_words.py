@@ -32,7 +32,7 @@ def _name_ticks(axis: "Axis") -> None:
 
     names = axis.get_major_formatter()
     if isinstance(names, (FixedFormatter, FuncFormatter, StrCategoryFormatter)):
-        axis.set_major_formatter(FuncFormatter(lambda place, at: _in_lines(names(place, at))))
+        axis.set_major_formatter(FuncFormatter(lambda place, at: _in_lines(str(names(place, at)))))
 
 
 def _in_lines(text: str) -> str:

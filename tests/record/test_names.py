@@ -74,3 +74,13 @@ def test_a_figure_speaks_in_words():
     assert places == ["anomaly VAE\n(DSSIM)\n(n = 8)", "PCA 8"]
     assert legend == ["damage of thesis 004"]
     assert axes[0].get_title() == "anomaly VAE: 8 weights" and axes[1].get_ylabel() == "log MSE"
+
+
+def test_ticks_may_be_named_by_numbers():
+    figure, ax = plt.subplots()
+    ax.set_xticks([0, 1], [8, 64])  # sizes of a code, as they stand in a table
+    use_words(figure)
+    figure.draw_without_rendering()
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    plt.close(figure)
+    assert labels == ["8", "64"]
