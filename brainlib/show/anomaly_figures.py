@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from brainlib.anomaly import ScoreCounter
 from brainlib.show import plots
@@ -130,7 +131,7 @@ def detections(
     Args:
         rows: {title: dict with image, output (None for the baselines), score, called (bool),
             lesion (bool), each (H, W), and limit, the threshold: the score is drawn up to twice of
-            it}.
+            it, or up to its own maximum where the threshold calls every score}.
         plane: of the slices.
         size: of a slice, inches.
 
@@ -152,14 +153,10 @@ def detections(
         line[0].set_ylabel(text, fontsize=7)
     for ax, name in zip(axes[0], DETECTION_COLUMNS):
         ax.set_title(name, fontsize=9)
-    bar = figure.colorbar(
-        drawn_score,
-        ax=list(axes[:, 2]),
-        fraction=0.08,
-        pad=0.03,
-        ticks=[0, row["limit"], 2 * row["limit"]],
-    )
-    bar.ax.set_yticklabels(["0", "threshold", "twice"], fontsize=7)
+    bar = figure.colorbar(drawn_score, ax=list(axes[:, 2]), fraction=0.08, pad=0.03)
+    most = drawn_score.norm.vmax
+    names = ["0", "threshold", "twice"] if row["limit"] > 0 else ["0", "", "most"]
+    bar.set_ticks([0, most / 2, most], labels=names, fontsize=7)
     return figure
 
 
@@ -173,12 +170,20 @@ def _draw_detection(row, axes, plane):
         healthy.axis("off")
     else:
         plots.brain(row["output"], ax=healthy)
-    drawn_score = score.imshow(row["score"], cmap="inferno", vmin=0, vmax=2 * row["limit"])
+    drawn_score = _draw_score(row["score"], row["limit"], ax=score)
     for ax in (score, called, truth):
         ax.set(xticks=[], yticks=[])
     plots.brain(row["image"], ax=called, mask=row["called"], colour=CALLED)
     plots.brain(np.asarray(row["lesion"], float), ax=truth)
     return drawn_score
+
+
+def _draw_score(score: np.ndarray, limit: float, *, ax: Axes) -> AxesImage:
+    """A score up to twice its threshold; one that lies at or below 0 calls all, and it is said."""
+    most = 2 * limit if 0 < limit < np.inf else max(float(np.max(score)), np.finfo(np.float32).tiny)
+    if limit <= 0:
+        ax.set_xlabel("threshold at 0: all called", fontsize=6, labelpad=2)
+    return ax.imshow(score, cmap="inferno", vmin=0, vmax=most)
 
 
 def pictures(

@@ -103,9 +103,14 @@ def found_in(results: Iterable[dict[str, Any]]) -> list[Found]:
     for result in results:
         for one in result.get("findings", []):
             words = str(one["words"]).removeprefix(f"{one['verdict']}: ")
-            claim = in_words(one["claim"])
+            claim = _begun(in_words(one["claim"]))
             found.append(Found(result["notebook"], claim, one["verdict"], in_words(words), one))
     return found
+
+
+def _begun(claim: str) -> str:
+    """A claim that begins as a sentence does."""
+    return claim[:1].upper() + claim[1:]
 
 
 def first_page(found: Sequence[Found]) -> list[Found]:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
+from brainlib.record.columns import column_in_words
 from brainlib.show.plots.look import (
     BLUE,
     COLOURS,
@@ -247,7 +248,7 @@ def shares(table: pd.DataFrame, *, ax: Axes, attribute: str) -> Axes:
         lengths = 100 * rows[f"{name}_share"]
         ax.barh(places + offset, lengths, height=0.25, color=colour, label=name)
     ax.set_yticks(places, wrapped(map(shortened, rows["level"]), 16), fontsize=8)
-    ax.set(xlabel="subjects (%)", title=attribute.replace("_", " "))
+    ax.set(xlabel="people (%)", title=column_in_words(attribute).label)
     return ax
 
 

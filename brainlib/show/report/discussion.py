@@ -6,6 +6,7 @@ from brainlib.show import findings as found_things
 from brainlib.show.findings import Found
 from brainlib.show.report import shown
 from brainlib.show.report.document import Block, Items, Paragraph, Section
+from brainlib.show.report.results import has_section
 from brainlib.show.report.saved import Saved
 
 GROUPS = (
@@ -19,6 +20,10 @@ MEANING = {
     "too few to decide": "Fewer than six people cannot decide a claim, however much they agree. "
     "More people would.",
 }
+AIMS = (
+    "The workbook states in advance what its own settings should reach. Each aim is a claim like "
+    "the others; a verdict of *not shown* means that it was missed or remains open."
+)
 AUTHOR = (
     "Weigh the findings: which of them answer your question, how they agree with the works of "
     "[sec:related], and what follows from them."
@@ -58,6 +63,7 @@ NOT_CLINICAL = "**Use.** Nothing here is a medical device, and no number here su
 def discussion_chapter(saved: Saved) -> Section:
     """What was shown, not shown, undecided, and where the author weighs it."""
     groups = [_group(saved.findings, *group) for group in GROUPS]
+    groups.append(_aims(found_things.aims(saved.findings)))
     sections = [group for group in groups if group.blocks]
     sections.append(Section("author", "What follows", (Paragraph(AUTHOR, "author"),)))
     return Section("discussion", "Discussion", (), tuple(sections))
@@ -72,8 +78,18 @@ def _group(found: Sequence[Found], verdict: str, key: str, heading: str) -> Sect
 
 
 def _line(found: Found) -> str:
+    """A claim and where its numbers stand."""
     opposite = " *The opposite holds.*" if found.speaks_against else ""
-    return f"{found.claim}: {found.words.rstrip('.')}.{opposite}"
+    where = f" ([sec:results-{found.chapter}])" if has_section(found.chapter) else ""
+    return f"{found.claim}{where}.{opposite}"
+
+
+def _aims(aims: Sequence[Found]) -> Section:
+    """What the workbook aimed at and what was reached; empty without aims."""
+    lines = tuple(f"*{one.verdict}*: {one.claim} ({one.words.rstrip('.')})." for one in aims)
+    return Section(
+        "aims", "The aims of the workbook", (Paragraph(AIMS), Items(lines)) if aims else ()
+    )
 
 
 def published_chapter(saved: Saved) -> Section:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from brainlib.show import findings as found_things
 from brainlib.show.findings import Found
-from brainlib.show.report.document import Block, Finding, Items, Paragraph, Section
+from brainlib.show.report.document import Block, Finding, Paragraph, Section
 from brainlib.show.report.saved import Saved
 
 KEYWORDS = (
@@ -115,12 +115,10 @@ def _harm(found: Sequence[Found]) -> str:
 
 
 def _aims(found: Sequence[Found]) -> list[Block]:
-    """What the profile aimed at and what was reached."""
+    """How many aims were reached, and where each of them stands."""
     aims = found_things.aims(found)
-    if not aims:
-        return []
-    lines = [f"*{one.verdict}*: {one.claim} ({one.words.rstrip('.')})" for one in aims]
-    return [Paragraph(found_things.aims_in_words(aims)), Items(tuple(lines))]
+    words = f"{found_things.aims_in_words(aims)} [sec:aims] lists them."
+    return [Paragraph(words)] if aims else []
 
 
 def _opening(saved: Saved) -> str:

@@ -29,7 +29,9 @@ NATIVE_DPI = 150  # of the saved figures
 PRINT_SCALE = 0.72  # figures are drawn for a screen, with letters of 11 points
 LETTER_PT, SMALLEST_PT = 8.6, 6.4
 LETTER_MM, CELL_MM = 1.68, 2.6  # of a table: a letter, and the space beside a cell's words
+CAPITAL = 1.4  # of a small letter's width, as in PHANTOM001
 WIDEST_WORDS, HEADER_LINES, BOLD = 26, 3, 1.2
+WHOLE_ROWS = 14  # a table of so many rows at most stands on one page
 WRAPS = {"emphasis": ("#emph[", "]"), "strong": ("#strong[", "]")}
 
 
@@ -190,7 +192,8 @@ class TypstWriter:
         table = f"people-table({size:.1f}pt, ({widths},), ({numeric}), ({header}), (\n{body}\n))"
         note = f"#text(size: 8.6pt, fill: quiet)[{self.line(block.note)}]" if block.note else ""
         caption, outlined = self.line(block.caption), self.line(_short(block.caption))
-        return _captioned(table, caption, outlined, "table", _key(block)) + "\n" + note
+        made = _captioned(table, caption, outlined, "table", _key(block)) + "\n" + note
+        return f"#whole[{made}]" if len(block.rows) <= WHOLE_ROWS else made
 
     def _cell(self, text: str, bold: bool) -> str:
         line = self.line(text)
@@ -236,15 +239,21 @@ def _letters(table: Table, place: int) -> int:
     """How many letters of a line a column needs: whole numbers, words that may wrap."""
     column = table.columns[place]
     longest = _longest(table, place)
-    words = max((len(word) for word in _words_of(table, place)), default=1)
-    header = max(map(len, column.heading.split()), default=1)
-    header = max(header, -(-len(column.heading) // HEADER_LINES))
+    words = max(map(_width, _words_of(table, place)), default=1)
+    header = max(map(_width, column.heading.split()), default=1)
+    header = max(header, -(-_width(column.heading) // HEADER_LINES))
     header = math.ceil(BOLD * header)
     return max(header, longest if column.numeric else max(words, min(longest, WIDEST_WORDS)))
 
 
+def _width(words: str) -> int:
+    """How many small letters are as wide as these words."""
+    capitals = sum(letter.isupper() for letter in words)
+    return math.ceil(len(words) + (CAPITAL - 1) * capitals)
+
+
 def _longest(table: Table, place: int) -> int:
-    return max([1, *(len(row[place].text) for row in table.rows)])
+    return max([1, *(_width(row[place].text) for row in table.rows)])
 
 
 def _words_of(table: Table, place: int) -> list[str]:

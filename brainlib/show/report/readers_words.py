@@ -27,6 +27,12 @@ def for_readers(text: str) -> str:
     return "".join(part if MARK.fullmatch(part) else NAME.sub(r"`\g<0>`", part) for part in parts)
 
 
+def _sentence(text: str) -> str:
+    """A text in people's words that begins as a sentence does."""
+    words = for_readers(text)
+    return words[:1].upper() + words[1:]
+
+
 def section_for_readers(section: Section) -> Section:
     """A section with all that stands in it, in people's words."""
     return replace(
@@ -41,10 +47,8 @@ def _block(block: Block) -> Block:
     writers: dict[type, Callable] = {
         Paragraph: lambda one: replace(one, text=for_readers(one.text)),
         Items: lambda one: replace(one, texts=tuple(map(for_readers, one.texts))),
-        Finding: lambda one: replace(
-            one, claim=for_readers(one.claim), words=for_readers(one.words)
-        ),
-        Figure: lambda one: replace(one, caption=for_readers(one.caption)),
+        Finding: lambda one: replace(one, claim=_sentence(one.claim), words=for_readers(one.words)),
+        Figure: lambda one: replace(one, caption=_sentence(one.caption)),
         Table: _table,
     }
     return writers.get(type(block), lambda one: one)(block)
@@ -55,7 +59,7 @@ def _table(table: Table) -> Table:
         return table
     return replace(
         table,
-        caption=for_readers(table.caption),
+        caption=_sentence(table.caption),
         columns=tuple(replace(one, heading=in_words(one.heading)) for one in table.columns),
         rows=tuple(_row(row) for row in table.rows),
         note=for_readers(table.note),

@@ -2,6 +2,7 @@
 
 import json
 
+from brainlib.show.chapters import heading
 from brainlib.show.report.document import (
     Block,
     Cell,
@@ -66,7 +67,7 @@ def _time(saved: Saved) -> Section:
 def _time_row(name: str, entry: dict) -> tuple[Cell, ...]:
     memory = entry.get("peak_memory_mb", 0) / 1024
     return (
-        Cell(name),
+        Cell(f"{heading(name).title} (`{name}`)" if heading(name).about else f"`{name}`"),
         Cell(f"{entry['seconds'] / 60:.1f}"),
         Cell(f"{memory:.1f}" if memory else "–"),
     )

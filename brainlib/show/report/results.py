@@ -29,6 +29,11 @@ def results_chapter(saved: Saved) -> Section:
     return Section("results", "Results", (), sections)
 
 
+def has_section(notebook: str) -> bool:
+    """Whether the results have a section for a chapter that ran."""
+    return notebook in QUESTIONS or notebook not in chapters_in_words()
+
+
 def _question(saved: Saved, notebook: str) -> Section:
     words = chapters_in_words().get(notebook, {"question": notebook, "how": ""})
     key = f"results-{notebook}"
