@@ -1,4 +1,7 @@
-"""One JupyterLab and one Chromium for all browser tests."""
+"""One JupyterLab and one Chromium for all browser tests, and a copy of an executed run."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 from jupyterlab_page import CHROMIUM, FLAGS, OpenNotebook, server, why_not, write_notebook
@@ -24,16 +27,21 @@ def open_lab(jupyterlab):
     folder, address, browser = jupyterlab
     opened = []
 
-    def open_one(*lines):
+    def open_one(*lines, **options):
         name = f"lab{len(list(folder.glob('*.ipynb')))}.ipynb"
         write_notebook(folder / name, "\n".join(lines))
         notebook = OpenNotebook(browser, address, name)
         opened.append(notebook)
-        notebook.run()
+        notebook.run(**options)
         return notebook
 
     yield open_one
     for notebook in opened:
-        notebook.command("kernelmenu:shutdown")
-        notebook.page.wait_for_timeout(500)
+        notebook.shut_down()
         notebook.page.close()
+
+
+@pytest.fixture(scope="session")
+def copy_of_run(jupyterlab, smoke_run, tmp_path_factory):
+    """Folder of an executed `smoke` run that labs may write into; none is made without a browser."""
+    return Path(shutil.copytree(smoke_run, tmp_path_factory.mktemp("copy") / "smoke"))

@@ -28,11 +28,21 @@ QUIET = {  # settings of JupyterLab: no news, no question whether it may fetch s
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 KERNEL_IS_IDLE = """() => {
-  const book = window.jupyterapp.shell.currentWidget;
+  const book = window.jupyterapp?.shell.currentWidget;
   return book?.sessionContext?.session?.kernel?.status === "idle";
 }"""
+KERNEL_HAS_ANSWERED = """async () => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  await kernel.requestExecute({code: "", silent: true, store_history: false}).done;
+}"""
 FAILED = ".jp-OutputArea-output:has-text('Traceback (most recent call last)')"
+HAS_KERNEL = (
+    "() => Boolean(window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel)"
+)
+SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+TRACEBACK = b"Traceback (most recent call last)"
 LONGEST_S = 120  # for a kernel to import TensorFlow on a machine that is busy
+OFTEN_MS = 50  # between two looks at a page that is about to change
 
 
 def why_not() -> str:
@@ -78,7 +88,11 @@ def server(folder: Path, state: Path):
             yield address
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:  # its kernels end without it
+                process.kill()
+                process.wait()
 
 
 def _free_port() -> int:
@@ -115,7 +129,7 @@ class OpenNotebook:
 
     Attributes:
         page: of Playwright.
-        errors: what the console called an error.
+        errors: what the console called an error, and what a kernel failed with.
         elsewhere: addresses that were asked for outside of this machine.
     """
 
@@ -125,6 +139,7 @@ class OpenNotebook:
         self.page.on("console", self._listen)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._watch)
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._read))
         self.page.goto(f"{address}/lab/tree/{name}?reset", timeout=1000 * LONGEST_S)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=1000 * LONGEST_S)
         if dark:
@@ -133,6 +148,12 @@ class OpenNotebook:
     def _listen(self, message):
         if message.type == "error":
             self.errors.append(message.text)
+
+    def _read(self, frame):
+        """What a kernel sends; JupyterLab shows nobody what a callback failed with."""
+        data = frame if isinstance(frame, bytes) else frame.encode()
+        if TRACEBACK in data:
+            self.errors.append(data[data.index(TRACEBACK) :][-1500:].decode(errors="replace"))
 
     def _watch(self, request):
         inside = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
@@ -145,37 +166,55 @@ class OpenNotebook:
         self.page.evaluate(call, [name, arguments or {}])
 
     def wait_for_kernel(self) -> None:
-        """Until the kernel has nothing to do."""
-        self.page.wait_for_timeout(300)  # what was just done is on its way
+        """Until there is a kernel, and it has answered all that was asked before."""
         self.page.wait_for_function(KERNEL_IS_IDLE, timeout=1000 * LONGEST_S)
-        self.page.wait_for_timeout(300)
+        self.page.evaluate(KERNEL_HAS_ANSWERED)
 
-    def run(self) -> None:
-        """Runs all cells and waits for the lab's first picture."""
+    def until(self, holds, words: str, *, longest_s: float = 60) -> None:
+        """Looks at the page again and again until something holds; fails with the words."""
+        for _ in range(int(1000 * longest_s / OFTEN_MS)):
+            if holds():
+                return
+            self.page.wait_for_timeout(OFTEN_MS)
+        raise AssertionError(f"nothing happened within {longest_s} s: {words}")
+
+    def run(self, drawn: str = ".brain-lab-picture[data-drawn]") -> None:
+        """Runs all cells and waits for the lab's first picture. drawn: its selector."""
         self.wait_for_kernel()
         self.command("notebook:run-all-cells")
-        drawn_or_failed = f".brain-lab-picture[data-drawn], {FAILED}"
-        self.page.wait_for_selector(drawn_or_failed, timeout=1000 * LONGEST_S, state="attached")
+        longest = 1000 * LONGEST_S
+        self.page.wait_for_selector(f"{drawn}, {FAILED}", timeout=longest, state="attached")
         failed = self.page.locator(FAILED)
         assert not failed.count(), failed.first.inner_text()
 
-    def drawn(self) -> int:
-        """How many pictures the lab has shown."""
-        return int(self.page.get_attribute(".brain-lab-picture", "data-drawn"))
+    def drawn(self) -> str:
+        """Grows with every picture that the lab has shown."""
+        return self.page.get_attribute(".brain-lab-picture", "data-drawn")
+
+    def words(self) -> str:
+        """All that the lab says."""
+        return self.page.locator(".brain-lab").first.inner_text()
+
+    def seen(self) -> tuple[str, str]:
+        """Which picture is shown, and all words."""
+        return self.drawn(), self.words()
 
     def alt(self) -> str:
         """The picture in words."""
         return self.page.get_attribute(".brain-lab-picture", "alt")
 
-    def changes(self, act) -> None:
-        """Asserts that an action of the user changes the picture: call it, then wait."""
-        before = self.drawn()
+    def changes(self, act, look=None, words: str = "the picture") -> None:
+        """Asserts that an action of the user changes something in the page.
+
+        Args:
+            act: what the user does.
+            look: () -> what is seen; absent: which picture is shown.
+            words: what should change.
+        """
+        look = look or self.drawn
+        before = look()
         act()
-        self.page.wait_for_function(
-            "before => +document.querySelector('.brain-lab-picture').dataset.drawn > before",
-            arg=before,
-            timeout=30_000,
-        )
+        self.until(lambda: look() != before, words)
 
     def control(self, label: str):
         """The widget of a label."""
@@ -183,7 +222,17 @@ class OpenNotebook:
             f".brain-lab .jupyter-widgets:has(> .widget-label:text-is('{label}'))"
         )
 
+    def save(self) -> None:
+        """Saves the notebook, and waits until it is saved."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+
+    def shut_down(self) -> None:
+        """Ends the kernel, and waits for its end."""
+        if self.page.evaluate(HAS_KERNEL):
+            self.page.evaluate(SHUT_DOWN)
+
     def check(self) -> None:
         """No error in the console, no request that leaves the machine."""
+        self.wait_for_kernel()
         assert not self.errors, self.errors
         assert not self.elsewhere, self.elsewhere

@@ -1,13 +1,15 @@
 """Every lab in a real browser: each control by keyboard and by mouse, and what the page then shows.
 
 The first test needs no run and no trained network; it belongs to the default tests where a browser
-is. The others look at an executed `smoke` run. BRAINLIB_BROWSER_SHOTS=FOLDER keeps screenshots.
+is. The others look at a copy of an executed `smoke` run. BRAINLIB_BROWSER_SHOTS=FOLDER keeps screenshots.
 """
 
 import os
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import control_moves as user
 import pytest
 
 MADE_UP = """
@@ -26,79 +28,71 @@ folder = {folder!r}
 parameters = json.load(open(folder + "/results/{chapter}.json"))["parameters"]
 labs.{lab}(record.Run({chapter!r}, folder, parameters))
 """
-LABS = {  # lab: (chapter, a slider that always changes the picture)
-    "slices": ("02_slice_selection", "slice"),
-    "latent": ("04_vae", "direction 1"),
-    "codes": ("05_vqvae", "disc radius"),
-    "corruption": ("07_ae_variants", "dropout"),
-    "threshold": ("09_anomaly_detection", "slice"),
+
+
+class Lab(NamedTuple):
+    """What is special about a lab.
+
+    Attributes:
+        chapter: whose parameters it gets.
+        visits: (list, option): with these chosen, further sliders are there.
+        first: sliders to be moved to their ends first, because others need it.
+        silent: lists that change no picture by themselves.
+        buttons: that are pressed in turn, by mouse and by keys.
+        click: where in the picture, as shares; None where nothing can be clicked.
+    """
+
+    chapter: str
+    visits: tuple = ()
+    first: tuple = ()
+    silent: tuple = ("Try this", "I predict")
+    buttons: tuple = ()
+    click: tuple[float, float] | None = None
+
+
+RULES = ("nonzero_count", "nonzero_mean", "range", "brain")
+LABS = {
+    "slices": Lab(
+        "02_slice_selection",
+        visits=tuple(("rule", rule) for rule in RULES),
+        click=(0.12, 0.25),
+    ),
+    "latent": Lab(
+        "04_vae",
+        visits=(("start from", "the fitted density"), ("start from", "a real person")),
+        first=("way to other",),
+        buttons=(
+            ("Surprise me", "Back to the person"),
+            ("Save as PNG",),
+            ("Save as NIfTI",),
+        ),
+    ),
+    "codes": Lab(
+        "05_vqvae",
+        first=("disc radius",),
+        silent=("Try this", "I predict", "a click will"),
+        buttons=(("Let the prior repair", "Undo all"),),
+        click=(0.12, 0.25),
+    ),
+    "corruption": Lab("07_ae_variants", first=("square",), click=(0.3, 0.2)),
+    "threshold": Lab("09_anomaly_detection", click=(0.12, 0.25)),
 }
-
-
-def differs(notebook, read, before):
-    """Whether what is read from the page becomes something else within some seconds."""
-    for _ in range(50):
-        if read() != before:
-            return True
-        notebook.page.wait_for_timeout(100)
-    return False
-
-
-def move_sliders(notebook):
-    """Every slider by an arrow key and by a click on its track: its readout follows."""
-    sliders = notebook.page.locator(".brain-lab .widget-slider:not(:has(.noUi-handle-upper))")
-    for number in range(sliders.count()):
-        slider = sliders.nth(number)
-        readout = slider.locator(".widget-readout")
-        handle = slider.locator(".noUi-handle").first
-        assert handle.get_attribute("aria-label") and handle.get_attribute("tabindex") == "0"
-        before = readout.inner_text()
-        handle.focus()
-        handle.press("ArrowRight")
-        notebook.page.wait_for_timeout(200)
-        if readout.inner_text() == before:  # at its end
-            handle.press("ArrowLeft")
-        name = handle.get_attribute("aria-label")
-        assert differs(notebook, readout.inner_text, before), name
-        before = readout.inner_text()
-        track = slider.locator(".noUi-target").first
-        box = track.bounding_box()
-        for share in (0.35, 0.65):
-            track.click(position={"x": share * box["width"], "y": box["height"] / 2})
-            notebook.page.wait_for_timeout(200)
-            if readout.inner_text() != before:
-                break
-        assert differs(notebook, readout.inner_text, before), name
-
-
-def move_choosers(notebook):
-    """Every list by an arrow key and by choosing: its value follows."""
-    choosers = notebook.page.locator(".brain-lab .widget-dropdown select")
-    for number in range(choosers.count()):
-        one = choosers.nth(number)
-        count = one.locator("option").count()
-        if count < 2 or not one.is_enabled():
-            continue
-        chosen = partial(one.evaluate, "e => e.selectedIndex")
-        before = chosen()
-        one.focus()
-        one.press("ArrowUp" if before == count - 1 else "ArrowDown")
-        assert differs(notebook, chosen, before), one.get_attribute("aria-label")
-        moved = chosen()
-        one.select_option(index=before)
-        assert differs(notebook, chosen, moved), one.get_attribute("aria-label")
-        notebook.wait_for_kernel()  # another task brings other predictions
 
 
 def check_words(notebook):
     """Every control has a name, and the picture says what it shows."""
+    check_words_of_controls(notebook)
+    assert len(notebook.alt()) > 30
+
+
+def check_words_of_controls(notebook):
+    """Every control has a name."""
     nameless = notebook.page.evaluate(
         """() => [...document.querySelectorAll('.brain-lab select, .brain-lab .noUi-handle,'
         + '.brain-lab input')].filter(e => !e.getAttribute('aria-label') && !e.labels?.length
         && !e.closest('label')).map(e => e.outerHTML.slice(0, 120))"""
     )
     assert not nameless, nameless
-    assert len(notebook.alt()) > 30
 
 
 def check_room(notebook, name):
@@ -111,7 +105,7 @@ def check_room(notebook, name):
         page.wait_for_function(
             "light => document.body.dataset.jpThemeLight === String(light)", arg=theme == "Light"
         )
-        page.wait_for_timeout(800)
+        page.evaluate("() => document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
         page.locator(".brain-lab").first.evaluate("e => e.scrollIntoView({block: 'start'})")
         sizes = page.evaluate(
             """() => { const lab = document.querySelector('.brain-lab');
@@ -124,71 +118,84 @@ def check_room(notebook, name):
         assert sizes[0] <= sizes[1] and sizes[2] <= sizes[3], (width, theme, sizes)
 
 
-def picture_follows(notebook):
-    """A click into the picture and an arrow key on it move what can be moved there."""
-    image = notebook.page.locator(".brain-lab-picture").first
-    if image.get_attribute("tabindex") != "0":
-        return
-    box = image.bounding_box()
-    notebook.changes(
-        lambda: image.click(position={"x": 0.12 * box["width"], "y": 0.25 * box["height"]})
-    )
-    image.focus()
-    notebook.changes(lambda: image.press("ArrowRight"))
-
-
-def predict_and_reveal(notebook):
-    """The prediction is chosen and judged."""
-    page = notebook.page
-    predict = notebook.control("I predict").locator("select")
-    predict.select_option(index=1)
-    button = page.locator(".brain-lab button:has-text('Reveal')")
-    button.focus()
-    button.press("Enter")
-    page.wait_for_selector(".brain-lab [role=status] b:has-text(':')", timeout=120_000)
-
-
 def test_a_lab_answers_to_mouse_and_keyboard(open_lab):
     notebook = open_lab(MADE_UP)
     check_words(notebook)
-    dropout = notebook.control("dropout").locator(".noUi-handle")
     alt = notebook.alt()
+    dropout = notebook.control("dropout").locator(".noUi-handle")
     notebook.changes(lambda: dropout.press("ArrowRight"))
     assert notebook.alt() != alt
     notebook.changes(lambda: notebook.control("square").locator(".noUi-handle").press("PageUp"))
-    picture_follows(notebook)
-    predict_and_reveal(notebook)
+    user.click_into_picture(notebook, (0.3, 0.2))
+    user.answer_every_task(notebook)
     check_room(notebook, "made_up")
     notebook.check()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lab", LABS)
-def test_every_control_of_a_lab_moves(lab, smoke_run, open_lab):
-    chapter, slider = LABS[lab]
-    notebook = open_lab(OF_A_RUN.format(folder=str(smoke_run), chapter=chapter, lab=lab))
+@pytest.mark.parametrize("name", LABS)
+def test_every_control_of_a_lab_moves(name, copy_of_run, open_lab):
+    lab = LABS[name]
+    notebook = open_lab(OF_A_RUN.format(folder=str(copy_of_run), chapter=lab.chapter, lab=name))
     check_words(notebook)
-    handle = notebook.control(slider).locator(".noUi-handle")
-    notebook.changes(lambda: handle.press("ArrowRight"))
-    check_room(notebook, lab)
-    move_sliders(notebook)
-    move_choosers(notebook)
-    if lab in ("slices", "codes", "threshold"):
-        picture_follows(notebook)
-    predict_and_reveal(notebook)
+    check_room(notebook, name)
+    for label in lab.first:
+        handle = notebook.control(label).locator(".noUi-handle")
+        notebook.changes(partial(handle.press, "PageUp"))
+    moved = user.move_sliders(notebook)
+    for label, option in lab.visits:
+        notebook.control(label).locator("select").select_option(label=option)
+        notebook.wait_for_kernel()
+        moved = user.move_sliders(notebook, moved)
+        user.move_numbers(notebook)
+    assert len(moved) == notebook.page.locator(user.SLIDERS).count()
+    if not lab.visits:
+        user.move_numbers(notebook)
+    user.move_boxes(notebook)
+    if lab.click:
+        user.click_into_picture(notebook, lab.click)
+    for names in lab.buttons:
+        user.press_buttons(notebook, names)
+    user.move_lists(notebook, lab.silent)
+    user.answer_every_task(notebook)
     notebook.check()
 
 
 @pytest.mark.slow
-def test_a_lab_that_was_saved_and_has_no_kernel_shows_its_still(open_lab, jupyterlab):
+def test_a_lab_that_was_saved_and_has_no_kernel_shows_its_still(open_lab):
     notebook = open_lab(MADE_UP)
     still = notebook.page.locator(".brain-lab-still")
     assert still.count() == 1 and not still.is_visible()
-    notebook.command("docmanager:save")
-    notebook.page.wait_for_timeout(3000)
-    notebook.command("kernelmenu:shutdown")
-    notebook.page.wait_for_timeout(2000)
+    notebook.save()
+    notebook.shut_down()
     notebook.page.reload()
     notebook.page.wait_for_selector(".brain-lab-still img", timeout=60_000)
     words = notebook.page.locator("text=model not found")
     assert not any(one.is_visible() for one in words.all())
+
+
+@pytest.mark.slow
+def test_the_head_turns_in_3d(copy_of_run, open_lab):
+    code = OF_A_RUN.format(folder=str(copy_of_run), chapter="01_explore", lab="head_in_3d")
+    notebook = open_lab(code, drawn=".brain-lab canvas[aria-label]")
+    canvas = notebook.page.locator(".brain-lab canvas").first
+    canvas.evaluate("one => one.scrollIntoView({block: 'start'})")
+    notebook.until(lambda: len(set(canvas.screenshot())) > 100, "a head is drawn")
+    check_words_of_controls(notebook)
+    for label in ("turn (°)", "tilt (°)", "cut away", "window"):
+        handle = notebook.control(label).locator(".noUi-handle").last
+        notebook.changes(partial(handle.press, "PageDown"), canvas.screenshot, label)
+    said = canvas.get_attribute("aria-label")
+    box = canvas.bounding_box()
+    notebook.page.mouse.move(box["x"] + 250, box["y"] + 200)
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(box["x"] + 330, box["y"] + 180, steps=8)
+    notebook.page.mouse.up()
+    follows = "the sliders follow the mouse"
+    notebook.until(lambda: canvas.get_attribute("aria-label") != said, follows)
+    for label in ("head", "show"):
+        chosen = notebook.control(label).locator("select")
+        notebook.changes(partial(chosen.press, "ArrowDown"), canvas.screenshot, label)
+    user.answer_every_task(notebook)
+    check_room(notebook, "head_in_3d")
+    notebook.check()

@@ -122,12 +122,11 @@ def test_answers_are_computed(shelf):
 
 def test_only_the_limit_of_the_chosen_rule_is_there(shelf):
     opened = slice_lab.lab_of(shelf, "")
-    names = slice_lab.LIMIT_OF_RULE.values()
 
     def shown():
-        return [name for name in names if opened.controls[name].layout.display != "none"]
+        return [name for name in slice_lab.LIMITS if opened.controls[name].layout.display != "none"]
 
-    for rule, name in slice_lab.LIMIT_OF_RULE.items():
+    for name, rule in slice_lab.LIMITS.items():
         opened.controls["rule"].value = rule
         assert shown() == [name]
     opened.controls["rule"].value = "middle"

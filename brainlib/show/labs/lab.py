@@ -74,6 +74,7 @@ class Lab:
         place: tuple[float, float] = (0.5, 0.5),
         stride: tuple[float, float] = (0.02, 0.02),
         note: str = "",
+        only_with: Mapping[str, tuple[str, Sequence]] | None = None,
     ) -> None:
         """Draws the first picture.
 
@@ -86,6 +87,8 @@ class Lab:
             place: where the picture is clicked at first, as shares of width and height.
             stride: shares that an arrow key moves.
             note: words under the picture: whose data, which network from where.
+            only_with: {control: (another one, its values with which the control does something)};
+                with others it is not there.
         """
         self.controls, self.note = dict(controls), note
         self._draw, self._held = draw, False
@@ -98,6 +101,10 @@ class Lab:
             self.picture.observe(self.redraw, "place")
         self.redraw()
         self.box = self._arranged(buttons)
+        self._only_with = dict(only_with or {})
+        for other in {other for other, _ in self._only_with.values()}:
+            self.controls[other].observe(self._hide_idle, "value")
+        self._hide_idle()
 
     def view(self) -> View:
         """What the current state shows."""
@@ -117,6 +124,12 @@ class Lab:
             self.picture.alt = view.alt
             self.picture.value = png_bytes(view.picture)
         self._numbers.value = f'<div class="brain-lab-words" role="status">{view.numbers}</div>'
+
+    def _hide_idle(self, _: object = None) -> None:
+        """A control that does nothing in this state is not there."""
+        for name, (other, values) in self._only_with.items():
+            does_something = self.controls[other].value in values
+            self.controls[name].layout.display = None if does_something else "none"
 
     @contextlib.contextmanager
     def one_move(self) -> Iterator[None]:

@@ -31,6 +31,13 @@ SMALL = (WIDTH - (STRIP - 1) * GAP) // STRIP
 REACH = 3.0  # standard deviations, to either side
 METER, FAR, TOO_FAR = 3.0, 1.3, 2.0  # times the distance that unseen people's slices have
 PERSON, FITTED, STANDARD = "a real person", "the fitted density", "N(0, 1)"
+SOURCES = {  # with what the code starts from, a control does something
+    "start": ("source", (PERSON,)),
+    "other": ("source", (PERSON,)),
+    "share": ("source", (PERSON,)),
+    "temperature": ("source", (FITTED, STANDARD)),
+    "roll": ("source", (FITTED, STANDARD)),
+}
 PEOPLE = 24  # slices of people whom the network has not seen
 DRAWS = 200  # behind an answer
 DARK = 0.1  # grey values of air
@@ -322,7 +329,7 @@ def lab_of(space: LatentSpace, note: str, folder: Path, *, pixel_mm: float) -> L
     save = [ipywidgets.Button(description=f"Save as {kind}") for kind in ("PNG", "NIfTI")]
     said = ipywidgets.HTML()
     buttons = [ipywidgets.HBox([surprise, back]), ipywidgets.HBox(save), said]
-    lab = Lab(draw, controls, tasks=_tasks(space), buttons=buttons, note=note)
+    lab = Lab(draw, controls, tasks=_tasks(space), buttons=buttons, note=note, only_with=SOURCES)
 
     def surprise_me(_):
         source = controls["source"].value

@@ -26,13 +26,8 @@ BIG = (WIDTH - 2 * GAP) // 3
 STRIP_ROWS, THUMB = 3, 24  # of the strip of all slices
 PER_ROW = WIDTH // (THUMB + 2)
 PLANES = tuple(volumes.PLANES)
-LIMIT_OF_RULE = {
-    "brain": "brain",
-    "nonzero_count": "count",
-    "nonzero_mean": "mean",
-    "range": "span",
-}
 RULES = ("brain", "nonzero_count", "nonzero_mean", "range", "middle")
+LIMITS = {"brain": "brain", "count": "nonzero_count", "mean": "nonzero_mean", "span": "range"}
 NOISE = 0.06  # standard deviation of a noisy head's noise, share of its 99.5th percentile
 MASK, LESION, NO_OVERLAY = "brain mask", "lesion", "nothing"
 
@@ -430,22 +425,10 @@ def lab_of(shelf: Shelf, note: str, plane: str = PLANES[0]) -> Lab:
         place=(0.5 * BIG / WIDTH, (TOP + BIG / 2) / height),
         stride=(0.02 * BIG / WIDTH, 0.02 * BIG / height),
         note=note,
+        only_with={name: ("rule", (rule,)) for name, rule in LIMITS.items()},
     )
     _Crosshair(lab, shelf, state, height)
-    _show_limit_of_rule(controls)
     return lab
-
-
-def _show_limit_of_rule(controls: Mapping[str, ipywidgets.Widget]) -> None:
-    """Of the limits only that of the chosen rule is there to be moved."""
-
-    def follow(_=None):
-        chosen = controls["rule"].value
-        for rule, name in LIMIT_OF_RULE.items():
-            controls[name].layout.display = None if rule == chosen else "none"
-
-    controls["rule"].observe(follow, "value")
-    follow()
 
 
 class _Crosshair:
