@@ -5,6 +5,7 @@ first; a run that goes on, or that is read again, has its network. `outputs/refe
 the workbook and serves whoever has not trained yet.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +48,18 @@ def find(run: Run, name: str, round_name: str, file: str = "model.keras") -> Sav
         round_name: of this run; of the reference run any round does.
         file: name of the file.
     """
+    return next(candidates(run, name, round_name, file), None)
+
+
+def candidates(run: Run, name: str, round_name: str, file: str = "model.keras") -> Iterator[Saved]:
+    """All finished networks of a name, this run's own first; the arguments are those of `find`."""
     own = _finished(run.folder / "models" / name / round_name, file, of_this_run=True)
     if own:
-        return own
+        yield own
     for folder in sorted((REFERENCE / "models" / name).glob("*")):
         other = _finished(folder, file, of_this_run=False)
         if other:
-            return other
-    return None
+            yield other
 
 
 def _finished(folder: Path, file: str, *, of_this_run: bool) -> Saved | None:

@@ -48,7 +48,7 @@ def _slide_by_keys(notebook: OpenNotebook, slider, label: str) -> None:
         step = "ArrowLeft" if _share(handle) > 0.5 else "ArrowRight"
         notebook.changes(partial(handle.press, step), readout, f"{label}, {step}")
     handle = slider.locator(".noUi-handle").last
-    end = "Home" if _share(handle) > 0.5 else "End"
+    end = "Home" if _share(handle) > 0.9 else "End"
     notebook.changes(lambda: handle.press(end), words=f"the picture by {label}, {end}")
 
 
@@ -102,11 +102,13 @@ def move_lists(notebook: OpenNotebook, silent: Collection[str]) -> None:
 
 def _some_option_draws(notebook: OpenNotebook, chosen, options: int, label: str) -> None:
     """One of the options shows another picture."""
-    before = notebook.drawn()
+    before, first = notebook.drawn(), chosen.evaluate("one => one.selectedIndex")
     for number in range(min(options, 4)):
         chosen.select_option(index=number)
         notebook.wait_for_kernel()
     notebook.until(lambda: notebook.drawn() != before, f"the picture by {label}", longest_s=10)
+    chosen.select_option(index=first)  # others may be there only with this
+    notebook.wait_for_kernel()
 
 
 def move_numbers(notebook: OpenNotebook, look: Callable | None = None) -> None:

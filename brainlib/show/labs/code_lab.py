@@ -9,7 +9,6 @@ from typing import NamedTuple
 import ipywidgets
 import numpy as np
 
-from brainlib import models
 from brainlib.models.outputs import outputs_of
 from brainlib.models.prior import CodePrior, load_prior
 from brainlib.models.prior_draw import restore
@@ -17,7 +16,7 @@ from brainlib.models.vq import VQVAE, codes_of, decode_codes
 from brainlib.record import Run
 from brainlib.show.labs import canvas
 from brainlib.show.labs.lab import Lab, View, Words, chooser, slice_options, slider
-from brainlib.show.labs.materials import NO_MODEL, open_quietly
+from brainlib.show.labs.materials import NO_MODEL, load_fitting, open_quietly
 from brainlib.show.labs.tasks import Task
 from brainlib.show.plots.codebook import code_ranks
 from brainlib.training import saved
@@ -230,14 +229,11 @@ def codes(run: Run) -> Lab | Words:
         run: of 05, or of any chapter after it.
     """
     slices = open_quietly(run)
-    file = saved.find(run, "vqvae", slices.first.name)
-    model = models.load(file.path) if file else None
-    if model is None or tuple(model.input_shape[1:]) != slices.image_shape:
+    found = load_fitting(run, "vqvae", slices.first.name, slices.image_shape)
+    if found is None:
         return Words(NO_MODEL.format(lab="code lab", chapter="05"))
-    found = saved.find(run, "vqvae_prior", slices.first.name, "prior.keras")
-    prior = load_prior(found.path) if found else None
-    if prior is not None and (prior.grid, prior.codebook_size) != _page_of(model):
-        prior = None
+    file, model = found
+    prior = _prior_of(run, slices.first.name, model, of_this_run=file.of_this_run)
     picked = slices.spread(slices.first.test, SLICES)
     healthy = slices.pictures(slices.spread(slices.first.validation, SLICES))
     pictures = slices.pictures(picked)
@@ -246,6 +242,16 @@ def codes(run: Run) -> Lab | Words:
     note = f"{run.source_note}. VQ-VAE: {file.in_words()}."
     note += "" if prior else " No prior yet: every code is as likely as any other."
     return lab_of(writing, note)
+
+
+def _prior_of(run: Run, round_name: str, model: VQVAE, *, of_this_run: bool) -> CodePrior | None:
+    """The prior over the pages of a network, of the same run as that; None without any."""
+    for file in saved.candidates(run, "vqvae_prior", round_name, "prior.keras"):
+        prior = load_prior(file.path)
+        fits = (prior.grid, prior.codebook_size) == _page_of(model)
+        if fits and file.of_this_run == of_this_run:
+            return prior
+    return None
 
 
 def _page_of(model) -> tuple[tuple[int, int], int]:
@@ -337,18 +343,20 @@ def lab_of(writing: Writing, note: str) -> Lab:
         return view(writing, number=number, disc=disc, edits=edits, place=chosen)
 
     repair = ipywidgets.Button(description="Let the prior repair", disabled=not writing.repair)
+    said = ipywidgets.HTML()
     undo = ipywidgets.Button(description="Undo all", tooltip="the page as it was written")
     lab = Lab(
         draw,
         controls,
         tasks=_tasks(writing),
-        buttons=[ipywidgets.HBox([repair, undo])],
+        buttons=[ipywidgets.HBox([repair, undo]), said],
         steering="Click to choose a place of the page, or use the arrow keys.",
         place=_centre_of((shape[0] // 2, shape[1] // 2), shape),
         stride=(BIG / shape[1] / WIDTH, BIG / shape[0] / _height()),
         note=note,
     )
-    _Moves(lab, writing, state, shape, repair=repair, undo=undo)
+    moves = _Moves(lab, writing, state, shape, said)
+    moves.connect(repair, undo)
     return lab
 
 
@@ -374,16 +382,20 @@ def in_panel(place: tuple[float, float]) -> tuple[float, float]:
 class _Moves:
     """What remembers: the changed codes, the chosen place, the middle of the disc."""
 
-    def __init__(self, lab, writing, state, shape, *, repair, undo):
+    def __init__(self, lab, writing, state, shape, said):
         self.lab, self.writing, self.state, self.shape = lab, writing, state, shape
+        self.said = said
         self._clicked()
         lab.picture.unobserve(lab.redraw, "place")
         lab.picture.observe(self._clicked, "place")
         lab.controls["rank"].observe(self._chosen, "value")
         lab.controls["number"].observe(self._forget, "value")
+        lab.redraw()
+
+    def connect(self, repair: ipywidgets.Button, undo: ipywidgets.Button) -> None:
+        """What the buttons do."""
         repair.on_click(self._repair)
         undo.on_click(self._forget)
-        lab.redraw()
 
     def _clicked(self, _=None) -> None:
         x, y = in_panel(self.lab.picture.place)
@@ -410,7 +422,13 @@ class _Moves:
         return self.writing.page(values["number"], disc, edits)
 
     def _repair(self, _) -> None:
-        repaired = self.writing.repair(self._page(self.state["edits"]), self.writing.limit_bits)
+        page, limit = self._page(self.state["edits"]), self.writing.limit_bits
+        above = int((bits_of(page, self.writing.shares(page)) > limit).sum())
+        repaired = self.writing.repair(page, limit)
+        self._say(
+            f"{above} of {page.size} codes cost more than {limit:.1f} bits; drawn anew, "
+            f"{int((repaired != page).sum())} of them became another code."
+        )
         written = self._page({})
         places = zip(*np.nonzero(repaired != written))
         self.state["edits"] = {
@@ -418,8 +436,12 @@ class _Moves:
         }
         self.lab.redraw()
 
+    def _say(self, words: str) -> None:
+        self.said.value = f'<div class="brain-lab-words" role="status">{words}</div>'
+
     def _forget(self, _) -> None:
         self.state["edits"] = {}
+        self._say("")
         with self.lab.one_move():
             self.lab.controls["rank"].value = 0
 

@@ -15,10 +15,9 @@ from brainlib.evaluation import filters, studies
 from brainlib.record import Run
 from brainlib.show.labs import canvas
 from brainlib.show.labs.lab import Lab, View, Words, chooser, slice_options, slider
-from brainlib.show.labs.materials import NO_MODEL, open_quietly
+from brainlib.show.labs.materials import NO_MODEL, load_fitting, open_quietly
 from brainlib.show.labs.tasks import Task
 from brainlib.slices import corruptions
-from brainlib.training import saved
 
 Restore = Callable[[np.ndarray], np.ndarray]  # slices (N, H, W, 1) -> (N, H, W, 1)
 
@@ -274,11 +273,9 @@ def _networks(run: Run, slices: studies.SplitSlices) -> tuple[dict[str, Restore]
     """({name: restores slices}, where they come from) of those that take slices of this size."""
     found, origins = {}, []
     for name in run.parameters.get("names") or ("residual_unet", "skip_connection_cae"):
-        file = saved.find(run, name, slices.first.name)
-        if file is None:
-            continue
-        model = models.load(file.path)
-        if tuple(model.input_shape[1:]) == slices.image_shape:
+        fitting = load_fitting(run, name, slices.first.name, slices.image_shape)
+        if fitting:
+            file, model = fitting
             found[name] = _restorer(model)
             origins.append(f"{name}: {file.in_words()}")
     return found, "; ".join(origins)

@@ -18,9 +18,8 @@ from brainlib.evaluation.generation import LatentDensity
 from brainlib.record import Run
 from brainlib.show.labs import canvas
 from brainlib.show.labs.lab import Lab, View, Words, chooser, slice_options, slider
-from brainlib.show.labs.materials import NO_MODEL, open_quietly, pixel_mm_of
+from brainlib.show.labs.materials import NO_MODEL, load_fitting, open_quietly, pixel_mm_of
 from brainlib.show.labs.tasks import Task
-from brainlib.training import saved
 
 Decoder = Callable[[np.ndarray], np.ndarray]  # latents (B, D) -> images (B, H, W, 1)
 
@@ -260,10 +259,10 @@ def latent(run: Run) -> Lab | Words:
         run: of 04, or of any chapter after it.
     """
     pictures = open_quietly(run)
-    file = saved.find(run, "vae", pictures.first.name)
-    model = models.load(file.path) if file else None
-    if model is None or tuple(model.input_shape[1:]) != pictures.image_shape:
+    found = load_fitting(run, "vae", pictures.first.name, pictures.image_shape)
+    if found is None:
         return Words(NO_MODEL.format(lab="latent lab", chapter="04"))
+    file, model = found
     space = _space(model, pictures, seed=run.parameters.get("seed", 0))
     note = f"{run.source_note}. VAE: {file.in_words()}."
     if space.age:

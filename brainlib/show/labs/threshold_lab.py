@@ -10,16 +10,15 @@ import ipywidgets
 import numpy as np
 from scipy import ndimage
 
-from brainlib import anomaly, models
+from brainlib import anomaly
 from brainlib.anomaly import study
 from brainlib.anomaly.preparation import Prepared
 from brainlib.evaluation import studies
 from brainlib.record import Run
 from brainlib.show.labs import canvas
 from brainlib.show.labs.lab import Lab, View, Words, chooser, slider
-from brainlib.show.labs.materials import NO_MODEL
+from brainlib.show.labs.materials import NO_MODEL, load_fitting
 from brainlib.show.labs.tasks import Task
-from brainlib.training import saved
 
 Rebuild = Callable[[np.ndarray], np.ndarray]  # slices (N, H, W, 1) -> (N, H, W, 1)
 
@@ -266,18 +265,19 @@ def threshold(run: Run) -> Lab | Words:
         run: of 09.
     """
     wanted = run.parameters.get("models_used") or ("vae_uad", "vqvae_uad")
-    round_name = studies.read_rounds(run)[0].name
-    files = {name: saved.find(run, f"uad_{name}", round_name) for name in wanted}
-    files = {name: file for name, file in files.items() if file}
-    if not files:
+    round_name, preparation = studies.read_rounds(run)[0].name, _preparation(run)
+    shape = (*preparation["size"][1:], 1)
+    fitting = {name: load_fitting(run, f"uad_{name}", round_name, shape) for name in wanted}
+    fitting = {name: one for name, one in fitting.items() if one}
+    if not fitting:
         return Words(NO_MODEL.format(lab="threshold lab", chapter="09"))
-    heads = study.open_heads(run, **_preparation(run))
+    heads = study.open_heads(run, **preparation)
     ill = {name: heads.prepared[name] for name in heads.lesions("validation").subject}
     ill = {name: head for name, head in ill.items() if (head.lesion & head.brain).any()}
     if not ill:
         return Words("**No validation head of these data has a lesion**, so there is none to call.")
     healthy = heads.healthy("validation").subject[:HEALTHY]
-    networks = {name: _rebuilder(models.load(file.path)) for name, file in files.items()}
+    networks = {name: _rebuilder(model) for name, (_, model) in fitting.items()}
     ward = Ward(
         ill,
         {name: heads.prepared[name] for name in healthy},
@@ -286,7 +286,7 @@ def threshold(run: Run) -> Lab | Words:
         voxel_ml=heads.voxel_ml,
         pixel_mm=heads.pixel_mm,
     )
-    origins = "; ".join(f"{name}: {file.in_words()}" for name, file in files.items())
+    origins = "; ".join(f"{name}: {file.in_words()}" for name, (file, _) in fitting.items())
     return lab_of(ward, f"{run.source_note}. Validation heads. {origins}.")
 
 
