@@ -12,9 +12,9 @@ CARDS = ".brain-lab .widget-gridbox > *"
 
 
 @pytest.mark.slow
-def test_boxes_of_the_grid_write_exclude_csv(smoke_run, open_lab):
-    exclude = smoke_run / "exclude.csv"
-    code = OF_A_RUN.format(folder=str(smoke_run), chapter="02_slice_selection", lab="quality")
+def test_boxes_of_the_grid_write_exclude_csv(copy_of_run, open_lab):
+    exclude = copy_of_run / "exclude.csv"
+    code = OF_A_RUN.format(folder=str(copy_of_run), chapter="02_slice_selection", lab="quality")
     notebook = open_lab(code)
     check_words_of_controls(notebook)
     first = notebook.page.locator(CARDS).first
@@ -45,13 +45,13 @@ def _turn_pages(notebook, order):
 
 
 @pytest.mark.slow
-def test_the_quality_page_sorts_and_writes_the_line_to_copy(smoke_run, jupyterlab):
+def test_the_quality_page_sorts_and_writes_the_line_to_copy(copy_of_run, jupyterlab):
     _, _, browser = jupyterlab
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     errors, asked = [], []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto((smoke_run / "quality.html").as_uri())
+    page.goto((copy_of_run / "quality.html").as_uri())
     cards, sort = page.locator(".card"), page.locator("#sort")
 
     def order(measure):
