@@ -35,3 +35,30 @@ def test_every_term_of_the_glossary_leads_to_its_chapter_and_back():
         linked = set(re.findall(r"\(glossary\.md#([\w-]+)\)", said))
         assert linked, chapter.name
         assert linked <= set(names), chapter.name
+
+
+def citations(text):
+    """(first author, year) of works that a text names as "(He et al., 2016)", "Lloyd, 1982"."""
+    text = " ".join(text.replace("\n> ", " ").split())
+    names = r"([A-Z][\w-]+)(?:,? (?:and|et|al\.|van|[A-Z][\w-]+))*"
+    return set(re.findall(rf"\b{names},? \(?((?:19|20)\d\d)\)", text))
+
+
+def listed(works, author, year):
+    """Whether one of the lines is a work of this author and year."""
+    return any(author in work and f"({year})" in work for work in works)
+
+
+def test_every_work_that_a_chapter_names_can_be_looked_up():
+    page = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
+    works = page.partition("## Works that the chapters name")[2].splitlines()
+    named = set()
+    for chapter in sorted((ROOT / "notebooks").glob("[01]*.ipynb")):
+        cells = json.loads(chapter.read_text(encoding="utf-8"))["cells"]
+        for cell in cells:
+            if cell["cell_type"] == "markdown":
+                named |= citations("".join(cell["source"]))
+    assert {("Kingma", "2014"), ("Holm", "1979"), ("Shannon", "1949")} <= named
+    named.discard(("BraTS", "2019"))  # data
+    missing = [one for one in sorted(named) if not listed(works, *one)]
+    assert not missing
