@@ -109,12 +109,13 @@ def train_model(
         end = start if checkpoint.stopped else epochs
         if start and log.show:
             log.show(f"goes on after epoch {start} of {epochs} ({folder / CHECKPOINT})")
+    checked = batches.validation
     model.fit(
-        batches.stream(start),
+        without_tuning(batches.stream(start)),
         steps_per_epoch=batches.steps,
         initial_epoch=start,
         epochs=end,
-        validation_data=batches.validation,
+        validation_data=None if checked is None else without_tuning(checked),
         validation_steps=batches.validation_steps,
         callbacks=[*every, *log.callbacks],
         shuffle=False,
@@ -125,6 +126,19 @@ def train_model(
             save(folder)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return history.table()
+
+
+def without_tuning(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same batches from a dataset that does not tune itself.
+
+    What makes batches here says itself how much it does at a time. And the tuner's thread sleeps
+    longer and longer, up to a minute; in TensorFlow 2.21 an iterator that is let go of while that
+    thread falls asleep waits until it wakes. Keras lets go of one after every validation (measured:
+    1 to 27 seconds idle, every few epochs).
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.with_options(options)
 
 
 def _watching(folder, log):
