@@ -34,7 +34,7 @@ def _run(words: Sequence[str], stop: batch.Stop) -> int:
         if options.teach:
             from brainlib.run import teach  # and nbconvert, which others need not wait for
 
-            return teach.run(options.teach)
+            return teach.run(options.teach, options.notebooks)
         if options.report:
             from brainlib.run import report_command  # and typst, which others need not wait for
 

@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
@@ -66,12 +66,18 @@ Where a folder was worked in, the command does not overwrite it: name another on
 """
 
 
-def run(out: str) -> int:
+def run(out: str, names: Sequence[str] = ()) -> int:
     """Writes both versions of all chapters into a folder; returns the exit code.
 
+    Args:
+        out: the folder.
+        names: of notebooks, none: links between chapters need all of them.
+
     Raises:
-        Refused: the folder holds something that this command did not write.
+        Refused: names, or a folder that holds something that this command did not write.
     """
+    if names:
+        raise Refused(f"--teach: it writes all chapters; leave {' '.join(names)} out.")
     folder = Path(out).resolve()
     _refuse_what_is_not_ours(folder, out)
     notebooks = sorted(record.NOTEBOOKS.glob("[0-9]*.ipynb"))

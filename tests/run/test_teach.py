@@ -147,6 +147,8 @@ def test_a_folder_that_is_not_its_own_is_refused(tmp_path):
     with pytest.raises(Refused, match="found a file"):
         teach.run(str(foreign / "thesis.txt"))
     assert [path.name for path in foreign.iterdir()] == ["thesis.txt"]
+    with pytest.raises(Refused, match="leave 04 out"):
+        teach.run(str(tmp_path / "class"), ["04"])
 
 
 def test_a_folder_with_answers_is_refused(tmp_path):
