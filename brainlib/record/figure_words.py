@@ -35,8 +35,9 @@ def _name_ticks(axis: "Axis") -> None:
         axis.set_major_formatter(FuncFormatter(lambda place, at: _in_lines(str(names(place, at)))))
 
 
-def _in_lines(text: str) -> str:
-    """The text in words, broken where it was broken before."""
+def _in_lines(name: object) -> str:
+    """The name in words, broken where it was broken before; a number as text."""
+    text = str(name)
     words = in_words(text)
     if words == text or "\n" not in text:
         return words

@@ -64,6 +64,7 @@ def test_a_figure_speaks_in_words():
     axes[1].bar([0, 1], [1, 2])
     axes[1].set_xticks([0, 1], ["vae uad\ndssim\n(n = 8)", "PCA 8"])
     axes[1].set_ylabel("log_mse")
+    axes[0].xaxis.set_major_formatter(lambda place, _: round(place))  # a number, not a text
     use_words(figure)
     figure.draw_without_rendering()
     rows = [label.get_text() for label in axes[0].get_yticklabels()]
