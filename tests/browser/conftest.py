@@ -43,5 +43,5 @@ def open_lab(jupyterlab):
 
 @pytest.fixture(scope="session")
 def copy_of_run(jupyterlab, smoke_run, tmp_path_factory):
-    """Folder of an executed `smoke` run that labs may write into; none is made without a browser."""
+    """An executed `smoke` run that labs may write into; none is made without a browser."""
     return Path(shutil.copytree(smoke_run, tmp_path_factory.mktemp("copy") / "smoke"))

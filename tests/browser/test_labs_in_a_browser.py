@@ -1,7 +1,8 @@
 """Every lab in a real browser: each control by keyboard and by mouse, and what the page then shows.
 
 The first test needs no run and no trained network; it belongs to the default tests where a browser
-is. The others look at a copy of an executed `smoke` run. BRAINLIB_BROWSER_SHOTS=FOLDER keeps screenshots.
+is. The others look at a copy of an executed `smoke` run. All are in one file, so that one server
+and one browser serve them. BRAINLIB_BROWSER_SHOTS=FOLDER keeps screenshots.
 """
 
 import os
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 import control_moves as user
 import pytest
+
+from brainlib.heads.exclusions import read_exclusions
 
 MADE_UP = """
 import numpy as np
@@ -50,6 +53,7 @@ class Lab(NamedTuple):
     click: tuple[float, float] | None = None
 
 
+CARDS = ".brain-lab .widget-gridbox > *"
 RULES = ("nonzero_count", "nonzero_mean", "range", "brain")
 LABS = {
     "slices": Lab(
@@ -132,6 +136,13 @@ def test_a_lab_answers_to_mouse_and_keyboard(open_lab):
     notebook.check()
 
 
+def move_first(notebook, lab):
+    """Moves the sliders without which other controls change nothing."""
+    for label in lab.first:
+        handle = notebook.control(label).locator(".noUi-handle")
+        notebook.changes(partial(handle.press, "PageUp"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LABS)
 def test_every_control_of_a_lab_moves(name, copy_of_run, open_lab):
@@ -139,9 +150,7 @@ def test_every_control_of_a_lab_moves(name, copy_of_run, open_lab):
     notebook = open_lab(OF_A_RUN.format(folder=str(copy_of_run), chapter=lab.chapter, lab=name))
     check_words(notebook)
     check_room(notebook, name)
-    for label in lab.first:
-        handle = notebook.control(label).locator(".noUi-handle")
-        notebook.changes(partial(handle.press, "PageUp"))
+    move_first(notebook, lab)
     moved = user.move_sliders(notebook)
     for label, option in lab.visits:
         notebook.control(label).locator("select").select_option(label=option)
@@ -156,6 +165,7 @@ def test_every_control_of_a_lab_moves(name, copy_of_run, open_lab):
         user.click_into_picture(notebook, lab.click)
     for names in lab.buttons:
         user.press_buttons(notebook, names)
+    move_first(notebook, lab)  # the buttons took it back
     user.move_lists(notebook, lab.silent)
     user.answer_every_task(notebook)
     notebook.check()
@@ -199,3 +209,69 @@ def test_the_head_turns_in_3d(copy_of_run, open_lab):
     user.answer_every_task(notebook)
     check_room(notebook, "head_in_3d")
     notebook.check()
+
+
+@pytest.mark.slow
+def test_boxes_of_the_grid_write_exclude_csv(copy_of_run, open_lab):
+    exclude = copy_of_run / "exclude.csv"
+    code = OF_A_RUN.format(folder=str(copy_of_run), chapter="02_slice_selection", lab="quality")
+    notebook = open_lab(code)
+    check_words_of_controls(notebook)
+    first = notebook.page.locator(CARDS).first
+    order = partial(notebook.page.locator(CARDS).all_inner_texts)
+    sort = notebook.control("sort by").locator("select")
+    notebook.changes(partial(sort.press, "ArrowDown"), order, "the order of the heads")
+    notebook.changes(partial(sort.select_option, index=3), order, "the order of the heads")
+    if first.locator("input").is_checked():
+        first.locator("input").click()
+        notebook.wait_for_kernel()
+    name = first.locator(".widget-label-basic").inner_text().removeprefix("leave out").strip()
+    status = notebook.page.locator(".brain-lab [role=status]").first
+    said = partial(status.inner_text)
+    first.locator("input").click()
+    notebook.until(lambda: status.count() and "left out" in said(), "the grid says what it wrote")
+    assert name in set(read_exclusions(exclude).subject)
+    notebook.changes(partial(first.locator("input").press, "Space"), said, "one is left out less")
+    assert name not in set(read_exclusions(exclude).subject)
+    _turn_pages(notebook, order)
+    notebook.check()
+
+
+def _turn_pages(notebook, order):
+    """The number field shows other heads, where there are more than one page of them."""
+    label, field = next(iter(user.visible(notebook, user.NUMBERS).items()))
+    if label != "page of 1":
+        notebook.changes(partial(field.locator("input").press, "ArrowUp"), order, "other heads")
+
+
+@pytest.mark.slow
+def test_the_quality_page_sorts_and_writes_the_line_to_copy(copy_of_run, jupyterlab):
+    _, _, browser = jupyterlab
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    errors, asked = [], []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((copy_of_run / "quality.html").as_uri())
+    cards, sort = page.locator(".card"), page.locator("#sort")
+
+    def order(measure):
+        return [float(one.get_attribute(f"data-{measure}")) for one in cards.all()]
+
+    assert cards.count() > 1 and order("outlier") == sorted(order("outlier"), reverse=True)
+    sort.select_option(value="brain_ml")
+    assert order("brain_ml") == sorted(order("brain_ml"), reverse=True)
+    page.locator("#upwards").press("Space")
+    assert order("brain_ml") == sorted(order("brain_ml"))
+    sort.press("ArrowDown")  # the next measure
+    measure = sort.input_value()
+    assert measure != "brain_ml" and order(measure) == sorted(order(measure))
+    box = cards.first.locator(".leave-out")
+    name = cards.first.get_attribute("data-subject")
+    box.click()
+    line = f"{name},looked at on the quality page"
+    assert page.locator("#lines").input_value().splitlines() == ["subject,reason", line]
+    box.press("Space")
+    assert page.locator("#lines").input_value() == "subject,reason"
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    page.close()
+    assert not errors and not [url for url in asked if not url.startswith(("file:", "data:"))]

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from lab_extremes import go_to_extremes
 
 from brainlib import labs, models
 from brainlib.anomaly import Prepared
@@ -109,6 +110,7 @@ def test_the_network_of_the_run_comes_first(lab, run, tmp_path):
     opened = getattr(labs, lab)(run)
     assert "trained for 3 epochs in this run" in opened.note
     assert "reference" not in opened.note and opened.picture.value.startswith(b"\x89PNG")
+    go_to_extremes(opened)
 
 
 @pytest.mark.parametrize("lab", LABS)

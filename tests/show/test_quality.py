@@ -71,3 +71,5 @@ def test_heads_are_sorted_by_the_chosen_measure(ranked, tmp_path):
     grid.sort.value = "brain_ml"
     assert grid.order() == ["a", "c", "b"]
     assert "1500 ml" in grid._cards.children[0].children[2].value
+    grid.upwards.value = True
+    assert grid.order() == ["b", "c", "a"]

@@ -6,6 +6,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+from lab_extremes import go_to_extremes
 
 from brainlib import slices
 from brainlib.heads.volumes import PLANES, Volume
@@ -140,3 +141,12 @@ def test_a_task_is_set_up_by_its_button(shelf):
     assert opened.controls["noisy"].value is True
     opened.tasks.button.click()
     assert opened.tasks.answer and opened.tasks.button.description == "Reveal"
+
+
+def test_extremes_of_all_controls_have_a_picture(shelf):
+    opened = slice_lab.lab_of(shelf, "")
+    size = opened.picture.width, opened.picture.height
+    go_to_extremes(opened)
+    for place in ((0.0, 0.0), (1.0, 1.0), (0.999, 0.1)):
+        opened.set({"place": place})
+    assert (opened.picture.width, opened.picture.height) == size

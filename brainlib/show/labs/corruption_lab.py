@@ -24,6 +24,14 @@ Restore = Callable[[np.ndarray], np.ndarray]  # slices (N, H, W, 1) -> (N, H, W,
 ALL = "all networks"
 WIDTH, GAP, TOP, BARS = 530, 6, 22, 116
 SLICES = 24  # of people whom no network has seen
+UNITS = {
+    "dropout": "share of the pixels that are set to 0",
+    "noise": "standard deviation, in grey values from 0 to 1",
+    "blur": "standard deviation of the blur, in pixels",
+    "side": "side of a black square, as a share of the slice's side",
+    "bias": "standard deviation of the logarithm of the receive field",
+    "rician": "standard deviation in both channels, in grey values from 0 to 1",
+}
 FILTERS: dict[str, Restore | None] = {
     "none": None,
     "median 3x3": filters.median,
@@ -290,12 +298,18 @@ def lab_of(bench: Bench, note: str) -> Lab:
     options = slice_options(bench.titles)
     controls = {
         "number": chooser("slice", options, len(options) // 2),
-        "dropout": slider("dropout", 0, 0.3, 0.01, 0.05, readout_format=".0%"),
-        "noise": slider("noise", 0, 0.15, 0.005, 0.04, readout_format=".3f"),
-        "blur": slider("blur (pixels)", 0, 2.5, 0.1),
-        "side": slider("square", 0, 0.4, 0.02, readout_format=".0%"),
-        "bias": slider("bias field", 0, 0.5, 0.02),
-        "rician": slider("Rician noise", 0, 0.15, 0.005, readout_format=".3f"),
+        "dropout": slider(
+            "dropout", 0, 0.3, 0.01, 0.05, readout_format=".0%", tooltip=UNITS["dropout"]
+        ),
+        "noise": slider(
+            "noise", 0, 0.15, 0.005, 0.04, readout_format=".3f", tooltip=UNITS["noise"]
+        ),
+        "blur": slider("blur (pixels)", 0, 2.5, 0.1, tooltip=UNITS["blur"]),
+        "side": slider("square", 0, 0.4, 0.02, readout_format=".0%", tooltip=UNITS["side"]),
+        "bias": slider("bias field", 0, 0.5, 0.02, tooltip=UNITS["bias"]),
+        "rician": slider(
+            "Rician noise", 0, 0.15, 0.005, readout_format=".3f", tooltip=UNITS["rician"]
+        ),
         "roll": ipywidgets.BoundedIntText(description="random seed", min=0, max=999, value=1),
         "network": chooser("network", [ALL, *bench.networks]),
         "filter_name": chooser("filter", FILTERS, "median 3x3"),

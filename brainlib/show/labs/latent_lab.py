@@ -30,6 +30,8 @@ SMALL = (WIDTH - (STRIP - 1) * GAP) // STRIP
 REACH = 3.0  # standard deviations, to either side
 METER, FAR, TOO_FAR = 3.0, 1.3, 2.0  # times the distance that unseen people's slices have
 PERSON, FITTED, STANDARD = "a real person", "the fitted density", "N(0, 1)"
+TEMPERATURE = "how far from the average a draw lies: 0 is the average, 1 the density itself"
+DIRECTION = "standard deviations of the training codes along this direction"
 SOURCES = {  # with what the code starts from, a control does something
     "start": ("source", (PERSON,)),
     "other": ("source", (PERSON,)),
@@ -362,12 +364,14 @@ def _controls(space: LatentSpace, directions: int) -> dict[str, ipywidgets.Widge
         "start": chooser("person", options, start),
         "other": chooser("other person", options, other),
         "share": slider("way to other", 0, 1, 0.05, readout_format=".0%"),
-        "temperature": slider("temperature", 0, 2, 0.05, 0.7),
+        "temperature": slider("temperature", 0, 2, 0.05, 0.7, tooltip=TEMPERATURE),
         "roll": ipywidgets.BoundedIntText(description="random seed", min=0, max=999, value=0),
     }
     for number in range(directions):
         words = f"direction {number + 1}"
-        controls[f"step_{number}"] = slider(words, -3, 3, 0.1, readout_format="+.1f")
+        controls[f"step_{number}"] = slider(
+            words, -REACH, REACH, 0.1, readout_format="+.1f", tooltip=DIRECTION
+        )
     if space.age is not None:
         controls["years"] = slider("years older", -40, 40, 1, readout_format="+.0f")
     controls["direction"] = chooser("filmstrip", range(1, directions + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -19,6 +20,10 @@ from brainlib.show.labs.lab import STYLE, Words
 from brainlib.show.labs.picture import Picture
 
 ODDEST, REASON = "oddest first", "looked at in JupyterLab"
+ABOUT = (
+    "Tick the heads that you do not trust; <b>z</b> says how many robust standard deviations the "
+    "oddest of a head's measures lies from the cohort's median."
+)
 WIDTH = 270
 PAGE = 12  # heads shown at a time
 
@@ -28,6 +33,7 @@ class QualityGrid:
 
     Attributes:
         sort: by which measure.
+        upwards: whether the smallest come first.
         page: which twelve heads are shown.
         boxes: {subject: its checkbox}.
         box: the whole as one widget.
@@ -49,6 +55,9 @@ class QualityGrid:
         ]
         options = [(ODDEST, "outlier"), *[pair for pair in named if pair[1] in ranked]]
         self.sort = ipywidgets.Dropdown(description="sort by", options=options, style=STYLE)
+        self.upwards = ipywidgets.Checkbox(
+            description="smallest first", indent=False, layout=ipywidgets.Layout(width="130px")
+        )
         pages = -(-len(ranked) // PAGE)
         self.page = ipywidgets.BoundedIntText(
             description=f"page of {pages}", min=1, max=max(pages, 1), value=1, style=STYLE
@@ -59,11 +68,12 @@ class QualityGrid:
             layout=ipywidgets.Layout(grid_template_columns="repeat(3, 276px)")
         )
         self._said = ipywidgets.HTML()
-        for control in (self.sort, self.page):
+        for control in (self.sort, self.upwards, self.page):
             control.observe(self._arrange, "value")
         self._arrange()
-        top = ipywidgets.HBox([self.sort, self.page])
-        self.box = ipywidgets.VBox([top, self._said, self._cards])
+        top = ipywidgets.HBox([self.sort, self.upwards, self.page])
+        about = ipywidgets.HTML(f'<div class="brain-lab-words">{ABOUT}</div>')
+        self.box = ipywidgets.VBox([top, about, self._said, self._cards])
         self.box.add_class("brain-lab")
 
     def _checkbox(self, name: str, is_out: bool) -> ipywidgets.Checkbox:
@@ -72,8 +82,10 @@ class QualityGrid:
         return box
 
     def order(self) -> list[str]:
-        """All heads, the largest first by the chosen measure."""
-        return list(self.ranked.sort_values(self.sort.value, ascending=False, kind="stable").index)
+        """All heads by the chosen measure, the largest first, or the smallest."""
+        upwards = self.upwards.value
+        ranked = self.ranked.sort_values(self.sort.value, ascending=upwards, kind="stable")
+        return list(ranked.index)
 
     def _arrange(self, _: object = None) -> None:
         first = PAGE * (self.page.value - 1)
@@ -129,6 +141,7 @@ def quality(run: Run) -> QualityGrid | Words:
         return Words(f"**The grid of heads opens at the end of chapter 02.** {error}")
     ranked["why"] = ranked.why.fillna("")
 
+    @functools.cache
     def picture(name):
         row = cohort.loc[name]
         return head_picture(row.path, row.brain_path, masks=reading.MASKS)

@@ -30,6 +30,7 @@ BIG = (WIDTH - 2 * GAP) // 3
 CURVE = 184  # height of the precision-recall panel
 HEALTHY = 4  # heads whose false alarms are counted
 POINTS = 200  # of a curve
+SCORES = "scores are differences of grey values, from 0 to 1"
 HIT_COLOURS = {"hit": canvas.GREEN, "false alarm": canvas.RED, "missed": canvas.BLUE}
 
 
@@ -318,7 +319,9 @@ def lab_of(ward: Ward, note: str) -> Lab:
         "number": ipywidgets.IntSlider(description="slice", min=0, max=len(truth) - 1, value=most),
         "scorer": chooser("score", (*ward.networks, GREY)),
         "sign": chooser("sign", SIGNS),
-        "threshold": slider("threshold", 0.0, 0.8, 0.005, 0.15, readout_format=".3f"),
+        "threshold": slider(
+            "threshold", 0.0, 0.8, 0.005, 0.15, readout_format=".3f", tooltip=SCORES
+        ),
         "truth": ipywidgets.Checkbox(description="show the truth", value=False),
     }
     controls["number"].style = controls["threshold"].style
