@@ -27,7 +27,6 @@ from brainlib.record.notebooks import (
     read_apart,
     read_table,
 )
-from brainlib.record.run_state import DONE, NOT_RUN, Chapter, RunState, read_state
 from brainlib.record.run_record import (
     IXI_NOTE,
     SYNTHETIC_NOTE,
@@ -35,5 +34,6 @@ from brainlib.record.run_record import (
     Run,
     start,
 )
+from brainlib.record.run_state import DONE, NOT_RUN, Chapter, RunState, read_state
 
 __all__ = [name for name in dir() if not name.startswith("_")]

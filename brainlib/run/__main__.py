@@ -43,6 +43,10 @@ def _run(words: Sequence[str], stop: batch.Stop) -> int:
             from brainlib.run import lab_command
 
             return lab_command.run(options, stop)
+        if options.pages:
+            from brainlib.run import pages_command
+
+            return pages_command.run(options)
         request = command.check(options)
     except Refused as error:
         print(f"run_all.sh: {error}", file=sys.stderr)

@@ -12,6 +12,7 @@ from brainlib.run.provenance import source
 from brainlib.run.refused import Refused
 
 COMMON = ("data", "out", "seed")  # every notebook has these
+START = "00_start"  # is opened and shown, and never part of a run
 Table = dict[str, list[str]]  # notebook -> the notebooks that it needs
 
 
@@ -97,6 +98,8 @@ def _named(word: str, names: list[str]) -> list[str]:
     found = [name for name in names if stem in (name, short[name]) or name.split("_")[0] == number]
     if found:
         return found
+    if stem in ("0", "00", START, "start"):
+        raise Refused(f"notebook {word!r}: it is opened, not run. Call ./run_all.sh --lab.")
     close = difflib.get_close_matches(stem.lower(), names + [*short.values()], n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]}?" if close else f" There are: {', '.join(names)}."
     raise Refused(f"notebook {word!r}: there is none of that name.{hint}")

@@ -35,6 +35,7 @@ examples:
                                                   (add --dry-run first)
   ./run_all.sh --report pdf --author "A. Person"  the report again, as PDF, from the last run
   ./run_all.sh --lab 05                           JupyterLab at 05, with the networks of the run
+  ./run_all.sh --pages                            the run as pages for the web
   ./run_all.sh --list                             notebooks, what they need, their parameters
 
 exit codes: 0 all done, 1 something failed or the run folder is in use,
@@ -133,6 +134,9 @@ def parser() -> argparse.ArgumentParser:
     words = "open JupyterLab at the start page, or at the named notebook, to go on from the run; "
     words += "Ctrl-C ends it"
     add("--lab", action="store_true", help=words)
+    words = "write the executed notebooks, the report and the glossary of the run as pages for the "
+    words += "web, which need no network, into its folder pages/, and stop"
+    add("--pages", action="store_true", help=words)
     words = "print notebooks, needs, budgets and parameters, and stop"
     add("--list", action="store_true", help=words)
     add("--dry-run", action="store_true", help="print what would run and why, and stop")

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from brainlib import files
-from brainlib.run import batch, catalogue, working_copies, workflow
+from brainlib.run import batch, catalogue, workflow, working_copies
+from brainlib.run.catalogue import START
 from brainlib.run.command import check_data, check_folder, display_path
 from brainlib.run.refused import Refused
-from brainlib.run.working_copies import START
 from brainlib.show import start
 
 QUIET = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",)

@@ -11,8 +11,8 @@ from nbformat import NotebookNode
 
 from brainlib import files, record
 from brainlib.run import executor
+from brainlib.run.catalogue import START
 
-NAME = "00_start"  # is opened and shown, and never part of a run
 LONGEST_S = 120
 
 
@@ -31,7 +31,7 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
         NotExecuted: a cell failed, or no kernel could be started.
     """
     with tempfile.TemporaryDirectory(prefix="nb-") as place:
-        path = Path(place) / f"{NAME}.ipynb"
+        path = Path(place) / f"{START}.ipynb"
         files.write_text(path, nbformat.writes(notebook))
         answer = subprocess.run(
             [sys.executable, "-m", __name__, str(path), str(folder)],

@@ -16,9 +16,8 @@ from nbformat import NotebookNode
 
 from brainlib import files, record
 from brainlib.run import batch, catalogue, command
-from brainlib.run.catalogue import Notebook
+from brainlib.run.catalogue import START, Notebook
 from brainlib.run.parameters import with_values
-from brainlib.run.start_page import NAME as START
 from brainlib.run.start_page import NotExecuted, executed
 
 FOLDER = "lab"  # of a run
@@ -52,7 +51,8 @@ def write_copies(options: argparse.Namespace, folder: Path) -> list[str]:
         values = _seen_from_anywhere(notebook, parameters[name])
         if not _write_copy(notebook.path, values, folder / FOLDER):
             changed.append(name)
-    start = start_page(folder, folder / FOLDER)
+    start = start_page(folder)
+    _lead_links_from(start, record.NOTEBOOKS, folder / FOLDER)
     with contextlib.suppress(NotExecuted):  # its reader can run it, too
         start = executed(start, folder / FOLDER)
     _write(start, folder / FOLDER / f"{START}.ipynb")
@@ -137,17 +137,14 @@ def as_served(folder: Path) -> Path:
     return start.as_served(folder)
 
 
-def start_page(folder: Path, place: Path) -> NotebookNode:
-    """The start page of a run, as it will lie in a place; not executed."""
+def start_page(folder: Path) -> NotebookNode:
+    """The start page of a run, not executed."""
     notebook = nbformat.read(record.NOTEBOOKS / f"{START}.ipynb", 4)
-    copy = _with_parameters(notebook, {"out": command.as_parameter(folder)})
-    place.mkdir(parents=True, exist_ok=True)
-    _lead_links_from(copy, record.NOTEBOOKS, place)
-    return copy
+    return _with_parameters(notebook, {"out": command.as_parameter(folder)})
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:
-    """Writes a notebook whose pictures JupyterLab may show: it is signed, as `jupyter trust` does."""
+    """Writes a notebook and signs it, as `jupyter trust` does: JupyterLab then shows all of it."""
     from nbformat.sign import NotebookNotary
 
     files.write_text(path, nbformat.writes(notebook))

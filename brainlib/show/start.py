@@ -136,6 +136,7 @@ def _stopped_in_words(state: RunState) -> str:
 
 def commands(state: RunState) -> list[tuple[str, str]]:
     """What to call next, as (command, what it does): in a terminal, in the project's folder."""
+    out = " ".join(state.out)
     if state.status == "running":
         return []
     if state.status == "none":
@@ -149,6 +150,7 @@ def commands(state: RunState) -> list[tuple[str, str]]:
     return [
         ("./run_all.sh --data ixi-sample", "the same on ten real heads (6 MB)"),
         ("./run_all.sh 04 -p 04_vae.beta=0.5 --out outputs/beta", "one chapter, another parameter"),
+        (f"./run_all.sh --pages {out}".strip(), "this run as pages for the web"),
         ("./run_all.sh --list", "every chapter with its parameters"),
     ]
 

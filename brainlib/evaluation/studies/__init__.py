@@ -144,19 +144,19 @@ from brainlib.evaluation.studies.quality import (
     quality_by_person,
 )
 from brainlib.evaluation.studies.quantised_pca import quantise, quantised_pca_quality
-from brainlib.evaluation.studies.rate_distortion import (
-    kl_in_words,
-    rate_and_distortion,
-    rate_distortion_table,
-    thesis_variance,
-    variance_in_words,
-)
 from brainlib.evaluation.studies.rate import (
     against_as_many_bits,
     rate_distortion,
     rate_points,
     rates_by_model,
     with_priors,
+)
+from brainlib.evaluation.studies.rate_distortion import (
+    kl_in_words,
+    rate_and_distortion,
+    rate_distortion_table,
+    thesis_variance,
+    variance_in_words,
 )
 from brainlib.evaluation.studies.resnets import (
     DAMAGES as DAMAGES_003,

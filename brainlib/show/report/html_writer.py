@@ -1,6 +1,6 @@
 """The report as one HTML file that needs no network: contents, light, dark and print styles."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import jinja2
@@ -39,23 +39,26 @@ KINDS = {
 }
 
 
-def as_html(document: Document, *, marked: bool = False) -> str:
+def as_html(
+    document: Document, *, marked: bool = False, source: Callable[[Path], str] | None = None
+) -> str:
     """The report as HTML.
 
     Args:
         document: the report.
         marked: whether generated text is marked at its side.
+        source: gives the address of a figure's file; without it the page holds its pictures.
     """
     template = TEMPLATES.get_template("report.html.j2")
-    words = Words(document)
+    words = Words(document, source or _held)
     return template.render(document=document, words=words, marked=marked)
 
 
 class Words:
     """What the template asks of a document: texts as HTML, numbers and addresses."""
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
+    def __init__(self, document: Document, source_of: Callable[[Path], str]) -> None:
+        self.document, self.source_of = document, source_of
 
     def inline(self, text: str) -> Markup:
         """A line as HTML, its references as links."""
@@ -83,8 +86,8 @@ class Words:
         return self.inline(f"[{found.evidence}]") if found.evidence in self.document.labels else ""
 
     def source(self, figure: Figure) -> str:
-        """A figure's picture as an address that holds it."""
-        return pages.data_url(*in_pixels(figure.path))
+        """The address of a figure's picture."""
+        return self.source_of(figure.path)
 
     def blocks_of(self, kind: str) -> Iterable[Figure | Table]:
         """Every figure or every table, for the lists of them."""
@@ -93,6 +96,11 @@ class Words:
     def verdict_class(self, verdict: str) -> str:
         """The class of a verdict in the style sheet."""
         return verdict.split(",")[0].replace(" ", "-")
+
+
+def _held(path: Path) -> str:
+    """A figure's picture as an address that holds it."""
+    return pages.data_url(*in_pixels(path))
 
 
 def anchor(mark: str) -> str:
