@@ -96,6 +96,10 @@ def soups(made):
     }
 
 
+def names_in(page):
+    return {one["id"] for one in page.find_all(id=True)}
+
+
 def test_every_page_is_there_and_says_what_is_missing(folder):
     names = {path.name for path in (folder / "pages").glob("*.html")}
     chapters = {f"{one.name}.html" for one in record.read_state(folder).chapters}
@@ -110,7 +114,7 @@ def test_every_page_is_there_and_says_what_is_missing(folder):
 
 def test_every_link_of_every_page_leads_somewhere(made):
     pages = soups(made)
-    named = {name: {one["id"] for one in page.find_all(id=True)} for name, page in pages.items()}
+    named = {name: names_in(page) for name, page in pages.items()}
     checked = 0
     for name, page in pages.items():
         for link in page.find_all("a", href=True):
