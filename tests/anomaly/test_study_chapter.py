@@ -122,7 +122,11 @@ def test_a_threshold_of_one_slice_is_tried_on_other_validation_heads():
     np.testing.assert_allclose(table.dice[:2], 1)  # all that is darker than 0.25 is lesion
     assert np.isnan(table.dice[2]) and table.called_percent[2] == 0
     words = study.elsewhere_in_words(table)
-    assert "Dice is **1.00**" in words and "0.0 to 0.0 %" in words
+    assert "Dice is **1.00**" in words and "it calls 0.0 %" in words
+    wide = pd.DataFrame(
+        {"head": "x", "called_percent": [5, 10, 2.5, 4], "dice": [0.5] + 3 * [np.nan]}
+    )
+    assert "calls 2.5 to 10.0 %" in study.elsewhere_in_words(wide)
     planted = heads_of_study(HEALTHY_ONLY)
     example = study.example_slice(planted)
     table = study.threshold_on_other_heads(planted, lambda image: image, 0.0, example=example)

@@ -118,8 +118,9 @@ def elsewhere_in_words(table: pd.DataFrame) -> str:
     if not len(ill):
         said.append("No other validation head of these data has a lesion.")
     if len(healthy):
-        least, most = healthy.called_percent.min(), healthy.called_percent.max()
-        said.append(f"Of healthy brains it calls {least:.1f} to {most:.1f} %, all of it false.")
+        shares = sorted({f"{share:.1f}" for share in healthy.called_percent}, key=float)
+        share = " to ".join(dict.fromkeys([shares[0], shares[-1]]))
+        said.append(f"Of healthy brains it calls {share} %, all of it false.")
     return " ".join(said)
 
 
