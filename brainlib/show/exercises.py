@@ -37,10 +37,20 @@ def trial_run(run: Run) -> Run:
     return trial
 
 
-def answered(*answers: object) -> bool:
-    """Whether each blank holds an answer; where one is still None, says what to do."""
+def answered(*answers: object, words: Sequence[str] = ()) -> bool:
+    """Whether each blank holds an answer; where one does not, says what to do.
+
+    Args:
+        answers: what stands in the blanks: None until somebody answers.
+        words: those that can be answered, where others make no sense.
+    """
     if any(answer is None for answer in answers):
         display.show_text(TO_DO)
+        return False
+    unknown = [answer for answer in answers if words and answer not in words]
+    if unknown:
+        known = " or ".join(f'`"{word}"`' for word in words)
+        display.show_text(f"*The answer `{unknown[0]!r}` is not known here: write {known}.*")
         return False
     return True
 

@@ -76,6 +76,14 @@ def test_a_blank_says_what_to_do_and_costs_nothing(said):
     assert exercises.answered(0, "", np.zeros(2)) and len(said) == 2
 
 
+def test_a_word_that_cannot_be_answered_is_named(said):
+    words = ("smaller", "larger")
+    assert not exercises.answered("smaller", "less", words=words)
+    assert said == ["""*The answer `'less'` is not known here: write `"smaller"` or `"larger"`.*"""]
+    assert exercises.answered("smaller", "larger", words=words)
+    assert not exercises.answered(None, "larger", words=words) and said[-1] == exercises.TO_DO
+
+
 def test_a_trial_has_a_folder_of_its_own(tmp_path):
     run = Run("04_vae", tmp_path, {"seed": 3, "data": "phantom"})
     run.source_note = "Synthetic phantom data"
