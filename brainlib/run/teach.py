@@ -3,7 +3,7 @@
 A chapter's exercises are cells with tags:
 
     exercise   a blank: code that sets an answer to None
-    check      code that looks at the answer, and says what to do while it is None
+    check      folded code that looks at the answer, and says what to do while it is None
     solution   folded text with words and, in a fence, the code that stands in place of the blank
 
 Students get the chapters without solutions. Instructors get the words of each solution after its
@@ -52,8 +52,8 @@ the chapters in `notebooks/` and call the command again.
 2. Copy `student/` for each student, and open it with the workbook's JupyterLab:
    `.venv/bin/jupyter lab student/`. A chapter finds the run by its parameter `out`, wherever
    the chapter lies.
-3. Students run a chapter from top to bottom, write an answer in place of `None` and run the check
-   below it. A check answers *Right* or *Not yet*, with a hint. What it expects is computed from
+3. Students run a chapter from top to bottom, write an answer in place of `None` and run the folded
+   check below it. A check answers *Right* or *Not yet*, with a hint. What it expects is computed from
    the run, so the right numbers differ from run to run.
 4. Trials of an exercise work in `exercises/` of the run folder. They replace nothing of the run.
 

@@ -117,6 +117,7 @@ def test_every_exercise_is_whole(path):
         assert not broken_by_code(code, parameters=False)
     for check in tagged(notebook, "check"):
         assert "exercises.check" in check.source and "exercises.answered" in check.source
+        assert check.metadata.jupyter.source_hidden, "a check holds the answer: fold it"
 
 
 def test_both_versions_are_written_whole(tmp_path, capsys):
