@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from brainlib import files, record
 from brainlib.run import executor
 from brainlib.run.catalogue import START
+from brainlib.run.executed import ESCAPES
 
 LONGEST_S = 120
 
@@ -42,7 +43,8 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
             stdin=subprocess.DEVNULL,
         )
         if answer.returncode:
-            raise NotExecuted((answer.stderr.strip().splitlines() or ["no kernel"])[-1])
+            said = ESCAPES.sub("", answer.stderr).strip().splitlines()
+            raise NotExecuted(said[-1] if said else "no kernel")
         return nbformat.read(path, 4)
 
 
