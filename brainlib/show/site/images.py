@@ -10,8 +10,8 @@ from typing import NamedTuple
 from PIL import Image
 
 FOLDER = "pictures"
-WIDEST_PX = 920  # of the column of a page
-QUALITY = 52
+WIDEST_PX = 880  # of the column of a page
+QUALITY = 46
 KINDS = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp", "GIF": "gif"}
 
 
