@@ -13,7 +13,7 @@ from pypdf import PdfReader
 from brainlib.record import NotRunYet
 from brainlib.run.__main__ import main
 from brainlib.show import chapters, findings, pages, report
-from brainlib.show.report import saved, whole
+from brainlib.show.report import inline, saved, whole
 from brainlib.show.report.document import Figure, Table, blocks, label
 
 PAIRED = {"people": 5, "above": 0, "below": 5}
@@ -175,6 +175,53 @@ def test_the_docx_has_styles_captions_and_links(made, document):
     marks = set(re.findall(r'w:bookmarkStart [^>]*w:name="([^"]+)"', xml))
     links = set(re.findall(r'w:hyperlink [^>]*w:anchor="([^"]+)"', xml))
     assert links and links <= marks and max(map(len, marks)) <= 40
+
+
+def test_word_counts_figures_and_renews_the_contents(made, document):
+    word = docx.Document(str(made["docx"]))
+    fields = re.findall(r'w:instr="([^"]+)"|<w:instrText[^>]*>([^<]+)<', word.element.xml)
+    fields = [" ".join(one or other for one, other in [pair]).strip() for pair in fields]
+    counted = sum(isinstance(block, (Figure, Table)) for block in blocks(document))
+    assert sum(field.startswith("SEQ ") for field in fields) == counted
+    assert [field.split()[0] for field in fields].count("TOC") == 3
+    assert "PAGE" in word.sections[0].footer._element.xml
+    headings = [line for line in word.paragraphs if line.style.name == "Heading 1"]
+    assert headings[-1].paragraph_format.page_break_before
+
+
+def test_columns_of_word_have_room_and_small_tables_stand_whole(made):
+    word = docx.Document(str(made["docx"]))
+    for table in word.tables:
+        assert sum(column.width.mm for column in table.columns) <= 163
+        assert not table.autofit
+    small = word.tables[-2]._tbl.tr_lst
+    kept = [row.tc_lst[0].p_lst[0].pPr.keepNext is not None for row in small]
+    assert kept == [True] * (len(small) - 1) + [False]
+
+
+NOT_FOR_READERS = re.compile(r"[A-Za-z]\w*_\w+|\bseed\d{3}|\b\w+ uad\b|\d\.\d{8,}")
+
+
+def test_no_name_of_the_code_stands_in_the_text(tmp_path):
+    """Outside of code, file names and the tables of parameters."""
+    words = "skip_connection_cae - doing nothing = -0.05 DSSIM [-0.06, -0.04]."
+    found = finding("Input seed004: vae uad restoration negative finds more", "shown", words)
+    for notebook in ("07_ae_variants", "09_anomaly_detection"):
+        write_result(tmp_path, notebook, found=[found])
+    table = tmp_path / "tables" / "07_ae_variants" / "models.csv"
+    names = ["skip_connection_cae", "some_layer", "nonzero_count"]
+    frame = {"model": names, "p_t_holm": [0.1, 0.2, 0.3], "best_of_5": [2.4000000953674316, 1, 2]}
+    pd.DataFrame(frame).to_csv(table, index=False)
+    made = whole.whole_report(saved.read_run(tmp_path), whole.TitlePage())
+    texts = []
+    for block in blocks(made):
+        if not getattr(block, "key", "").startswith(("parameters/", "tables/")):
+            texts += whole._texts(block)
+    pieces = [piece for text in texts for piece in inline.pieces(text, made.labels)]
+    read = [piece.text for piece in pieces if piece.kind != "code"]
+    assert [text for text in read if NOT_FOR_READERS.search(text)] == []
+    assert any("anomaly VAE (restoration, darker)" in text for text in read)
+    assert "some_layer" in [piece.text for piece in pieces if piece.kind == "code"]
 
 
 def test_what_is_worse_than_doing_nothing_is_said_first(document):

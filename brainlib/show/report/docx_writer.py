@@ -8,8 +8,10 @@ import docx
 from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_BREAK
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
+from docx.oxml.table import CT_Row
 from docx.shared import Mm, Pt, RGBColor
 from docx.table import Table as WordTable
+from docx.table import _Cell as WordCell
 from docx.text.paragraph import Paragraph as WordParagraph
 
 from brainlib.show.report import inline
@@ -26,7 +28,7 @@ from brainlib.show.report.document import (
     blocks,
     label,
 )
-from brainlib.show.report.pdf_writer import width_mm
+from brainlib.show.report.pdf_writer import WHOLE_ROWS, width_mm, widths_mm
 from brainlib.show.report.pictures import in_pixels
 
 QUIET = RGBColor(0x55, 0x55, 0x55)
@@ -38,6 +40,10 @@ VERDICTS = {
 DEEPEST_IN_CONTENTS = 2
 PAGE_MM, MARGIN_MM = (210, 297), 24
 AUTHOR = "For the author. "
+CONTENTS = 'TOC \\o "1-2" \\h \\z \\u'  # Word's names of fields
+LISTS = {Figure: 'TOC \\h \\z \\c "Figure"', Table: 'TOC \\h \\z \\c "Table"'}
+WORD_LETTERS, CELL_SIDE = 0.9, 57  # its letters are wider than typst's; twentieths of a point
+AFTER = {"Contents entry": 2, "Table words": 1}  # points
 
 
 def write_docx(document: Document, path: Path, *, marked: bool = False) -> Path:
@@ -90,26 +96,33 @@ class _Writer:
         self._page_break()
 
     def contents(self) -> None:
-        """Contents and lists of figures and tables, each line a link."""
-        self._page_break()
-        self.word.add_paragraph("Contents", style=self.styles["Contents heading"])
+        """Contents and lists of figures and tables: each line a link, all of them fields."""
+        heading = self.word.add_paragraph("Contents", style=self.styles["Contents heading"])
+        heading.paragraph_format.page_break_before = True
+        lines = []
         for section, level in _outline((*self.document.body, *self.document.appendix), 1):
             words = f"{_number(self.document, section)} {section.heading}".strip()
-            self._entry(words, label(section), level)
-        for kind, heading in ((Figure, "List of figures"), (Table, "List of tables")):
-            self.word.add_paragraph(heading, style=self.styles["Contents heading"])
-            for block in blocks(self.document):
-                if isinstance(block, kind):
-                    caption = inline.plain(block.caption.split(". ")[0], self.document.labels)
-                    words = f"{self.document.labels[label(block)]}. {caption}"
-                    self._entry(words, label(block), 1)
+            lines.append(self._entry(words, label(section), level))
+        _field_around(lines, CONTENTS)
+        self._list_of(Figure, "List of figures")
+        self._list_of(Table, "List of tables")
+
+    def _list_of(self, kind: type, heading: str) -> None:
+        """The list of all figures or of all tables."""
+        self.word.add_paragraph(heading, style=self.styles["Contents heading"])
+        lines = []
+        for block in blocks(self.document):
+            if isinstance(block, kind):
+                caption = inline.plain(block.caption.split(". ")[0], self.document.labels)
+                words = f"{self.document.labels[label(block)]}. {caption}"
+                lines.append(self._entry(words, label(block), 1))
+        _field_around(lines, LISTS[kind])
 
     def section(self, section: Section, level: int) -> None:
         """A section with all that stands in it."""
-        if level == 1 and section.numbered:
-            self._page_break()
         words = f"{_number(self.document, section)} {section.heading}".strip()
         heading = self.word.add_heading("", level=min(level, 4))
+        heading.paragraph_format.page_break_before = level == 1 and section.numbered
         self._bookmark(heading, label(section), words)
         for block in section.blocks:
             self.block(block)
@@ -141,8 +154,8 @@ class _Writer:
         """The works, each with the bookmark that citations point to; nothing without works."""
         if not self.document.references:
             return
-        self._page_break()
-        self.word.add_heading("Bibliography", level=1)
+        heading = self.word.add_heading("Bibliography", level=1)
+        heading.paragraph_format.page_break_before = True
         for place, work in enumerate(self.document.references, 1):
             line = self.word.add_paragraph(style=self.styles["Normal"])
             line.paragraph_format.left_indent = Mm(9)
@@ -183,28 +196,33 @@ class _Writer:
     def _table(self, block: Table) -> None:
         caption = self._caption(block)
         caption.paragraph_format.keep_with_next = True
-        table = self.word.add_table(rows=1, cols=len(block.columns))
-        table.autofit = True
-        for cell, column in zip(table.rows[0].cells, block.columns):
-            self._cell(cell.paragraphs[0], column.heading, bold=True, right=column.numeric)
+        widths, size = widths_mm(block)
+        size *= WORD_LETTERS
+        table = self.word.add_table(rows=len(block.rows) + 1, cols=len(block.columns))
+        lines = [_cells_of(row, table) for row in table._tbl.tr_lst]
+        for cell, column in zip(lines[0], block.columns):
+            self._cell(cell, column.heading, size, bold=True, right=column.numeric)
         _repeat_header(table)
-        for row in block.rows:
-            cells = table.add_row().cells
-            for cell, words, column in zip(cells, row, block.columns):
-                self._cell(cell.paragraphs[0], words.text, bold=words.bold, right=column.numeric)
+        for line, row in zip(lines[1:], block.rows):
+            for cell, words, column in zip(line, row, block.columns):
+                self._cell(cell, words.text, size, bold=words.bold, right=column.numeric)
+        _lay_out(table, widths)
         _rules(table)
         note = self.word.add_paragraph(style=self.styles["Table note"])
         self._write(note, block.note)
 
-    def _cell(self, line: WordParagraph, text: str, *, bold: bool, right: bool) -> None:
-        line.paragraph_format.space_after = Pt(1)
+    def _cell(self, cell: WordCell, text: str, size: float, *, bold: bool, right: bool) -> None:
+        line = cell.paragraphs[0]
+        line.style = self.styles["Table words"]
         if right:
             line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-        self._write(line, text, size=8.5, bold=bold)
+        self._write(line, text, size=size, bold=bold)
 
     def _caption(self, block: Figure | Table, credit: str = "") -> WordParagraph:
         line = self.word.add_paragraph(style=self.styles["Caption"])
-        self._bookmark(line, label(block), f"{self.document.labels[label(block)]}.", bold=True)
+        kind, number = self.document.labels[label(block)].split()
+        self._bookmark(line, label(block), f"{kind} ", bold=True, counted=number)
+        line.add_run(".").bold = True
         self._write(line, f" {block.caption}")
         if credit:
             line.add_run(f" {credit}.").font.color.rgb = QUIET
@@ -243,13 +261,22 @@ class _Writer:
             if colour is not None:
                 run.font.color.rgb = colour
 
-    def _entry(self, words: str, target: str, level: int) -> None:
+    def _entry(self, words: str, target: str, level: int) -> WordParagraph:
         line = self.word.add_paragraph(style=self.styles["Contents entry"])
         line.paragraph_format.left_indent = Mm(6 * (level - 1))
         _link(line, words, _bookmark_name(target))
+        return line
 
-    def _bookmark(self, line: WordParagraph, mark: str, words: str, *, bold: bool = False) -> None:
-        """Words with a bookmark around them."""
+    def _bookmark(
+        self,
+        line: WordParagraph,
+        mark: str,
+        words: str,
+        *,
+        bold: bool = False,
+        counted: str = "",
+    ) -> None:
+        """Words with a bookmark around them, and a number that Word counts on."""
         self.bookmarks += 1
         start, end = OxmlElement("w:bookmarkStart"), OxmlElement("w:bookmarkEnd")
         start.set(qn("w:id"), str(self.bookmarks))
@@ -258,6 +285,8 @@ class _Writer:
         line._p.append(start)
         run = line.add_run(words)
         run.bold = True if bold else None
+        if counted:
+            _counter(line, words.strip(), counted)
         line._p.append(end)
 
     def _page_break(self) -> None:
@@ -305,6 +334,58 @@ def _repeat_header(table: WordTable) -> None:
     properties.append(header)
 
 
+def _cells_of(row: CT_Row, table: WordTable) -> list[WordCell]:
+    return [WordCell(cell, table) for cell in row.tc_lst]
+
+
+def _lay_out(table: WordTable, widths: list[float]) -> None:
+    """Columns as wide as their words; no row is cut by a page, and a small table stands whole."""
+    table.autofit = False
+    rows = table._tbl.tr_lst  # Word's own rows and cells are slow to find
+    for column, width in zip(table._tbl.tblGrid.gridCol_lst, widths):
+        column.w = Mm(width)
+    for place, row in enumerate(rows, 1):
+        row.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
+        for cell, width in zip(row.tc_lst, widths):
+            cell.width = Mm(width)
+            if place < len(rows) <= WHOLE_ROWS:
+                cell.p_lst[0].get_or_add_pPr().get_or_add_keepNext()
+
+
+def _counter(line: WordParagraph, kind: str, number: str) -> None:
+    """A number that Word counts on: Figure 1, Figure 2."""
+    field = OxmlElement("w:fldSimple")
+    field.set(qn("w:instr"), f" SEQ {kind} \\* ARABIC ")
+    run = line.add_run(number)
+    run.bold = True
+    line._p.remove(run._r)
+    field.append(run._r)
+    line._p.append(field)
+
+
+def _field_around(lines: list[WordParagraph], instruction: str) -> None:
+    """Makes paragraphs the result of a field, which Word renews on request."""
+    if not lines:
+        return
+    begin, code, separate = _field_mark("begin"), OxmlElement("w:r"), _field_mark("separate")
+    words = OxmlElement("w:instrText")
+    words.set(qn("xml:space"), "preserve")
+    words.text = f" {instruction} "
+    code.append(words)
+    first = lines[0]._p
+    place = 0 if first.pPr is None else 1
+    for offset, element in enumerate((begin, code, separate)):
+        first.insert(place + offset, element)
+    lines[-1]._p.append(_field_mark("end"))
+
+
+def _field_mark(kind: str) -> OxmlElement:
+    run, mark = OxmlElement("w:r"), OxmlElement("w:fldChar")
+    mark.set(qn("w:fldCharType"), kind)
+    run.append(mark)
+    return run
+
+
 def _rules(table: WordTable) -> None:
     """Lines above, below the header and below the table, thin ones between rows."""
     borders = OxmlElement("w:tblBorders")
@@ -315,6 +396,13 @@ def _rules(table: WordTable) -> None:
         line.set(qn("w:color"), "000000" if side != "insideH" else "BBBBBB")
         borders.append(line)
     table._tbl.tblPr.append(borders)
+    sides = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        space = OxmlElement(f"w:{side}")
+        space.set(qn("w:w"), str(CELL_SIDE))
+        space.set(qn("w:type"), "dxa")
+        sides.append(space)
+    table._tbl.tblPr.append(sides)
 
 
 def _page_and_styles(word: docx.document.Document) -> None:
@@ -322,15 +410,22 @@ def _page_and_styles(word: docx.document.Document) -> None:
     page = word.sections[0]
     page.page_width, page.page_height = Mm(PAGE_MM[0]), Mm(PAGE_MM[1])
     page.left_margin = page.right_margin = page.top_margin = page.bottom_margin = Mm(MARGIN_MM)
+    footer = page.footer.paragraphs[0]
+    footer.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    footer.add_run()
+    _field_around([footer], "PAGE")
     normal = word.styles["Normal"]
     normal.font.name, normal.font.size = "Georgia", Pt(10.5)
     normal.paragraph_format.space_after = Pt(6)
     for name, size in (("For the author", 10.5), ("Warning", 10.5), ("Finding", 10.5)):
         _framed(word.styles.add_style(name, 1), normal, size)
-    for name, size in (("Contents entry", 10), ("Contents heading", 15), ("Table note", 8.5)):
+    own = (("Contents entry", 10), ("Contents heading", 15), ("Table note", 8.5))
+    for name, size in (*own, ("Table words", 8.5)):
         style = word.styles.add_style(name, 1)
         style.base_style, style.font.size = normal, Pt(size)
-        style.paragraph_format.space_after = Pt(2 if name == "Contents entry" else 8)
+        style.paragraph_format.space_after = Pt(AFTER.get(name, 8))
+    for name in ("Finding", "Caption"):
+        word.styles[name].paragraph_format.keep_together = True
     word.styles["Caption"].font.size = Pt(9)
     word.styles["Caption"].font.bold = False
     word.styles["Caption"].font.color.rgb = RGBColor(0, 0, 0)

@@ -222,17 +222,24 @@ def _short(caption: str) -> str:
 
 
 def _widths(table: Table) -> tuple[list[str], float]:
+    """(widths of the columns as typst has them, size of the letters)."""
+    widths, size = widths_mm(table)
+    unit = "fr" if size < LETTER_PT else "mm"
+    return [f"{width:.1f}{unit}" for width in widths], size
+
+
+def widths_mm(table: Table) -> tuple[list[float], float]:
     """(widths of the columns, size of the letters): smaller letters where words need more room."""
     needed = [_letters(table, place) * LETTER_MM + CELL_MM for place in range(len(table.columns))]
     total = sum(needed)
-    if total > TEXT_WIDTH_MM:
-        size = max(SMALLEST_PT, LETTER_PT * TEXT_WIDTH_MM / total)
-        return [f"{width:.1f}fr" for width in needed], size
+    size = min(LETTER_PT, max(SMALLEST_PT, LETTER_PT * TEXT_WIDTH_MM / total))
+    share = min(1.0, TEXT_WIDTH_MM / total)
+    if share < 1:
+        return [width * share for width in needed], size
     wishes = [_longest(table, place) * LETTER_MM + CELL_MM for place in range(len(needed))]
-    wanting = [max(0, wish - width) for wish, width in zip(wishes, needed)]
-    share = min(1, (TEXT_WIDTH_MM - total) / sum(wanting)) if sum(wanting) else 0
-    widths = [f"{width + share * more:.1f}mm" for width, more in zip(needed, wanting)]
-    return widths, LETTER_PT
+    wanting = [max(0.0, wish - width) for wish, width in zip(wishes, needed)]
+    more = min(1.0, (TEXT_WIDTH_MM - total) / sum(wanting)) if sum(wanting) else 0.0
+    return [width + more * wish for width, wish in zip(needed, wanting)], size
 
 
 def _letters(table: Table, place: int) -> int:
