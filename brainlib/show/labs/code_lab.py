@@ -137,7 +137,7 @@ def view(
         _frame(paper, page.shape, place, left, TOP)
     below = 2 * TOP + BIG + GAP
     paper.text((2, below - 17), f"surprise: 0 to {MOST_BITS:.0f} bits", size=12)
-    _paint_scale(paper, (BIG - 50, below - 15, BIG, below - 4))
+    _paint_scale(paper, (BIG - 36, below - 14, BIG, below - 4))
     surprise = canvas.coloured(bits, cmap="magma", high=MOST_BITS)
     paper.panel(surprise, (0, below, BIG, below + BIG))
     _frame(paper, page.shape, place, 0, below)
@@ -471,8 +471,8 @@ def _surprise(writing: Writing, disc: Disc, begin: dict) -> Task:
         return answers[int(bits[1] <= bits[0])], words
 
     words = (
-        "A white disc is painted into the slice; click to move it. No healthy head has one. Are "
-        "the pages more surprising with it?"
+        "'Set up' paints a white disc into the slice; click to move it. No healthy head has one. "
+        "Are the pages more surprising with it?"
     )
     return Task("A disc nobody has", words, answers, reveal, begin)
 
@@ -518,5 +518,8 @@ def _repair_task(writing: Writing, disc: Disc, begin: dict) -> Task:
         )
         return answers[int(np.mean(left) > 0.5)], words
 
-    words = "Press 'Let the prior repair'. Does it take the disc for an error and remove it?"
+    words = (
+        "'Set up' paints the disc; press 'Let the prior repair'. Does it take the disc for an "
+        "error and remove it?"
+    )
     return Task("Can the prior mend it?", words, answers, reveal, begin)

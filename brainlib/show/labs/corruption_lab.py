@@ -212,7 +212,7 @@ def _paint(bench: Bench, clean: np.ndarray, found: Sequence[Attempt], *, title: 
 
 
 def _short(name: str, side: int) -> str:
-    most = side // 7
+    most = side // 8
     return name if len(name) <= most else name[: most - 1] + "."
 
 
@@ -360,8 +360,13 @@ def _tasks(bench: Bench) -> list[Task]:
         )
 
     return [
-        task("No damage at all", "Every slider is at 0.", roll=1),
-        task("A little noise", "Noise of 0.02.", noise=0.02, roll=1),
-        task("Many holes", "Dropout of 20 %.", dropout=0.2, roll=1),
-        task("A bias field", "A damage that the training never showed.", bias=0.3, roll=1),
+        task("No damage at all", "'Set up' moves every slider to 0.", roll=1),
+        task("A little noise", "'Set up' adds noise of 0.02.", noise=0.02, roll=1),
+        task("Many holes", "'Set up' drops 20 % of the pixels.", dropout=0.2, roll=1),
+        task(
+            "A bias field",
+            "'Set up' adds a damage that the training never showed.",
+            bias=0.3,
+            roll=1,
+        ),
     ]

@@ -536,9 +536,8 @@ def _challenge(shelf: Shelf) -> Task:
         return (winner if others[winner] < brain else "neither"), words
 
     words = (
-        "Beat the brain rule: on this noisy head, choose another rule and move its limit until "
-        "'discarded with brain' and 'kept without' are small. Which rule can make fewer mistakes "
-        "than brain?"
+        "'Set up' makes a head noisy. Choose another rule, and move its limit until 'discarded "
+        "with brain' and 'kept without' are small. Which rule can make fewer mistakes than brain?"
     )
     return Task("Beat the brain rule", words, answers, reveal, {"name": name, "noisy": True})
 
