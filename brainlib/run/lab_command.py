@@ -13,7 +13,10 @@ from brainlib.run.command import check_data, check_folder, display_path
 from brainlib.run.refused import Refused
 from brainlib.show import start
 
-QUIET = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",)
+QUIET = (
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--log-level=ERROR",  # the address is told whatever the level
+)
 SETTINGS = Path(__file__).with_name("jupyter")  # nobody is asked for news: no network is needed
 
 
