@@ -25,10 +25,15 @@ PALABRAS = (
     "detección de anomalías no supervisada",
 )
 EN_ESPANOL = {
-    "shown": "demostrado",
-    "not shown": "no demostrado",
-    "too few to decide": "demasiado pocas personas para decidirlo",
-    "not shown, the opposite holds": "no demostrado; ocurre lo contrario",
+    "shown": "afirmación demostrada",
+    "not shown": "afirmación no demostrada",
+    "too few to decide": "sin decidir, por ser demasiado pocas personas",
+    "not shown, the opposite holds": "afirmación no demostrada; ocurre lo contrario",
+}
+CUENTAS = {
+    "shown": "demostradas",
+    "not shown": "no demostradas",
+    "too few to decide": "sin decidir, por ser demasiado pocas personas",
 }
 UNITS = {"bits per code": "bits por código", "in |log ratio|": "en |log cociente|"}
 EFFECT = re.compile(r"= (-?[\d.]+)((?: [^\s\[\d][^\[]*?)?) \[(-?[\d.]+), (-?[\d.]+)\]")
@@ -36,20 +41,37 @@ NUMBERS = re.compile(r"difference ([+-]?[\d.]+) \[([+-]?[\d.]+), ([+-]?[\d.]+)\]
 SYNTHETIC = (
     "Synthetic heads show how the methods work; no number here says anything about patients."
 )
+NOT_CLINICAL = "Nothing here is a medical device, and no number supports a diagnosis."
+NO_CLINICO = (
+    "Las cabezas sintéticas muestran cómo funcionan los métodos; ningún número dice nada sobre "
+    "pacientes."
+)
+NINGUN_DIAGNOSTICO = (
+    "Nada de esto es un producto sanitario y ningún número sirve de apoyo a un diagnóstico."
+)
+MEASURES = (
+    "**The measures.** The peak signal-to-noise ratio (PSNR, in dB) is the higher and the "
+    "structural dissimilarity (DSSIM) the lower, the nearer a picture is to the original. The area "
+    "under the precision-recall curve (AUPRC) says how well lesion pixels are told from others; "
+    "chance reaches their share. PCA 32 is a principal component analysis that keeps 32 numbers of "
+    "a picture. [sec:measures] has all of them."
+)
 HOW_TO_READ = (
-    "Each finding is a claim that stood in a notebook before any number was known. *Shown*: the "
+    "Each finding is a claim that a chapter states before it computes a number. *Shown*: the "
     "whole 95 % interval speaks for it. *Not shown*: it does not. *Too few to decide*: fewer than "
     "six people. Intervals are taken over people, because slices of one head resemble each other."
 )
 EN_HOW = (
-    "Networks were trained on 2-D slices and judged on people whom none of them had seen. Each "
-    "result is compared with simple references, such as doing nothing or a principal component "
-    "analysis, and its interval is taken over people."
+    "An autoencoder is a network that presses a picture into few numbers and rebuilds it from "
+    "them. Networks were trained on 2-D slices and judged on people whom none of them had seen. "
+    "Each result is compared with simple references, such as doing nothing or a principal "
+    "component analysis, and its interval is taken over people."
 )
 ES_HOW = (
-    "Las redes se entrenaron con cortes bidimensionales y se evaluaron en personas que ninguna de "
-    "ellas había visto. Cada resultado se compara con referencias sencillas, como no hacer nada o "
-    "un análisis de componentes principales, y su intervalo se calcula entre personas."
+    "Un autoencoder es una red que comprime una imagen en pocos números y la reconstruye a partir "
+    "de ellos. Las redes se entrenaron con cortes bidimensionales y se evaluaron en personas que "
+    "ninguna de ellas había visto. Cada resultado se compara con referencias sencillas, como no "
+    "hacer nada o un análisis de componentes principales, y su intervalo se calcula entre personas."
 )
 
 
@@ -61,6 +83,7 @@ def findings_page(saved: Saved) -> Section:
     for one in found_things.first_page(found):
         blocks.append(as_block(one, evidence=f"sec:results-{one.chapter}"))
     blocks += _aims(found)
+    blocks.append(Paragraph(MEASURES) if found else Paragraph(""))
     kept = [one for one in blocks if not isinstance(one, Paragraph) or one.text]
     return Section("findings", "The findings on one page", tuple(kept), numbered=False)
 
@@ -78,7 +101,8 @@ def as_block(found: Found, *, evidence: str = "") -> Finding:
 
 def abstract(saved: Saved) -> Section:
     """The abstract in English: sentences filled from the findings."""
-    sentences = [_opening(saved), EN_HOW, found_things.counts_in_words(saved.findings)]
+    meaning = SYNTHETIC if saved.synthetic else NOT_CLINICAL
+    sentences = [_opening(saved), EN_HOW, meaning, found_things.counts_in_words(saved.findings)]
     sentences += [_sentence(one) for one in found_things.first_page(saved.findings)]
     words = Paragraph(f"**Keywords:** {', '.join(KEYWORDS)}.")
     text = Paragraph(" ".join(sentences), "generated")
@@ -87,7 +111,8 @@ def abstract(saved: Saved) -> Section:
 
 def resumen(saved: Saved) -> Section:
     """The abstract in Spanish, from the same numbers; no free text is translated."""
-    sentences = [_apertura(saved), ES_HOW, _cuentas(saved.findings)]
+    meaning = NO_CLINICO if saved.synthetic else NINGUN_DIAGNOSTICO
+    sentences = [_apertura(saved), ES_HOW, meaning, _cuentas(saved.findings)]
     sentences += [_frase(one) for one in found_things.first_page(saved.findings)]
     words = Paragraph(f"**Palabras clave:** {', '.join(PALABRAS)}.")
     text = Paragraph(" ".join(sentence for sentence in sentences if sentence), "generated")
@@ -97,9 +122,7 @@ def resumen(saved: Saved) -> Section:
 def _about_data(saved: Saved) -> str:
     """Whose heads, how many, and what that allows to say."""
     text = f"**Data.** {saved.source or 'The data were not described'}."
-    if saved.synthetic:
-        text += f" {SYNTHETIC}"
-    return text
+    return f"{text} {SYNTHETIC if saved.synthetic else NOT_CLINICAL}"
 
 
 def _harm(found: Sequence[Found]) -> str:
@@ -148,7 +171,7 @@ def _cuentas(found: Sequence[Found]) -> str:
     parts = []
     for verdict in found_things.VERDICTS:
         count = sum(one.verdict == verdict for one in found)
-        parts += [f"{count} {EN_ESPANOL[verdict]}"] if count else []
+        parts += [f"{count} {CUENTAS[verdict]}"] if count else []
     return f"Se pusieron a prueba {len(found)} afirmaciones: {'; '.join(parts)}."
 
 

@@ -9,9 +9,9 @@ AUTHOR_RELATED = (
 )
 WHY = (
     "A magnetic resonance image (MRI) of the head consists of slices. An autoencoder is a network "
-    "that presses such a slice into few numbers and rebuilds it from them [@hinton2006]. What it "
-    "cannot rebuild, it has not learned; so it can restore what is damaged, draw what is new, and "
-    "mark what is unusual."
+    "that presses such a slice into few numbers and rebuilds it from them [@hinton2006]. The hope "
+    "is that it rebuilds only what it has learned: then it would restore what is damaged, draw "
+    "what is new, and mark what is unusual. Whether it does is what this report puts to the test."
 )
 HOW_FAR = (
     "Four master's theses asked these questions of brain MRI. This report comes from a workbook "

@@ -1,7 +1,9 @@
 """The chapter on methods: from the parameters of the run, with the networks' diagrams."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from brainlib.record.names import in_words
 from brainlib.show.findings import chapters_in_words
 from brainlib.show.report import shown
 from brainlib.show.report.document import Block, Paragraph, Section
@@ -23,7 +25,8 @@ STATISTICS = (
     "Each person counts once, with the mean over that person's slices. Differences are paired: the "
     "same people, the same slices. Intervals hold 95 %, Student's for paired differences and a "
     "bootstrap over people for means. Where several pairs are compared, p values are corrected "
-    "after Holm [@holm1979]. A claim is called shown only where the whole interval speaks for it."
+    "after Holm [@holm1979]. A claim is called shown only where the whole interval speaks for it, "
+    "and only with six people or more: with five, no sign test can reach p < 0.05 on both sides."
 )
 SOFTWARE = (
     "The networks are built in Keras [@chollet2015] and TensorFlow [@abadi2015]. Snakemake "
@@ -44,7 +47,8 @@ def methods_chapter(saved: Saved) -> Section:
 def settings_in_words(saved: Saved, notebook: str) -> list[Paragraph]:
     """Sentences from the parameters of a chapter; those that name an unknown one are left out."""
     parameters = saved.results.get(notebook, {}).get("parameters", {})
-    values = {name: _value(value) for name, value in parameters.items()}
+    values = {name: in_words(_value(value)) for name, value in parameters.items()}
+    values |= {"length": _length(parameters), "others_length": _length(parameters, "others_")}
     sentences = []
     for template in chapters_in_words().get(notebook, {}).get("settings", []):
         try:
@@ -52,6 +56,13 @@ def settings_in_words(saved: Saved, notebook: str) -> list[Paragraph]:
         except KeyError:
             continue
     return [Paragraph(" ".join(sentences), "generated")] if sentences else []
+
+
+def _length(parameters: Mapping[str, Any], whose: str = "") -> str:
+    """How long a network is trained: so many steps, or so many passes over the pictures."""
+    steps, epochs = parameters.get(f"{whose}steps"), parameters.get(f"{whose}epochs")
+    parts = f", looked at {epochs} times on validation people" if epochs else ""
+    return f"{steps} steps{parts}" if steps else f"{epochs} epochs"
 
 
 def _network(saved: Saved, notebook: str) -> Section:
