@@ -136,6 +136,11 @@ def test_synthetic_heads_become_a_report(tmp_path):
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
     _, report = check_run(tmp_path / "run")
     assert "no number in it says anything about patients" in report
+    answer = run_all("--pages", "--out", tmp_path / "run")
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
+    made = [path for path in (tmp_path / "run" / "pages").rglob("*") if path.is_file()]
+    assert {path.stem for path in NOTEBOOKS} <= {path.stem for path in made}
+    assert sum(path.stat().st_size for path in made) < 6_000_000
 
 
 @pytest.mark.slow
