@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = sorted((ROOT / "brainlib").rglob("*.py"))
+FACES = [path for path in LIBRARY if path.name == "__init__.py"]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -79,6 +80,27 @@ def broken_rules(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", [*LIBRARY, *TESTS], ids=lambda path: path.stem)
 def test_a_file_is_written_to_be_read(path):
     assert not broken_rules(path)
+
+
+def replaced_by_modules(package: Path) -> list[str]:
+    """Names that a package's face takes from one module while another module is called so.
+
+    Whichever is imported last has the name.
+    """
+    tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+    modules = {path.stem for path in package.glob("*.py")}
+    own = ".".join(package.relative_to(ROOT).parts)
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module != own:
+            names = {one.asname or one.name for one in node.names}
+            found += sorted(names & (modules - {node.module.rsplit(".", 1)[-1]}))
+    return found
+
+
+@pytest.mark.parametrize("face", FACES, ids=lambda path: path.parent.name)
+def test_no_module_is_called_like_what_its_package_takes_from_another(face):
+    assert not replaced_by_modules(face.parent)
 
 
 def test_the_rules_find_what_they_are_for():

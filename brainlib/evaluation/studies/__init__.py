@@ -104,6 +104,13 @@ from brainlib.evaluation.studies.experiment import (
 )
 from brainlib.evaluation.studies.independence import false_alarms, within_head_correlation
 from brainlib.evaluation.studies.learning_curves import learning_curve, learning_curve_table
+from brainlib.evaluation.studies.loss_balance import (
+    kl_in_words,
+    rate_and_distortion,
+    rate_distortion_table,
+    thesis_variance,
+    variance_in_words,
+)
 from brainlib.evaluation.studies.loss_strip import loss_strip, nearest_slice
 from brainlib.evaluation.studies.model_comparison import ModelComparison, training_pictures
 from brainlib.evaluation.studies.photographs import lost_by_kind, strange_pictures
@@ -150,13 +157,6 @@ from brainlib.evaluation.studies.rate import (
     rate_points,
     rates_by_model,
     with_priors,
-)
-from brainlib.evaluation.studies.rate_distortion import (
-    kl_in_words,
-    rate_and_distortion,
-    rate_distortion_table,
-    thesis_variance,
-    variance_in_words,
 )
 from brainlib.evaluation.studies.resnets import (
     DAMAGES as DAMAGES_003,
