@@ -129,8 +129,8 @@ def test_both_versions_are_written_whole(tmp_path, capsys):
         names = sorted(path.name for path in (out / version).glob("*.ipynb"))
         assert names == [path.name for path in NOTEBOOKS]
         assert (out / version / "glossary.md").is_file()
-    for path in [out / "student" / path.name for path in CHAPTERS]:
-        assert "Solution" not in path.read_text(encoding="utf-8")
+    for path in [out / "student" / path.name for path in NOTEBOOKS]:
+        assert "<summary>Solution" not in path.read_text(encoding="utf-8")
         assert not any(cell.get("outputs") for cell in read(path).cells)
     assert "`01_explore` | 4 |" in (out / "README.md").read_text()
     before = (out / ".teach.json").read_text()
