@@ -53,8 +53,8 @@ the chapters in `notebooks/` and call the command again.
    `.venv/bin/jupyter lab student/`. A chapter finds the run by its parameter `out`, wherever
    the chapter lies.
 3. Students run a chapter from top to bottom, write an answer in place of `None` and run the folded
-   check below it. A check answers *Right* or *Not yet*, with a hint. What it expects is computed from
-   the run, so the right numbers differ from run to run.
+   check below it. A check answers *Right* or *Not yet*, with a hint. What it expects is computed
+   from the run, so the right numbers differ from run to run.
 4. Trials of an exercise work in `exercises/` of the run folder. They replace nothing of the run.
 
 Where a folder was worked in, the command does not overwrite it: name another one.
