@@ -180,7 +180,7 @@ def test_the_docx_has_styles_captions_and_links(made, document):
 def test_word_counts_figures_and_renews_the_contents(made, document):
     word = docx.Document(str(made["docx"]))
     fields = re.findall(r'w:instr="([^"]+)"|<w:instrText[^>]*>([^<]+)<', word.element.xml)
-    fields = [" ".join(one or other for one, other in [pair]).strip() for pair in fields]
+    fields = [(one or other).strip() for one, other in fields]
     counted = sum(isinstance(block, (Figure, Table)) for block in blocks(document))
     assert sum(field.startswith("SEQ ") for field in fields) == counted
     assert [field.split()[0] for field in fields].count("TOC") == 3
