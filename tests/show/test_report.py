@@ -152,6 +152,18 @@ def test_the_pdf_has_words_links_and_every_figure(made, document):
     assert reader.metadata.title == "Ein Titel"
 
 
+def test_no_small_table_is_cut_by_a_page(made, document):
+    reader = PdfReader(made["pdf"])
+    pages_of_text = [" ".join(page.extract_text().split()) for page in reader.pages]
+    small = [one for one in blocks(document) if isinstance(one, Table) and len(one.rows) <= 14]
+    assert len(small) > 5
+    for table in small:
+        number = f"{document.labels[label(table)]}."
+        last = inline.plain(table.rows[-1][0].text, document.labels)[:6]
+        page = [text for text in pages_of_text if number in text][-1]
+        assert last in page[page.rindex(number) :]
+
+
 def test_links_of_the_pdf_lead_somewhere(made):
     reader = PdfReader(made["pdf"])
     links = []
