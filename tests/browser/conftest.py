@@ -1,4 +1,4 @@
-"""One JupyterLab and one Chromium for all browser tests, and a copy of an executed run."""
+"""One JupyterLab for all browser tests, a Chromium for each, and a copy of an executed run."""
 
 import shutil
 from pathlib import Path
@@ -9,22 +9,29 @@ from jupyterlab_page import CHROMIUM, FLAGS, OpenNotebook, server, why_not, writ
 
 @pytest.fixture(scope="session")
 def jupyterlab(tmp_path_factory):
-    """(folder of notebooks, address, browser)."""
+    """(folder of notebooks, address, Playwright)."""
     if why_not():
         pytest.skip(why_not())
     from playwright.sync_api import sync_playwright
 
     folder, state = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("state")
     with server(folder, state) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield folder, address, browser
-        browser.close()
+        yield folder, address, playwright
 
 
 @pytest.fixture
-def open_lab(jupyterlab):
+def browser(jupyterlab):
+    """A Chromium of this test alone: one that ends early takes no other test with it."""
+    _, _, playwright = jupyterlab
+    opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def open_lab(jupyterlab, browser):
     """Function (lines of code, the last of which is a lab) -> `OpenNotebook`, the lab drawn."""
-    folder, address, browser = jupyterlab
+    folder, address, _ = jupyterlab
     opened = []
 
     def open_one(*lines, **options):

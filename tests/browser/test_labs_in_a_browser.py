@@ -2,7 +2,7 @@
 
 The first test needs no run and no trained network; it belongs to the default tests where a browser
 is. The others look at a copy of an executed `smoke` run. All are in one file, so that one server
-and one browser serve them. BRAINLIB_BROWSER_SHOTS=FOLDER keeps screenshots.
+serves them, one after the other. BRAINLIB_BROWSER_SHOTS=FOLDER keeps screenshots.
 """
 
 import os
@@ -245,8 +245,7 @@ def _turn_pages(notebook, order):
 
 
 @pytest.mark.slow
-def test_the_quality_page_sorts_and_writes_the_line_to_copy(copy_of_run, jupyterlab):
-    _, _, browser = jupyterlab
+def test_the_quality_page_sorts_and_writes_the_line_to_copy(copy_of_run, browser):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     errors, asked = [], []
     page.on("pageerror", lambda error: errors.append(str(error)))
