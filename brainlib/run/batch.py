@@ -42,6 +42,7 @@ class Stop:
         self.signals = 0  # how many came
         self.only_counted = False  # whether they are looked at later, at a place that can stop
         self.process: subprocess.Popen | None = None
+        self.first = signal.SIGINT  # what the process is sent at first
         self.handlers = {number: signal.getsignal(number) for number in SIGNALS}
         for number, before in self.handlers.items():
             # Under nohup, or as a script's background job, they were ignored: what we start must
@@ -60,7 +61,7 @@ class Stop:
             return
         if self.process is None:
             raise KeyboardInterrupt
-        _stop_group(self.process, signal.SIGINT if self.signals == 1 else signal.SIGKILL)
+        _stop_group(self.process, self.first if self.signals == 1 else signal.SIGKILL)
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,7 @@ def _serve(path: Path, folder: Path, stop: batch.Stop) -> int:
         stdin=subprocess.DEVNULL,  # else it asks whether it may stop
         start_new_session=True,
     )
+    stop.first = signal.SIGTERM  # at an interrupt, Jupyter may be in a call that ignores it
     stop.process = process
     code = process.wait()
     if stop.signals:
