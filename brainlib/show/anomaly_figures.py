@@ -243,6 +243,7 @@ def roc_and_precision(
     for (name, counter), colour in zip(counters.items(), COLOURS):
         points, areas = counter.points(), counter.curves()
         style = {"linestyle": "--" if name.startswith("intensity") else "-", "color": colour}
+        style |= {"marker": plots.marker_of(colour), "markersize": 3, "markevery": 0.12}
         false_alarms, recall = (
             np.append(0, points[column]) for column in ("false_alarms", "recall")
         )
@@ -361,7 +362,8 @@ def copying_audit(table: pd.DataFrame) -> Figure:
 
 def _draw_dose_response(rows, ax, name, colour):
     mean, std = rows.painted_back, rows["std"]
-    ax.plot(rows.contrast, mean, "o-", color=colour, markersize=4, label=name)
+    shape = {"marker": plots.marker_of(colour), "markersize": 4}
+    ax.plot(rows.contrast, mean, color=colour, label=name, **shape)
     ax.fill_between(rows.contrast, mean - std, mean + std, color=colour, alpha=0.12, linewidth=0)
 
 

@@ -52,6 +52,7 @@ from brainlib.show.plots.look import (
     YELLOW,
     decimal_ticks,
     legend_beside,
+    marker_of,
     message,
     panels,
     plain_number,

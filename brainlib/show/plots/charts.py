@@ -25,6 +25,7 @@ from brainlib.show.plots.look import (
     VERMILION,
     decimal_ticks,
     legend_beside,
+    marker_of,
     message,
     panels,
     plain_number,
@@ -172,10 +173,11 @@ def lines(
         x: column of the horizontal axis.
         ylabel: what the numbers are.
         log: a logarithmic axis, where all values are above 0.
-        marker: of each point, such as "." where there are few.
+        marker: of all points, such as "."; each line has its own when empty.
     """
     for (column, label), colour in zip(columns.items(), COLOURS):
-        ax.plot(table[x], table[column], color=colour, marker=marker, label=label)
+        shape = {"marker": marker or marker_of(colour), "markersize": 3.5}
+        ax.plot(table[x], table[column], color=colour, label=label, **shape)
         if f"val_{column}" in table:
             ax.plot(table[x], table[f"val_{column}"], "--", color=colour)
     ax.set(xlabel=x.replace("_", " "), ylabel=ylabel)
@@ -648,7 +650,8 @@ def line_panels(
             simple = name in baselines
             colour = "0.4" if simple else next(colours)
             style = {"color": colour, "linestyle": next(dashes) if simple else "-"}
-            ax.plot(line[x], line[value], label=str(name), marker=".", **style)
+            shape = {"marker": marker_of(colour), "markersize": 4}
+            ax.plot(line[x], line[value], label=str(name), **shape, **style)
             ax.fill_between(line[x], line["low"], line["high"], color=colour, alpha=0.12, lw=0)
         words = part[xlabel].iloc[0] if xlabel in part else xlabel
         ax.set(xlabel=words, ylabel=ylabel or value, title=title, ylim=(0, None))

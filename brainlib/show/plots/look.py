@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, "0.45")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # on paper without colour, these tell lines apart
 SETS = {"train": BLUE, "validation": ORANGE, "test": GREEN}
 # Labels come from data: a site that is called `$x^{$` is no formula. For all text that is drawn.
 plt.rcParams["text.parse_math"] = False
@@ -66,6 +67,11 @@ def panels(
     for ax in axes.flat[count:]:
         ax.axis("off")
     return figure, axes.flat[:count]
+
+
+def marker_of(colour: str) -> str:
+    """The marker that goes with a colour, so that a grey print tells the lines apart."""
+    return MARKERS[COLOURS.index(colour)] if colour in COLOURS else "."
 
 
 def legend_beside(ax: Axes, **options: object) -> None:
