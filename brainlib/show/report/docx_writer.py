@@ -81,6 +81,7 @@ class _Writer:
         _page_and_styles(self.word)
         # Found once, for Word's own search is slow.
         self.styles = {style.name: style for style in self.word.styles}
+        self.cell_style = self.styles["Table words"].style_id
         self.word.core_properties.title = document.title
         self.word.core_properties.author = dict(document.facts).get("Author", "")
 
@@ -213,7 +214,7 @@ class _Writer:
 
     def _cell(self, cell: WordCell, text: str, size: float, *, bold: bool, right: bool) -> None:
         line = cell.paragraphs[0]
-        line.style = self.styles["Table words"]
+        line._p.style = self.cell_style  # at once: Word's own setter searches all styles
         if right:
             line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
         self._write(line, text, size=size, bold=bold)
