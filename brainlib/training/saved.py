@@ -36,7 +36,7 @@ class Saved:
         trained = f"trained for {epochs} epochs" if epochs else "trained"
         if self.of_this_run:
             return f"{trained} in this run"
-        return f"{trained} in the reference run, on heads of IXI; if yours are IXI's, it may know them"
+        return f"{trained} in the reference run, on IXI: if yours are of IXI, it may know them"
 
 
 def find(run: Run, name: str, round_name: str, file: str = "model.keras") -> Saved | None:

@@ -82,7 +82,8 @@ def _pictures(run: Run, target: Path, kept: list[str]) -> None:
         if name in kept:
             model = models.load(target / "models" / name / PLACE / NETWORKS[name])
             clean = pictures.astype("float32") / 255
-            psnr[name] = metrics.psnr(clean, models.reconstruct(model, clean), data_range=1.0).tolist()
+            rebuilt = models.reconstruct(model, clean)
+            psnr[name] = metrics.psnr(clean, rebuilt, data_range=1.0).tolist()
     np.savez_compressed(target / SLICES, slices=pictures)
     about = {"slices": slices.titles(chosen), "psnr_db": psnr, "source": "IXI, CC BY-SA 3.0"}
     files.write_json(target / "slices.json", about)

@@ -121,7 +121,7 @@ def test_the_reference_network_serves_where_the_run_has_none_of_its_size(lab, ow
         put(run.folder, name, own)
     put(tmp_path / "reference", name, SHAPE)
     opened = getattr(labs, lab)(run)
-    assert "in the reference run, on heads of IXI; if yours are IXI's, it may know them" in opened.note
+    assert "in the reference run, on IXI: if yours are of IXI" in opened.note
     if lab == "codes":
         assert "No prior" not in opened.note  # that of the same run
 
