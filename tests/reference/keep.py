@@ -90,15 +90,16 @@ def _pictures(run: Run, target: Path, kept: list[str]) -> None:
 
 
 def _texts(folder: Path, target: Path, record: dict) -> None:
+    chapters = {name: entry["status"] for name, entry in record["notebooks"].items()}
     shutil.rmtree(target / "tables", ignore_errors=True)
     for chapter, words in findings.chapters_in_words().items():
-        for name in words.get("tables", []):
+        done = chapters.get(chapter) == "finished"
+        for name in words.get("tables", []) if done else ():
             path = folder / "tables" / chapter / f"{name}.csv"
             if path.exists() and path.stat().st_size < LARGEST_TABLE:
                 place = target / path.relative_to(folder)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, place)
-    chapters = {name: entry["status"] for name, entry in record["notebooks"].items()}
     whole = set(chapters.values()) == {"finished"}
     for name in REPORTS if whole else ():
         shutil.copy(folder / name, target / name)
