@@ -38,7 +38,7 @@ SLICES = "slices.npz"
 CHECKED = ("vae", "vqvae", "vqgan/vqgan_uad", "residual_unet", "skip_connection_cae")
 PICTURES = 12
 LARGEST_TABLE = 60_000  # bytes
-FACTS = ("profile", "data", "command", "versions", "threads", "device", "seconds", "git")
+FACTS = ("profile", "data", "versions", "threads", "device", "seconds", "git")
 REPORTS = ("report.html", "report.pdf")
 
 
