@@ -32,7 +32,7 @@ LETTER_MM, CELL_MM = 1.68, 2.6  # of a table: a letter, and the space beside a c
 CAPITAL = 1.4  # of a small letter's width, as in PHANTOM001
 WIDEST_WORDS, HEADER_LINES, BOLD = 26, 3, 1.2
 WHOLE_ROWS = 14  # a table of so many rows at most stands on one page
-WRAPS = {"emphasis": ("#emph[", "]"), "strong": ("#strong[", "]")}
+WRAPS = {"emphasis": ("#emph[", "];"), "strong": ("#strong[", "];")}
 
 
 def write_pdf(document: Document, path: Path, *, marked: bool = False) -> Path:
@@ -272,10 +272,11 @@ def _key(block: Section | Figure | Table) -> str:
 
 
 def _piece(piece: inline.Piece) -> str:
+    """A piece of a line. The semicolon ends a call: `.gz` or `(` behind it would belong to it."""
     if piece.kind in ("reference", "citation"):
-        return f"#link(label({typst_string(piece.target)}))[{plain(piece.text)}]"
+        return f"#link(label({typst_string(piece.target)}))[{plain(piece.text)}];"
     if piece.kind == "code":
-        return f"#raw({typst_string(piece.text)})"
+        return f"#raw({typst_string(piece.text)});"
     before, after = WRAPS.get(piece.kind, ("", ""))
     return f"{before}{plain(piece.text)}{after}"
 
