@@ -25,6 +25,7 @@ from brainlib.evaluation.studies.quality import measured
 from brainlib.evaluation.studies.quantised_pca import MOST_NUMBERS, quantise, quantised_name
 from brainlib.evaluation.studies.saved_networks import Network
 from brainlib.evaluation.studies.split_slices import Round
+from brainlib.models.layers import kl_by_dimension
 from brainlib.models.layers.vq import bits_an_image
 
 CURVE = (64, 128, 256, 512, 1024, 2048)  # bits of a slice at which rounded PCA is tried
@@ -64,8 +65,7 @@ def bits_of_slices_in(model: keras.Model, pictures: np.ndarray) -> np.ndarray | 
         return np.full(len(pictures), float(bits))
     if models.is_vae(model):
         mean, log_var, _ = models.outputs_of(models.encoder(model), pictures)
-        mean, log_var = mean.astype(float), log_var.astype(float)
-        nats = 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var).sum(axis=-1)
+        nats = np.asarray(kl_by_dimension(mean, log_var), float).sum(axis=-1)
         return nats / np.log(2)
     return None
 
@@ -187,11 +187,14 @@ def with_priors(by_model: pd.DataFrame, bits_by_prior: Mapping[str, float]) -> p
 
 
 def rate_points(by_model: pd.DataFrame) -> pd.DataFrame:
-    """What a figure of rates needs: `family` (PCA is one curve) and `label` beside the table."""
-    is_pca = by_model.bits_are == OF_LEVELS
-    by_prior = by_model.bits_are == OF_A_PRIOR
-    label = by_model.model.where(~by_prior, by_model.model + ", by its prior").where(~is_pca, "")
-    return by_model.assign(family=by_model.model.where(~is_pca, PCA_CURVE), label=label)
+    """What a figure of rates needs: `family` (PCA is one curve) and `label` beside the table.
+
+    A code of no bits at all has no place on a logarithmic axis.
+    """
+    shown = by_model[by_model.bits_a_slice > 0]
+    family = shown.model.where(shown.bits_are != OF_LEVELS, PCA_CURVE)
+    label = np.where(shown.bits_are == OF_A_PRIOR, "by its prior", "")
+    return shown.assign(family=family, label=label)
 
 
 def against_as_many_bits(rates: pd.DataFrame) -> Iterator[tuple[str, str, stats.PairedDifference]]:

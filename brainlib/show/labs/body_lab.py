@@ -17,7 +17,7 @@ import pandas as pd
 from brainlib.heads import volumes
 from brainlib.record import NotRunYet, Run, headless
 from brainlib.show.labs import canvas, surface
-from brainlib.show.labs.lab import CONTROLS_PX, STYLE, Still, Words, chooser, show_still, slider
+from brainlib.show.labs.lab import STYLE, Still, Words, chooser, show_still, side_by_side, slider
 from brainlib.show.labs.picture import GraphicsCheck
 from brainlib.show.labs.slice_lab import mask_of, readable_heads, white_of
 from brainlib.show.labs.surface import START, Body, Pose
@@ -119,18 +119,9 @@ class HeadIn3D:
         display(self.box)
 
     def _arranged(self) -> ipywidgets.Widget:
-        words = f'<div class="brain-lab-words">{escape(self.note)}</div>'
-        at_left = ipywidgets.Layout(width=f"{WIDTH}px", flex="none")
-        left = ipywidgets.VBox(
-            [self._screen, self._check, self._said, ipywidgets.HTML(words)], layout=at_left
-        )
+        left = [self._screen, self._check, self._said]
         column = [*self.controls.values(), self.tasks.box]
-        for control in column:
-            control.layout.width = f"{CONTROLS_PX - 4}px"
-        at_right = ipywidgets.Layout(width=f"{CONTROLS_PX}px", margin="0 0 0 10px", flex="none")
-        box = ipywidgets.HBox([left, ipywidgets.VBox(column, layout=at_right)])
-        box.add_class("brain-lab")
-        return box
+        return side_by_side(left, column, note=self.note, width=WIDTH)
 
     # ---- what follows a move
 

@@ -273,7 +273,7 @@ def corruption(run: Run) -> Lab | Words:
         return Words(NO_MODEL.format(lab="corruption lab", chapter="07"))
     picked = slices.spread(slices.first.test, SLICES)
     bench = Bench(slices.pictures(picked), slices.titles(picked), networks, slices.plane)
-    note = f"{run.source_note}. Test people, whom the networks have not seen. {origins}."
+    note = f"{run.source_note}. Test people, unknown to networks of this run. {origins}."
     return lab_of(bench, note)
 
 

@@ -53,6 +53,32 @@ class View:
     numbers: str = ""
 
 
+def side_by_side(
+    left: Sequence[ipywidgets.Widget],
+    column: Sequence[ipywidgets.Widget],
+    *,
+    note: str,
+    width: int,
+) -> ipywidgets.Widget:
+    """A lab as one widget: the picture at the left, everything that moves at the right.
+
+    Args:
+        left: the picture, and what stands below it.
+        column: controls.
+        note: words below all at the left.
+        width: of the left side in pixels.
+    """
+    words = ipywidgets.HTML(f'<div class="brain-lab-words">{escape(note)}</div>')
+    at_left = ipywidgets.Layout(width=f"{width}px", flex="none")
+    for control in column:
+        control.layout.width = f"{CONTROLS_PX - 4}px"
+    at_right = ipywidgets.Layout(width=f"{CONTROLS_PX}px", margin="0 0 0 10px", flex="none")
+    sides = [ipywidgets.VBox([*left, words], layout=at_left)]
+    box = ipywidgets.HBox([*sides, ipywidgets.VBox(list(column), layout=at_right)])
+    box.add_class("brain-lab")
+    return box
+
+
 class Lab:
     """Controls beside a picture that follows them.
 
@@ -152,19 +178,11 @@ class Lab:
 
     def _arranged(self, buttons: Sequence[ipywidgets.Widget]) -> ipywidgets.Widget:
         """The picture with its numbers at the left, everything that moves at the right."""
-        words = f'<div class="brain-lab-words">{escape(self.note)}</div>'
-        at_left = ipywidgets.Layout(width=f"{self.picture.width}px", flex="none")
-        left = [self.picture, self._numbers, ipywidgets.HTML(words)]
-        left = ipywidgets.VBox(left, layout=at_left)
         column = [*self.controls.values(), *buttons]
         if self.tasks:
             column.append(self.tasks.box)
-        for control in column:
-            control.layout.width = f"{CONTROLS_PX - 4}px"
-        at_right = ipywidgets.Layout(width=f"{CONTROLS_PX}px", margin="0 0 0 10px", flex="none")
-        box = ipywidgets.HBox([left, ipywidgets.VBox(column, layout=at_right)])
-        box.add_class("brain-lab")
-        return box
+        left = [self.picture, self._numbers]
+        return side_by_side(left, column, note=self.note, width=self.picture.width)
 
     # ---- where nobody can move it
 
