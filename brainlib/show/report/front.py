@@ -57,9 +57,10 @@ MEASURES = (
     "a picture. [sec:measures] has all of them."
 )
 HOW_TO_READ = (
-    "Each finding is a claim that a chapter states before it computes a number. *Shown*: the "
-    "whole 95 % interval speaks for it. *Not shown*: it does not. *Too few to decide*: fewer than "
-    "six people. Intervals are taken over people, because slices of one head resemble each other."
+    "Each finding is a claim that a chapter makes in every run, whichever way it comes out. "
+    "*Shown*: the whole 95 % interval speaks for it. *Not shown*: it does not. *Too few to "
+    "decide*: fewer than six people. Intervals are taken over people, because slices of one head "
+    "resemble each other."
 )
 EN_HOW = (
     "An autoencoder is a network that presses a picture into few numbers and rebuilds it from "
