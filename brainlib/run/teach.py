@@ -48,7 +48,7 @@ the chapters in `notebooks/` and call the command again.
 ## How to use it
 
 1. Let a run be there, so that the chapters load its networks instead of training them:
-   `./run_all.sh` (15 minutes), in the folder of the workbook.
+   `./run_all.sh` (about ten minutes), in the folder of the workbook.
 2. Copy `student/` for each student, and open it with the workbook's JupyterLab:
    `.venv/bin/jupyter lab student/`. A chapter finds the run by its parameter `out`, wherever
    the chapter lies.

@@ -189,11 +189,13 @@ def with_priors(by_model: pd.DataFrame, bits_by_prior: Mapping[str, float]) -> p
 def rate_points(by_model: pd.DataFrame) -> pd.DataFrame:
     """What a figure of rates needs: `family` (PCA is one curve) and `label` beside the table.
 
-    A code of no bits at all has no place on a logarithmic axis.
+    Names stand at the points, because a grey print has no colours. A code of no bits at all has no
+    place on a logarithmic axis.
     """
     shown = by_model[by_model.bits_a_slice > 0]
-    family = shown.model.where(shown.bits_are != OF_LEVELS, PCA_CURVE)
-    label = np.where(shown.bits_are == OF_A_PRIOR, "by its prior", "")
+    is_pca = shown.bits_are == OF_LEVELS
+    family = shown.model.where(~is_pca, PCA_CURVE)
+    label = shown.model.where(~is_pca, "").where(shown.bits_are != OF_A_PRIOR, "by its prior")
     return shown.assign(family=family, label=label)
 
 
