@@ -18,7 +18,8 @@ from brainlib.show.report.document import (
 
 NAMES_MATTER = ("parameters/", "tables/")  # tables that are about names of the code
 MARK = re.compile(r"(`[^`]*`|\[(?:fig|tab|sec):[^\]]*\]|\[@[^\]]*\])")
-NAME = re.compile(r"(?<![\w/.:])(?:\w+/)*[A-Za-z]\w*_\w+(?:\.\w+)?(?![\w/])")
+# A name, or the name of a file with all that belongs to it: `IXI012-HH-1211-T1_ds.nii.gz`.
+NAME = re.compile(r"(?<![\w/.:-])(?:[\w-]+/)*[A-Za-z][\w-]*_[\w-]*\w(?:\.\w+)*(?![\w/])")
 
 
 def for_readers(text: str) -> str:
